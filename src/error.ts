@@ -1,0 +1,39 @@
+/**
+ * Errors that a person can act on. The command line prints the message alone and exits with `exitCode`;
+ * anything else that is thrown is a defect and is printed with its stack.
+ */
+export class UserError extends Error {
+  override name = 'UserError'
+  constructor(
+    message: string,
+    /** 1: the work failed (bad data, missing file, no memory); 2: the command was used wrongly. */
+    readonly exitCode: 1 | 2 = 1,
+  ) {
+    super(message)
+  }
+}
+
+/** Where bad input stands, what was found there, and what was expected. `line` counts from 1. */
+export interface Complaint {
+  file: string
+  line?: number
+  found: string
+  expected: string
+}
+
+/** Bad input in a file: `FILE:LINE: found ..., expected ...`. */
+export class InputError extends UserError {
+  override name = 'InputError'
+  constructor(complaint: Complaint) {
+    const where = complaint.line === undefined ? complaint.file : `${complaint.file}:${complaint.line}`
+    super(`${where}: found ${complaint.found}, expected ${complaint.expected}`, 1)
+  }
+}
+
+/** Wrong use of a command or an option: exit status 2. */
+export class UsageError extends UserError {
+  override name = 'UsageError'
+  constructor(message: string) {
+    super(message, 2)
+  }
+}
