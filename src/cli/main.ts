@@ -1,0 +1,91 @@
+#!/usr/bin/env node
+/**
+ * The command line `bioalbert COMMAND ...`: runs the command and turns every end into an exit status: 0,
+ * 1 (failed), 2 (bad usage). Errors go to standard error; with --json the last line of standard output tells
+ * them too. The commands are in program.ts.
+ */
+import { CommanderError } from 'commander'
+import { UserError } from '../error.js'
+import { commandNames, program } from './program.js'
+
+/** Runs the command line; the exit status is left in process.exitCode. */
+async function main(argv: string[]): Promise<void> {
+  const json = argv.includes('--json')
+  // `bioalbert ... | head`: the reader has left, and nobody wants to hear of it.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') process.exit(0)
+      throw error
+    })
+  }
+  const defect = (error: unknown) => {
+    report(error, json)
+    process.exit(1)
+  }
+  process.on('uncaughtException', defect)
+  process.on('unhandledRejection', defect)
+  try {
+    const words = argv.filter((word) => !word.startsWith('-'))
+    const root = await program(words[0] === 'help' ? words[1] : words[0])
+    // An unknown command is said to be just that, whatever options follow it.
+    const known = words.length === 0 || words[0] === 'help' || commandNames().includes(words[0])
+    await root.parseAsync(known ? argv : words.slice(0, 1), { from: 'user' })
+  } catch (error) {
+    report(error, json)
+  }
+}
+
+function report(error: unknown, json: boolean): void {
+  let message: string
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return
+    // Commander has printed it already. Its own statuses know no difference between 1 and 2.
+    process.exitCode = 2
+    message = error.code === 'commander.help' ? 'a command is missing' : error.message.replace(/^error: /, '')
+  } else if (error instanceof UserError) {
+    process.exitCode = error.exitCode
+    message = error.message
+    process.stderr.write(`bioalbert: ${message}\n`)
+  } else if (isSystemError(error)) {
+    process.exitCode = 1
+    message = systemMessage(error)
+    process.stderr.write(`bioalbert: ${message}\n`)
+  } else {
+    process.exitCode = 1
+    message = error instanceof Error ? error.message : String(error)
+    process.stderr.write(`${error instanceof Error ? error.stack : error}\n`)
+  }
+  if (json) process.stdout.write(`${JSON.stringify({ error: message.trim() })}\n`)
+}
+
+interface SystemError extends Error {
+  code: string
+  syscall: string
+  path?: string
+  dest?: string
+}
+
+const causes: Record<string, string> = {
+  EACCES: 'permission denied',
+  EEXIST: 'exists already',
+  EISDIR: 'is a folder',
+  EMFILE: 'too many open files',
+  ENOENT: 'no such file or folder',
+  ENOSPC: 'no space left on the device',
+  ENOTDIR: 'is not a folder',
+  ENOTEMPTY: 'the folder is not empty',
+  EPERM: 'not permitted',
+  EROFS: 'the file system is read-only',
+}
+
+/** What the operating system refused, of the kinds that a person can act on. */
+function isSystemError(error: unknown): error is SystemError {
+  return error instanceof Error && 'syscall' in error && 'code' in error && String(error.code) in causes
+}
+
+function systemMessage(error: SystemError): string {
+  const where = error.dest ?? error.path
+  return `cannot ${error.syscall}${where === undefined ? '' : ` ${where}`}: ${causes[error.code]}`
+}
+
+await main(process.argv.slice(2))
