@@ -1,0 +1,161 @@
+/**
+ * The tree keeps its shape: every op has all its files under one stem, imports point down only, no file grows
+ * past 400 lines or starts without saying what it is, and nothing tracked speaks of one machine.
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { basename, join, relative, resolve } from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { root } from './support/paths.js'
+
+const test = suite('layout')
+
+/** From the top down: a folder may import from itself and from those after it. */
+const layers = ['cli', 'training', 'data', 'model', 'autograd', 'graph', 'ops', 'device']
+/** Beside the layers: importable from anywhere. */
+const free = ['src/error.ts']
+/** Files of src/ops that are no op. */
+const notOps = ['index', 'op', 'shape']
+const longest = 400
+
+function files(folder: string, ...endings: string[]): string[] {
+  const path = join(root, folder)
+  if (!existsSync(path)) return []
+  return readdirSync(path, { recursive: true, encoding: 'utf8' })
+    .filter((file) => endings.some((ending) => file.endsWith(ending)))
+    .filter((file) => !/(^|\/)(build|node_modules|results)\//.test(file))
+    .map((file) => join(folder, file))
+    .sort()
+}
+
+function read(file: string): string {
+  return readFileSync(join(root, file), 'utf8')
+}
+
+function stems(folder: string, ending: string): string[] {
+  const path = join(root, folder)
+  if (!existsSync(path)) return []
+  return readdirSync(path)
+    .filter((file) => file.endsWith(ending))
+    .map((file) => basename(file, ending))
+    .sort()
+}
+
+/** Fails with one line for each complaint. */
+function none(complaints: string[]): void {
+  assert.ok(complaints.length === 0, `\n      ${complaints.join('\n      ')}`)
+}
+
+function opStems(): string[] {
+  const found = read('src/ops/index.ts').matchAll(/from '\.\/(\w+)\.js'/g)
+  return [...found].map((match) => match[1]).filter((stem) => !notOps.includes(stem))
+}
+
+test('every op has its source, its CPU kernel and its test, and src/ops/index.ts names it', () => {
+  const ops = opStems()
+  assert.ok(ops.length > 0)
+  const complaints: string[] = []
+  for (const stem of ops) {
+    for (const file of [`src/ops/${stem}.ts`, `kernels/cpu/${stem}.cc`, `test/ops/${stem}.test.ts`]) {
+      if (!existsSync(join(root, file))) complaints.push(`${stem}: ${file} is missing`)
+    }
+  }
+  const folders: [string, string][] = [
+    ['src/ops', '.ts'],
+    ['kernels/cpu', '.cc'],
+    ['kernels/wgsl', '.wgsl'],
+    ['kernels/cuda', '.cu'],
+    ['test/ops', '.test.ts'],
+    ['bench/ops', '.bench.ts'],
+  ]
+  for (const [folder, ending] of folders) {
+    for (const stem of stems(folder, ending)) {
+      const known =
+        ops.includes(stem) || (folder === 'src/ops' && notOps.includes(stem)) || stem === 'prelude'
+      if (!known) complaints.push(`${folder}/${stem}${ending} belongs to no op of src/ops/index.ts`)
+    }
+  }
+  none(complaints)
+})
+
+test('imports point down only', () => {
+  const complaints: string[] = []
+  for (const file of files('src', '.ts')) {
+    const [, folder] = file.split('/')
+    const from = layers.indexOf(folder)
+    for (const [, target] of read(file).matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)) {
+      const path = relative(root, resolve(root, file, '..', target)).replace(/\.js$/, '.ts')
+      if (free.includes(path) || file === 'src/index.ts') continue
+      const to = layers.indexOf(path.split('/')[1])
+      if (!path.startsWith('src/') || to === -1) complaints.push(`${file} imports ${path}, of no layer`)
+      else if (from === -1) complaints.push(`${file} is in no layer, and imports ${path}`)
+      else if (to < from) complaints.push(`${file} imports ${path}, which is above it`)
+    }
+  }
+  none(complaints)
+})
+
+test('src/index.ts holds exports only', () => {
+  const code = read('src/index.ts').replace(/\/\*[\s\S]*?\*\//g, '')
+  const rest = code
+    .replace(/export\s+(type\s+)?(\*(\s+as\s+\w+)?|\{[^}]*\})\s+from\s+'[^']+'/g, '')
+    .replace(/export \{\}/, '')
+    .trim()
+  assert.is(rest, '')
+})
+
+test(`no source file is longer than ${longest} lines`, () => {
+  const sources = [
+    ...files('src', '.ts'),
+    ...files('test', '.ts', '.py'),
+    ...files('bench', '.ts', '.py'),
+    ...files('kernels', '.cc', '.h', '.wgsl', '.cu', '.cuh'),
+    ...files('native', '.cc', '.h', '.txt'),
+  ]
+  const lines = (file: string) => read(file).trimEnd().split('\n').length
+  none(sources.filter((file) => lines(file) > longest).map((file) => `${file} has ${lines(file)}`))
+})
+
+test('every source file opens with a comment that says what it is', () => {
+  const slashes = [
+    ...files('src', '.ts'),
+    ...files('test', '.ts'),
+    ...files('bench', '.ts'),
+    ...files('kernels', '.cc', '.h', '.wgsl', '.cu', '.cuh'),
+    ...files('native', '.cc', '.h'),
+  ]
+  none(slashes.filter((file) => !/^(#!.*\n)?(\/\*|\/\/)/.test(read(file))).map((file) => `${file} does not`))
+})
+
+test('a skipped test carries a reason', () => {
+  const tests = files('test', '.test.ts')
+  none(tests.filter((file) => /^\s*\w+\.skip\(/m.test(read(file))).map((file) => `${file} uses test.skip`))
+})
+
+test('environment variables of the project are read in one file', () => {
+  const readers = files('src', '.ts').filter((file) => /process\.env\.BIOALBERT_/.test(read(file)))
+  assert.ok(readers.length <= 1, readers.join(', '))
+})
+
+test('nothing tracked speaks of one machine or one package registry', () => {
+  const listed = spawnSync('git', ['ls-files', '-z'], { cwd: root, encoding: 'utf8' })
+  const tracked =
+    listed.status === 0 ? listed.stdout.split('\0').filter((file) => file !== '') : files('.', '.ts')
+  // Put together here, so that this file does not hold what it forbids.
+  const forbidden = [
+    ['/wo', 'rk/'],
+    ['registry', '.npmjs'],
+    ['"reso', 'lved": "http'],
+    ['/ho', 'me/'],
+  ].map((parts) => parts.join(''))
+  const complaints: string[] = []
+  for (const file of tracked) {
+    if (!existsSync(join(root, file))) continue
+    const text = readFileSync(join(root, file), 'latin1')
+    for (const word of forbidden) if (text.includes(word)) complaints.push(`${file} holds ${word}`)
+  }
+  none(complaints)
+})
+
+test.run()
