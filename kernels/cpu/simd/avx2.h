@@ -1,0 +1,57 @@
+// Vector of 8 floats on AVX2 + FMA. The same names stand in avx512.h and generic.h.
+#pragma once
+#include <immintrin.h>
+#include <stdint.h>
+
+namespace {
+
+constexpr uint32_t W = 8;
+constexpr uint32_t kRegisters = 16;
+
+struct V {
+  __m256 v;
+};
+
+inline V load(const float* p) { return {_mm256_loadu_ps(p)}; }
+inline void store(float* p, V a) { _mm256_storeu_ps(p, a.v); }
+inline __m256i first(uint32_t n) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(int(n > 8 ? 8 : n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+inline V load_n(const float* p, uint32_t n) { return {_mm256_maskload_ps(p, first(n))}; }
+inline void store_n(float* p, V a, uint32_t n) { _mm256_maskstore_ps(p, first(n), a.v); }
+inline V set1(float x) { return {_mm256_set1_ps(x)}; }
+inline V zero() { return {_mm256_setzero_ps()}; }
+inline V operator+(V a, V b) { return {_mm256_add_ps(a.v, b.v)}; }
+inline V operator-(V a, V b) { return {_mm256_sub_ps(a.v, b.v)}; }
+inline V operator*(V a, V b) { return {_mm256_mul_ps(a.v, b.v)}; }
+inline V operator/(V a, V b) { return {_mm256_div_ps(a.v, b.v)}; }
+inline V fma(V a, V b, V c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+inline V max(V a, V b) { return {_mm256_max_ps(a.v, b.v)}; }
+inline V min(V a, V b) { return {_mm256_min_ps(a.v, b.v)}; }
+inline V sqrt(V a) { return {_mm256_sqrt_ps(a.v)}; }
+inline V round(V a) { return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
+inline V pow2(V n) {
+  const __m256i e = _mm256_add_epi32(_mm256_cvtps_epi32(n.v), _mm256_set1_epi32(127));
+  return {_mm256_castsi256_ps(_mm256_slli_epi32(e, 23))};
+}
+inline V select_less(V a, V b, V yes, V no) {
+  return {_mm256_blendv_ps(no.v, yes.v, _mm256_cmp_ps(a.v, b.v, _CMP_LT_OQ))};
+}
+inline V keep(const uint32_t* bits, uint32_t threshold, V a) {
+  const __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bits));
+  const __m256i t = _mm256_set1_epi32(int(threshold));
+  const __m256i m = _mm256_cmpeq_epi32(_mm256_max_epu32(b, t), b);
+  return {_mm256_and_ps(_mm256_castsi256_ps(m), a.v)};
+}
+inline float sum(V a) {
+  __m128 s = _mm_add_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));
+  s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+  return _mm_cvtss_f32(_mm_add_ss(s, _mm_shuffle_ps(s, s, 1)));
+}
+inline float largest(V a) {
+  __m128 s = _mm_max_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));
+  s = _mm_max_ps(s, _mm_movehl_ps(s, s));
+  return _mm_cvtss_f32(_mm_max_ss(s, _mm_shuffle_ps(s, s, 1)));
+}
+
+}  // namespace

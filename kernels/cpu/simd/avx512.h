@@ -1,0 +1,44 @@
+// Vector of 16 floats on AVX-512 (F, BW, DQ, VL). The same names stand in avx2.h and generic.h.
+#pragma once
+#include <immintrin.h>
+#include <stdint.h>
+
+namespace {
+
+constexpr uint32_t W = 16;         // floats in a vector
+constexpr uint32_t kRegisters = 32;
+
+struct V {
+  __m512 v;
+};
+
+inline V load(const float* p) { return {_mm512_loadu_ps(p)}; }
+inline void store(float* p, V a) { _mm512_storeu_ps(p, a.v); }
+inline __mmask16 first(uint32_t n) { return __mmask16(n >= 16 ? 0xffff : (1u << n) - 1); }
+// The first n lanes; the others are 0 (load) or untouched (store).
+inline V load_n(const float* p, uint32_t n) { return {_mm512_maskz_loadu_ps(first(n), p)}; }
+inline void store_n(float* p, V a, uint32_t n) { _mm512_mask_storeu_ps(p, first(n), a.v); }
+inline V set1(float x) { return {_mm512_set1_ps(x)}; }
+inline V zero() { return {_mm512_setzero_ps()}; }
+inline V operator+(V a, V b) { return {_mm512_add_ps(a.v, b.v)}; }
+inline V operator-(V a, V b) { return {_mm512_sub_ps(a.v, b.v)}; }
+inline V operator*(V a, V b) { return {_mm512_mul_ps(a.v, b.v)}; }
+inline V operator/(V a, V b) { return {_mm512_div_ps(a.v, b.v)}; }
+inline V fma(V a, V b, V c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }  // a * b + c
+inline V max(V a, V b) { return {_mm512_max_ps(a.v, b.v)}; }
+inline V min(V a, V b) { return {_mm512_min_ps(a.v, b.v)}; }
+inline V sqrt(V a) { return {_mm512_sqrt_ps(a.v)}; }
+inline V round(V a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
+inline V pow2(V n) { return {_mm512_scalef_ps(_mm512_set1_ps(1.0f), n.v)}; }  // 2^n for whole n
+inline V select_less(V a, V b, V yes, V no) {                                  // a < b ? yes : no
+  return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ), no.v, yes.v)};
+}
+// bits[i] >= threshold ? a : 0
+inline V keep(const uint32_t* bits, uint32_t threshold, V a) {
+  const __mmask16 m = _mm512_cmpge_epu32_mask(_mm512_loadu_si512(bits), _mm512_set1_epi32(int(threshold)));
+  return {_mm512_maskz_mov_ps(m, a.v)};
+}
+inline float sum(V a) { return _mm512_reduce_add_ps(a.v); }
+inline float largest(V a) { return _mm512_reduce_max_ps(a.v); }
+
+}  // namespace

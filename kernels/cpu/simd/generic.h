@@ -1,0 +1,51 @@
+// Vector of 4 floats in portable C++: the reference that every compiler can build. Same names as avx2.h, avx512.h.
+#pragma once
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+namespace {
+
+constexpr uint32_t W = 4;
+constexpr uint32_t kRegisters = 16;
+
+struct V {
+  float v[4];
+};
+
+#define BIOALBERT_LANES(expression) \
+  V r;                              \
+  for (uint32_t i = 0; i < 4; i++) r.v[i] = (expression); \
+  return r
+
+inline V load(const float* p) { BIOALBERT_LANES(p[i]); }
+inline void store(float* p, V a) {
+  for (uint32_t i = 0; i < 4; i++) p[i] = a.v[i];
+}
+inline V load_n(const float* p, uint32_t n) { BIOALBERT_LANES(i < n ? p[i] : 0.0f); }
+inline void store_n(float* p, V a, uint32_t n) {
+  for (uint32_t i = 0; i < 4 && i < n; i++) p[i] = a.v[i];
+}
+inline V set1(float x) { BIOALBERT_LANES(x); }
+inline V zero() { return set1(0.0f); }
+inline V operator+(V a, V b) { BIOALBERT_LANES(a.v[i] + b.v[i]); }
+inline V operator-(V a, V b) { BIOALBERT_LANES(a.v[i] - b.v[i]); }
+inline V operator*(V a, V b) { BIOALBERT_LANES(a.v[i] * b.v[i]); }
+inline V operator/(V a, V b) { BIOALBERT_LANES(a.v[i] / b.v[i]); }
+inline V fma(V a, V b, V c) { BIOALBERT_LANES(a.v[i] * b.v[i] + c.v[i]); }
+inline V max(V a, V b) { BIOALBERT_LANES(a.v[i] > b.v[i] ? a.v[i] : b.v[i]); }
+inline V min(V a, V b) { BIOALBERT_LANES(a.v[i] < b.v[i] ? a.v[i] : b.v[i]); }
+inline V sqrt(V a) { BIOALBERT_LANES(sqrtf(a.v[i])); }
+inline V round(V a) { BIOALBERT_LANES(nearbyintf(a.v[i])); }
+inline V pow2(V n) { BIOALBERT_LANES(ldexpf(1.0f, int(n.v[i]))); }
+inline V select_less(V a, V b, V yes, V no) { BIOALBERT_LANES(a.v[i] < b.v[i] ? yes.v[i] : no.v[i]); }
+inline V keep(const uint32_t* bits, uint32_t threshold, V a) { BIOALBERT_LANES(bits[i] >= threshold ? a.v[i] : 0.0f); }
+inline float sum(V a) { return (a.v[0] + a.v[1]) + (a.v[2] + a.v[3]); }
+inline float largest(V a) {
+  const float x = a.v[0] > a.v[1] ? a.v[0] : a.v[1], y = a.v[2] > a.v[3] ? a.v[2] : a.v[3];
+  return x > y ? x : y;
+}
+
+#undef BIOALBERT_LANES
+
+}  // namespace

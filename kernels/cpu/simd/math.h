@@ -1,0 +1,62 @@
+// Elementary functions on vectors, the same polynomials on every instruction set, and loops over rows of floats.
+#pragma once
+
+namespace {
+
+// e^x to 2 ulp (Cephes expf). Below -87.3 the result is 0, so masked scores of -inf vanish; above 88.7 it saturates.
+inline V exp(V x) {
+  const V lo = set1(-87.33654f), y = min(max(x, lo), set1(88.72283f));
+  const V n = round(y * set1(1.44269504088896341f));
+  V r = fma(n, set1(-0.693359375f), y);
+  r = fma(n, set1(2.12194440e-4f), r);
+  V p = set1(1.9875691500e-4f);
+  p = fma(p, r, set1(1.3981999507e-3f));
+  p = fma(p, r, set1(8.3334519073e-3f));
+  p = fma(p, r, set1(4.1665795894e-2f));
+  p = fma(p, r, set1(1.6666665459e-1f));
+  p = fma(p, r, set1(5.0000001201e-1f));
+  p = fma(p, r * r, r + set1(1.0f));
+  // 2^128 does not fit: halve the power and apply it twice
+  const V h = round(n * set1(0.5f));
+  return select_less(x, lo, zero(), p * pow2(h) * pow2(n - h));
+}
+
+// tanh x to a few ulp: odd rational function of degree 13 over 6, saturated beyond 7.9 (the form used by Eigen).
+inline V tanh(V x) {
+  const V limit = set1(7.90531110763549805f), y = min(max(x, zero() - limit), limit), s = y * y;
+  V p = set1(-2.76076847742355e-16f);
+  p = fma(p, s, set1(2.00018790482477e-13f));
+  p = fma(p, s, set1(-8.60467152213735e-11f));
+  p = fma(p, s, set1(5.12229709037114e-08f));
+  p = fma(p, s, set1(1.48572235717979e-05f));
+  p = fma(p, s, set1(6.37261928875436e-04f));
+  p = fma(p, s, set1(4.89352455891786e-03f));
+  V q = set1(1.19825839466702e-06f);
+  q = fma(q, s, set1(1.18534705686654e-04f));
+  q = fma(q, s, set1(2.26843463243900e-03f));
+  q = fma(q, s, set1(4.89352518554385e-03f));
+  return y * p / q;
+}
+
+// GELU in its tanh form, 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) (Hendrycks and Gimpel 2016), and its derivative.
+inline V gelu(V x) {
+  const V u = x * fma(set1(0.044715f * 0.7978845608028654f), x * x, set1(0.7978845608028654f));
+  return set1(0.5f) * x * (set1(1.0f) + tanh(u));
+}
+inline V gelu_derivative(V x) {
+  const V c = set1(0.7978845608028654f), s = x * x;
+  const V t = tanh(x * fma(set1(0.044715f * 0.7978845608028654f), s, c));
+  const V du = fma(set1(3.0f * 0.044715f * 0.7978845608028654f), s, c);
+  const V half = set1(0.5f), one = set1(1.0f);
+  return fma(half * x * (one - t * t), du, half * (one + t));
+}
+
+// f(i, n) for vectors of n <= W floats that cover [0, count).
+template <class F>
+inline void vectors(uint32_t count, F f) {
+  uint32_t i = 0;
+  for (; i + W <= count; i += W) f(i, W);
+  if (i < count) f(i, count - i);
+}
+
+}  // namespace

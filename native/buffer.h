@@ -1,0 +1,20 @@
+// A range of device memory: 64-byte aligned, zeroed, counted.
+#pragma once
+#include <cstddef>
+
+class Buffer {
+ public:
+  // Throws std::runtime_error that names label and size when the memory is not to be had.
+  Buffer(size_t bytes, const char* label);
+  ~Buffer() { release(); }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+
+  void release();
+  char* data() const { return data_; }
+  size_t bytes() const { return bytes_; }
+
+ private:
+  char* data_ = nullptr;
+  size_t bytes_ = 0;
+};

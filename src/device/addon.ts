@@ -1,0 +1,75 @@
+/** The typed door to the CPU addon (native/addon.cc) and the encoding of programs for it. */
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { UserError } from '../error.js'
+import { packageRoot } from '../paths.js'
+import { type Call, ITERATION, type Program } from './program.js'
+
+declare const handle: unique symbol
+export type EngineHandle = { readonly [handle]: 'engine' }
+export type BufferHandle = { readonly [handle]: 'buffer' }
+export type ProgramHandle = { readonly [handle]: 'program' }
+
+export interface Addon {
+  processor(): { name: string; cores: number; isas: string[] }
+  open(isa: string, threads: number): EngineHandle
+  kernels(engine: EngineHandle): { name: string; buffers: number; params: number }[]
+  poolBytes(engine: EngineHandle): number
+  alloc(bytes: number, label: string): BufferHandle
+  free(buffer: BufferHandle): void
+  write(buffer: BufferHandle, offset: number, data: Uint8Array): void
+  read(buffer: BufferHandle, offset: number, target: Uint8Array): void
+  prepare(
+    engine: EngineHandle,
+    arenas: readonly BufferHandle[],
+    scalarIsFloat: Uint8Array,
+    code: Float64Array,
+  ): ProgramHandle
+  run(program: ProgramHandle, scalarBits: Uint32Array, timeline: boolean): Promise<Float64Array>
+  close(handle: EngineHandle | ProgramHandle): void
+}
+
+let addon: Addon | undefined
+
+/** Loads the addon once. Throws a UserError that says how to build it. */
+export function loadAddon(): Addon {
+  if (addon) return addon
+  const path = join(packageRoot, 'native/build/Release/bioalbert.node')
+  try {
+    addon = createRequire(import.meta.url)(path) as Addon
+  } catch (error) {
+    throw new UserError(
+      `the native addon does not load (${(error as Error).message}); build it with \`npm run build:native\``,
+    )
+  }
+  return addon
+}
+
+/** Numbers that native/addon.cc reads in `prepare`: loops of (count, reverse, calls, then each call). */
+export function encodeProgram(program: Program, kernelIndex: ReadonlyMap<string, number>): Float64Array {
+  const code: number[] = []
+  const scalars = new Map(program.scalars.map((s, i) => [s.name, i + 1]))
+  scalars.set(ITERATION, 0)
+  const encodeCall = (call: Call) => {
+    const index = kernelIndex.get(call.kernel.name)
+    if (index === undefined) throw new UserError(`the cpu device has no kernel ${call.kernel.name}`)
+    code.push(index, call.refs.length)
+    for (const r of call.refs) code.push(r.arena, r.offset, r.bytes, r.stride, r.shift, r.modulo)
+    code.push(call.params.length)
+    call.params.forEach((value, i) => {
+      const isFloat = call.kernel.params[i].type === 'f32' ? 1 : 0
+      if (typeof value === 'number') code.push(-1, isFloat, value)
+      else code.push(scalars.get(value.scalar)!, isFloat, value.times)
+    })
+  }
+  for (const step of program.steps) {
+    if (step.kind === 'call') {
+      code.push(1, 0, 1)
+      encodeCall(step)
+    } else {
+      code.push(step.count, step.reverse ? 1 : 0, step.body.length)
+      step.body.forEach(encodeCall)
+    }
+  }
+  return Float64Array.from(code)
+}

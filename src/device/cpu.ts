@@ -1,0 +1,135 @@
+/**
+ * The CPU device: C++ kernels of one instruction set, run by a thread pool of the addon. A run is one native call on
+ * a thread of its own; the event loop stays free.
+ */
+import { isaFromEnvironment, threadsFromEnvironment } from '../environment.js'
+import { UsageError } from '../error.js'
+import { type BufferHandle, encodeProgram, loadAddon, type ProgramHandle } from './addon.js'
+import type { Device, DeviceBuffer, DeviceInfo, Prepared, TimelineEvent } from './device.js'
+import type { Program } from './program.js'
+import { scalarBits } from './scalars.js'
+
+export interface CpuOptions {
+  /** Instruction set; the best one that processor and build have if left out. */
+  isa?: string
+  /** Threads; one per core if left out. */
+  threads?: number
+}
+
+class CpuBuffer implements DeviceBuffer {
+  constructor(
+    readonly handle: BufferHandle,
+    readonly bytes: number,
+    readonly label: string,
+  ) {}
+}
+
+class CpuPrepared implements Prepared {
+  constructor(
+    readonly program: Program,
+    readonly handle: ProgramHandle,
+  ) {}
+}
+
+/** What the processor offers. */
+export function cpuInfo(): { name: string; cores: number; isas: string[] } {
+  return loadAddon().processor()
+}
+
+/** Opens the CPU device. Throws a UsageError for an instruction set that is not there. */
+export function openCpu(options: CpuOptions = {}): Device {
+  const addon = loadAddon()
+  const processor = addon.processor()
+  const isa = options.isa ?? isaFromEnvironment() ?? processor.isas.at(-1)!
+  if (!processor.isas.includes(isa))
+    throw new UsageError(
+      `instruction set ${isa} is not available here (want one of ${processor.isas.join(', ')})`,
+    )
+  const threads = options.threads ?? threadsFromEnvironment() ?? processor.cores
+  if (!Number.isInteger(threads) || threads < 1 || threads > 1024)
+    throw new UsageError(`threads is ${threads} (want a whole number from 1 to 1024)`)
+
+  const engine = addon.open(isa, threads)
+  const kernelIndex = new Map(addon.kernels(engine).map((k, i) => [k.name, i]))
+  const poolBytes = addon.poolBytes(engine)
+  const buffers = new Set<CpuBuffer>()
+  let bytes = poolBytes
+  let queue: Promise<unknown> = Promise.resolve()
+
+  /** Runs one thing after the other, whatever became of the one before. */
+  const inOrder = <T>(task: () => T | Promise<T>): Promise<T> => {
+    const result = queue.then(task, task)
+    queue = result.catch(() => undefined)
+    return result
+  }
+  const release = (buffer: CpuBuffer) => {
+    if (!buffers.delete(buffer)) return
+    addon.free(buffer.handle)
+    bytes -= buffer.bytes
+  }
+  const execute = (prepared: Prepared, scalars: Readonly<Record<string, number>>, timeline: boolean) => {
+    const { program, handle } = prepared as CpuPrepared
+    const bits = scalarBits(program, scalars)
+    return inOrder(() => addon.run(handle, bits, timeline))
+  }
+
+  const info: DeviceInfo = {
+    name: 'cpu',
+    detail: `${processor.name}, ${isa}, ${threads} thread${threads === 1 ? '' : 's'}`,
+    facts: { processor: processor.name, isa, threads },
+  }
+  return {
+    info,
+    alignment: 64,
+    get bytes() {
+      return bytes
+    },
+    supports: (kernel) => kernelIndex.has(kernel),
+    alloc(size, label) {
+      const buffer = new CpuBuffer(addon.alloc(size, label), size, label)
+      buffers.add(buffer)
+      bytes += size
+      return buffer
+    },
+    free: (buffer) => release(buffer as CpuBuffer),
+    write: (buffer, offset, data) =>
+      inOrder(() =>
+        addon.write(
+          (buffer as CpuBuffer).handle,
+          offset,
+          new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+        ),
+      ),
+    read: (buffer, offset, size) =>
+      inOrder(() => {
+        const target = new ArrayBuffer(size)
+        addon.read((buffer as CpuBuffer).handle, offset, new Uint8Array(target))
+        return target
+      }),
+    prepare(program, arenas) {
+      const isFloat = Uint8Array.from(program.scalars, (s) => (s.type === 'f32' ? 1 : 0))
+      const handles = arenas.map((a) => (a as CpuBuffer).handle)
+      return new CpuPrepared(
+        program,
+        addon.prepare(engine, handles, isFloat, encodeProgram(program, kernelIndex)),
+      )
+    },
+    run: async (prepared, scalars) => {
+      await execute(prepared, scalars, false)
+    },
+    async timeline(prepared, scalars) {
+      const flat = await execute(prepared, scalars, true)
+      const events: TimelineEvent[] = []
+      for (let i = 0; i < flat.length; i += 4)
+        events.push({ call: flat[i], iteration: flat[i + 1], start: flat[i + 2], duration: flat[i + 3] })
+      return events
+    },
+    sync: () => inOrder(() => undefined),
+    async destroy() {
+      await inOrder(() => {
+        for (const buffer of [...buffers]) release(buffer)
+        addon.close(engine)
+      })
+    },
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * The device contract. What a device guarantees:
+ *
+ * - A buffer is a range of device memory that starts zeroed and aligned to `alignment` bytes. `bytes` counts all of them.
+ * - `write` has taken the data when its promise resolves; the caller may reuse the array then.
+ * - `prepare` checks the program once (known kernels, slots as the kernel declares them, ranges inside their arenas)
+ *   and throws a UserError that names the kernel otherwise. A kernel that a device lacks is such an error.
+ * - `run` executes every call in order, each seeing all that the calls before it wrote. It never blocks the event
+ *   loop; runs of one device happen one after the other, in the order they were asked for.
+ * - The same program on the same device with the same inputs gives the same bits, whatever the number of threads.
+ * - `read` and `write` are ordered with the runs.
+ * - `destroy` frees everything; a live device may keep the process alive.
+ */
+import type { Program } from './program.js'
+
+export type DeviceName = 'cpu' | 'webgpu' | 'cuda'
+
+export interface DeviceInfo {
+  readonly name: DeviceName
+  /** What it is, for people: processor or adapter, instruction set, threads. */
+  readonly detail: string
+  /** Facts that a bench records. */
+  readonly facts: Readonly<Record<string, string | number>>
+}
+
+export interface DeviceBuffer {
+  readonly bytes: number
+  readonly label: string
+}
+
+export interface Prepared {
+  readonly program: Program
+}
+
+/** One execution of one call. */
+export interface TimelineEvent {
+  /** Index of the call among `calls(program)`. */
+  readonly call: number
+  readonly iteration: number
+  /** Nanoseconds from the start of the run. */
+  readonly start: number
+  readonly duration: number
+}
+
+export interface Device {
+  readonly info: DeviceInfo
+  /** Offsets of buffers bound to kernels are multiples of this many bytes. */
+  readonly alignment: number
+  /** Bytes held now: buffers and the device's own working memory. */
+  readonly bytes: number
+  supports(kernel: string): boolean
+  alloc(bytes: number, label: string): DeviceBuffer
+  free(buffer: DeviceBuffer): void
+  write(buffer: DeviceBuffer, offset: number, data: ArrayBufferView): Promise<void>
+  /** A copy of `bytes` bytes from `offset`. */
+  read(buffer: DeviceBuffer, offset: number, bytes: number): Promise<ArrayBuffer>
+  /** Binds a program to one buffer per arena of it, in its order. */
+  prepare(program: Program, arenas: readonly DeviceBuffer[]): Prepared
+  /** Scalars by name; one that the program uses and that is missing is an error. */
+  run(prepared: Prepared, scalars: Readonly<Record<string, number>>): Promise<void>
+  /** As `run`, and tells when each call ran and for how long. */
+  timeline(prepared: Prepared, scalars: Readonly<Record<string, number>>): Promise<TimelineEvent[]>
+  sync(): Promise<void>
+  destroy(): Promise<void>
+}

@@ -1,0 +1,39 @@
+/**
+ * What a kernel is to the host: a name, buffers in order with their access, then parameters of four bytes.
+ * The same order stands in the C++ function, in the WGSL bindings and in the CUDA arguments.
+ */
+
+/** read: input. write: every element is written. accumulate: `+=` onto what is there. scratch: contents mean nothing before and after. */
+export type Access = 'read' | 'write' | 'accumulate' | 'scratch'
+
+export type ParamType = 'u32' | 'i32' | 'f32'
+
+export interface BufferSlot {
+  readonly name: string
+  readonly access: Access
+}
+
+export interface ParamSlot {
+  readonly name: string
+  readonly type: ParamType
+}
+
+export interface Kernel {
+  /** Entry point, `<op>_forward`, `<op>_backward` or `<op>_backward_<part>`. */
+  readonly name: string
+  readonly buffers: readonly BufferSlot[]
+  readonly params: readonly ParamSlot[]
+}
+
+/** Declares a kernel; the order of the keys is the order of the arguments. */
+export function kernel(
+  name: string,
+  buffers: Readonly<Record<string, Access>>,
+  params: Readonly<Record<string, ParamType>>,
+): Kernel {
+  return {
+    name,
+    buffers: Object.entries(buffers).map(([name, access]) => ({ name, access })),
+    params: Object.entries(params).map(([name, type]) => ({ name, type })),
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * Shapes. A dimension is a number, or a run-time size: `times` x the value of a scalar, never more than
+ * `times` x `capacity`. Ragged batches carry their number of rows that way: a program is prepared for the
+ * capacity and computes only the rows that are there. Only the leading dimension may be a run-time size.
+ */
+import type { ParamValue } from '../device/program.js'
+
+export interface Dynamic {
+  readonly scalar: string
+  readonly capacity: number
+  readonly times: number
+}
+
+export type Dim = number | Dynamic
+
+export type DType = 'f32' | 'i32' | 'u32'
+
+export interface Spec {
+  readonly shape: readonly Dim[]
+  readonly dtype: DType
+}
+
+/** A run-time size named `scalar`, at most `capacity`. */
+export function dynamic(scalar: string, capacity: number): Dynamic {
+  return { scalar, capacity, times: 1 }
+}
+
+/** The largest value a dimension can take. */
+export function capacity(dim: Dim): number {
+  return typeof dim === 'number' ? dim : dim.capacity * dim.times
+}
+
+/** Number of elements at capacity. */
+export function elements(spec: Spec): number {
+  return spec.shape.reduce<number>((n, d) => n * capacity(d), 1)
+}
+
+/** Bytes at capacity, row-major; all dtypes take four bytes. */
+export function byteSize(spec: Spec): number {
+  return elements(spec) * 4
+}
+
+/** The product of dimensions as a kernel parameter, of which at most one may be a run-time size. */
+export function product(dims: readonly Dim[]): Dim {
+  let n = 1
+  let found: Dynamic | undefined
+  for (const d of dims) {
+    if (typeof d === 'number') n *= d
+    else if (found) throw new Error(`two run-time sizes in one shape: ${shapeText(dims)}`)
+    else found = d
+  }
+  return found ? { ...found, times: found.times * n } : n
+}
+
+export function sameDim(a: Dim, b: Dim): boolean {
+  if (typeof a === 'number' || typeof b === 'number') return a === b
+  return a.scalar === b.scalar && a.capacity === b.capacity && a.times === b.times
+}
+
+export function sameShape(a: readonly Dim[], b: readonly Dim[]): boolean {
+  return a.length === b.length && a.every((d, i) => sameDim(d, b[i]))
+}
+
+/** A dimension as a kernel parameter. */
+export function param(dim: Dim): ParamValue {
+  return typeof dim === 'number' ? dim : { scalar: dim.scalar, times: dim.times }
+}
+
+/** `[rows<=4096,768]`, as errors print shapes. */
+export function shapeText(shape: readonly Dim[]): string {
+  const text = shape.map((d) =>
+    typeof d === 'number' ? `${d}` : `${d.times === 1 ? '' : `${d.times}x`}${d.scalar}<=${d.capacity}`,
+  )
+  return `[${text.join(',')}]`
+}
+
+export function f32(...shape: Dim[]): Spec {
+  return { shape, dtype: 'f32' }
+}
+
+export function i32(...shape: Dim[]): Spec {
+  return { shape, dtype: 'i32' }
+}
