@@ -18,7 +18,11 @@ export function writeTextFile(path: string, text: string): void {
     }
     renameSync(temporary, path)
   } catch (error) {
-    rmSync(temporary, { force: true })
+    try {
+      rmSync(temporary, { force: true })
+    } catch {
+      // What stopped the writing stands in the way of this as well; the first error is the one to tell.
+    }
     const { code, message } = error as NodeJS.ErrnoException
     throw code === undefined ? error : new UserError(`cannot write ${path}: ${message}`)
   }
