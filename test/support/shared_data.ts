@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { sharedDataFromEnvironment } from '../../src/environment.js'
 import { root } from './paths.js'
 
 /** Absolute path of the folder, or undefined where it is absent. */
@@ -13,7 +14,7 @@ export const sharedData: string | undefined = find()
 export const noSharedData = 'no data folder: set BIOALBERT_SHARED_DATA, or put it at ../shared/data'
 
 function find(): string | undefined {
-  const path = process.env.BIOALBERT_SHARED_DATA ?? join(root, '..', 'shared', 'data')
+  const path = sharedDataFromEnvironment() ?? join(root, '..', 'shared', 'data')
   return existsSync(path) ? resolve(path) : undefined
 }
 
