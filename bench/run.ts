@@ -37,7 +37,9 @@ function runAll(filters: string[]): void {
 }
 
 async function runFile(built: string): Promise<void> {
-  Object.assign(peaks, await measurePeaks())
+  const { gflops, gigabytes, facts: device } = await measurePeaks()
+  Object.assign(peaks, { gflops, gigabytes })
+  Object.assign(facts, device)
   await import(pathToFileURL(built).href)
   const path = writeResults(basename(built, '.bench.js'))
   const described = Object.entries({ ...facts, ...rounded(peaks) }).map(([name, value]) => `${name} ${value}`)

@@ -11,17 +11,19 @@ import type { Program } from '../../src/device/program.js'
 const multiplyAdd = kernel('peak_multiply_add', { y: 'accumulate' }, { tasks: 'u32', steps: 'u32' })
 const copy = kernel('peak_copy', { x: 'read', y: 'write' }, { n: 'u32' })
 
-/** 10^9 of something a second. */
+/** 10^9 of something a second, and the device that reached it. */
 export interface Peaks {
   gflops: number
   gigabytes: number
+  facts: Readonly<Record<string, string | number>>
 }
 
 /** Measures both on a CPU device of its own, in about a second. */
 export async function measurePeaks(): Promise<Peaks> {
   const device = openCpu()
   try {
-    return { gflops: await measureGflops(device), gigabytes: await measureGigabytes(device) }
+    const gflops = await measureGflops(device)
+    return { gflops, gigabytes: await measureGigabytes(device), facts: device.info.facts }
   } finally {
     await device.destroy()
   }

@@ -39,7 +39,6 @@ export const facts: Record<string, string | number> = {
   processor: cpus()[0]?.model ?? 'unknown',
   cores: availableParallelism(),
   memory_gib: Math.round(totalmem() / 2 ** 30),
-  isa: process.env.BIOALBERT_ISA ?? 'best there is',
   node: process.version,
   commit: commit(),
 }

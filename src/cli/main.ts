@@ -39,9 +39,14 @@ function report(error: unknown, json: boolean): void {
   let message: string
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return
-    // Commander has printed it already. Its own statuses know no difference between 1 and 2.
+    // Commander has printed it already, but for the help that it shows in place of a missing command.
+    // Its own statuses know no difference between 1 and 2.
     process.exitCode = 2
-    message = error.code === 'commander.help' ? 'a command is missing' : error.message.replace(/^error: /, '')
+    message = error.message.replace(/^error: /, '')
+    if (error.code === 'commander.help') {
+      message = 'a command is missing'
+      process.stderr.write(`\nbioalbert: ${message}\n`)
+    }
   } else if (error instanceof UserError) {
     process.exitCode = error.exitCode
     message = error.message
