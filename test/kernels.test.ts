@@ -1,0 +1,74 @@
+/**
+ * What an op declares is what its kernels take: the argument lists in kernels/cpu, read from the sources, against the
+ * buffers, their access and the parameters in src/ops; in order and by name.
+ */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Kernel } from '../src/device/kernel.js'
+import * as ops from '../src/ops/index.js'
+import type { Op } from '../src/ops/op.js'
+import { cpuKernels, type KernelSignature } from './support/kernel_source.js'
+import { root } from './support/paths.js'
+
+const test = suite('kernel declarations')
+
+function declared(kernel: Kernel): string {
+  return show({
+    buffers: kernel.buffers.map(({ name, access }) => ({ name, readOnly: access === 'read' })),
+    params: [...kernel.params],
+  })
+}
+
+function show({ buffers, params }: KernelSignature): string {
+  const parts = [
+    ...buffers.map(({ name, readOnly }) => (readOnly ? `const* ${name}` : `* ${name}`)),
+    ...params.map(({ name, type }) => `${type} ${name}`),
+  ]
+  return parts.join(', ')
+}
+
+const all = Object.values(ops).filter(
+  (value): value is Op =>
+    typeof value === 'object' && value !== null && 'forward' in value && 'infer' in value,
+)
+
+for (const op of all) {
+  test(`${op.name}: the C++ arguments are the declared ones`, () => {
+    const found = cpuKernels(readFileSync(join(root, 'kernels/cpu', `${op.name}.cc`), 'utf8'))
+    const kernels = [op.forward, ...(op.backward ?? [])]
+    for (const kernel of kernels) {
+      const signature = found.get(kernel.name)
+      assert.ok(signature, `kernels/cpu/${op.name}.cc does not export ${kernel.name}`)
+      assert.is(show(signature), declared(kernel))
+    }
+    const names = kernels.map((kernel) => kernel.name)
+    const extra = [...found.keys()].filter((name) => !names.includes(name))
+    assert.equal(extra, [], `kernels/cpu/${op.name}.cc exports what the op does not declare`)
+  })
+}
+
+test('there are ops to compare', () => {
+  assert.ok(all.length > 0)
+})
+
+test('the reader of argument lists refuses what it cannot read', () => {
+  const file = (list: string) => `void k_forward(${list}) {}\nEXPORT_KERNELS(k, KERNEL(k_forward))`
+  assert.throws(() => cpuKernels(file('const float* x')), /not Team&/)
+  assert.throws(() => cpuKernels(file('Team& team, double x')), /cannot read the argument `double x`/)
+  assert.throws(() => cpuKernels(file('Team& team, uint32_t n, float* y')), /behind a parameter/)
+  const { buffers, params } = cpuKernels(
+    file('Team&, const int32_t* ids, float* y,\n  uint32_t n, float eps'),
+  ).get('k_forward')!
+  assert.equal(buffers, [
+    { name: 'ids', readOnly: true },
+    { name: 'y', readOnly: false },
+  ])
+  assert.equal(params, [
+    { name: 'n', type: 'u32' },
+    { name: 'eps', type: 'f32' },
+  ])
+})
+
+test.run()
