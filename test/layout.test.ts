@@ -143,6 +143,19 @@ test('environment variables of the project are read in one file', () => {
   assert.ok(readers.length <= 1, readers.join(', '))
 })
 
+test('the lock file holds every optional package that it names, or `npm ci` refuses it', () => {
+  type Locked = { optionalDependencies?: Record<string, string> }
+  const { packages } = JSON.parse(read('package-lock.json')) as { packages: Record<string, Locked> }
+  const complaints: string[] = []
+  for (const [path, { optionalDependencies = {} }] of Object.entries(packages)) {
+    for (const name of Object.keys(optionalDependencies)) {
+      const places = [`node_modules/${name}`, `${path}/node_modules/${name}`]
+      if (!places.some((place) => place in packages)) complaints.push(`${path} wants ${name}`)
+    }
+  }
+  none(complaints)
+})
+
 test('nothing tracked speaks of one machine or one package registry', () => {
   const listed = spawnSync('git', ['ls-files', '-z'], { cwd: root, encoding: 'utf8' })
   const tracked =
