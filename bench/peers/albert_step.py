@@ -30,6 +30,8 @@ def arguments():
     parser.add_argument('--warmup', type=int, default=2)
     parser.add_argument('--steps', type=int, help='run so many and exit, instead of reading stdin')
     parser.add_argument('--compile', action='store_true', help='torch.compile the forward and backward pass')
+    parser.add_argument('--linear', choices=('stock', 'onednn'), default='stock',
+                        help="onednn: float32 products through oneDNN's operator, which PyTorch itself does not use")
     parser.add_argument('--keep-memory', choices=('yes', 'no'), default='yes', help='no: glibc as it comes')
     return parser.parse_args()
 
@@ -43,6 +45,26 @@ def keep_memory():
         and libc.mallopt(m_mmap_threshold, 1 << 30)
         and libc.mallopt(m_trim_threshold, 2**31 - 1)
     )
+
+
+def use_onednn():
+    """Every nn.Linear through oneDNN, forward and backward, in place of MKL: a little faster on some processors."""
+    product = torch.ops.mkldnn._linear_pointwise
+
+    class OneDnnLinear(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, weight, bias):
+            ctx.save_for_backward(x, weight)
+            return product(x, weight, bias, 'none', [], '')
+
+        @staticmethod
+        def backward(ctx, dy):
+            x, weight = ctx.saved_tensors
+            dx = product(dy, weight.t(), None, 'none', [], '')
+            dy, x = dy.flatten(0, -2), x.flatten(0, -2)
+            return dx, product(dy.t(), x.t(), None, 'none', [], ''), dy.sum(0)
+
+    torch.nn.Linear.forward = lambda self, x: OneDnnLinear.apply(x, self.weight, self.bias)
 
 
 class Lamb:
@@ -95,6 +117,8 @@ PRESETS = {
 def main(options):
     torch.set_num_threads(options.threads)
     torch.manual_seed(1)
+    if options.linear == 'onednn':
+        use_onednn()
     kept = options.keep_memory == 'yes' and keep_memory()
     config = transformers.AlbertConfig(
         vocab_size=30000, embedding_size=128, max_position_embeddings=512, hidden_act='gelu_pytorch_tanh',
@@ -134,7 +158,7 @@ def main(options):
     print(json.dumps(dict(
         peer='PyTorch', torch=torch.__version__, transformers=transformers.__version__, preset=options.preset,
         precision=options.precision, batch=batch, length=length, masked=masked, dropout=options.dropout,
-        threads=torch.get_num_threads(), compiled=options.compile, memory_kept=kept,
+        threads=torch.get_num_threads(), compiled=options.compile, linear=options.linear, memory_kept=kept,
         isa=torch.backends.cpu.get_cpu_capability(), parameters=sum(p.numel() for p in optimizer.parameters),
         warmup_seconds=warm,
     )), flush=True)
