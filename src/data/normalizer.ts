@@ -7,8 +7,12 @@
  */
 import type { CharsMap } from './charsmap.js'
 
-/** The words of a token after normalisation; empty where nothing is left of it. */
-export type Normalizer = (token: string) => string[]
+export interface Normalizer {
+  /** The words of a token after normalisation; empty where nothing is left of it. */
+  words(token: string): string[]
+  /** What becomes of a token of printable ASCII: 'lower' or 'same'; undefined where only `words` knows. */
+  ascii?: 'lower' | 'same'
+}
 
 /** One step of an ALBERT-like normaliser, in the order of tokenizer.json. */
 export type NormalizerStep =
@@ -17,6 +21,7 @@ export type NormalizerStep =
   | { type: 'Precompiled'; map: CharsMap }
 
 /** What Python's str.split() takes for white space. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: Python counts these as white space.
 const PYTHON_SPACE = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/u
 const MARK = /\p{M}/gu
 const IOTA_SUBSCRIPT = '\u0345'
@@ -47,7 +52,11 @@ export function stripCombining(text: string): string {
 
 /** ALBERT's normaliser from its steps. */
 export function unigramNormalizer(steps: NormalizerStep[]): Normalizer {
-  return (token) => {
+  const plain = steps.every(
+    (step) => step.type !== 'Replace' && (step.type !== 'Precompiled' || step.map.keepsAscii),
+  )
+  const lower = steps.some((step) => step.type === 'Lowercase')
+  const words = (token: string): string[] => {
     let text = token.split(PYTHON_SPACE).join(' ')
     for (const step of steps) {
       if (step.type === 'Replace') text = text.replaceAll(step.from, step.to)
@@ -58,6 +67,7 @@ export function unigramNormalizer(steps: NormalizerStep[]): Normalizer {
     }
     return text.split(' ').filter((word) => word !== '')
   }
+  return plain ? { words, ascii: lower ? 'lower' : 'same' } : { words }
 }
 
 export interface BertOptions {
@@ -68,6 +78,7 @@ export interface BertOptions {
 }
 
 const BERT_DROPPED = /[\0\ufffd]|(?![\t\n\r])[\p{Cc}\p{Cf}\p{Co}\p{Cn}]/gu
+// biome-ignore lint/suspicious/noControlCharactersInRegex: white space for Rust's char::is_whitespace.
 const BERT_SPACE = /[\t\n\r\p{Zs}\u2028\u2029\x0b\x0c\x85]+/u
 const CHINESE =
   /[\u4e00-\u9fff\u3400-\u4dbf\u{20000}-\u{2a6df}\u{2a700}-\u{2b73f}\u{2b740}-\u{2b81f}\u{2b820}-\u{2ceaf}\uf900-\ufaff\u{2f800}-\u{2fa1f}]/gu
@@ -75,7 +86,7 @@ const BERT_PUNCTUATION = /([!-/:-@[-`{-~]|\p{P})/u
 
 /** BERT's normaliser and pre-tokeniser: words and punctuation marks. */
 export function bertNormalizer(options: BertOptions): Normalizer {
-  return (token) => {
+  const words = (token: string): string[] => {
     let text = token
     if (options.cleanText) text = text.replace(BERT_DROPPED, '')
     if (options.chineseCharacters) text = text.replace(CHINESE, ' $& ')
@@ -86,4 +97,5 @@ export function bertNormalizer(options: BertOptions): Normalizer {
       .flatMap((part) => part.split(BERT_PUNCTUATION))
       .filter((word) => word !== '')
   }
+  return { words }
 }

@@ -14,6 +14,15 @@ import { WordCache } from './word_cache.js'
 import { startsWord } from './word_start.js'
 import { WordPiece } from './wordpiece.js'
 
+const METASPACE_BYTES = new TextEncoder().encode(METASPACE)
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the separators that Python counts as white space.
+const ASCII_SPACE = /[\t-\r\x1c-\x20]+/
+
+/** Flags of a cached token: nearly equal segmentations, merged unknowns, a piece under the digit-comma rule. */
+const CLOSE = 1
+const MERGED = 2
+const HAS_COMMA = 4
+
 /** Piece ids that grow at the end: ids are data[0..length). */
 export class IdBuffer {
   data = new Int32Array(1 << 12)
@@ -108,81 +117,126 @@ export class Tokenizer {
   encodeBytes(bytes: Uint8Array, start: number, end: number, out: IdBuffer): void {
     const { cache } = this
     const first = out.length
-    if (!this.wordsAreIndependent) {
-      out.push(this.segmentLine(bytes, start, end))
-      return
-    }
+    let flags = 0
     let at = start
+    if (!this.wordsAreIndependent) {
+      flags = HAS_COMMA
+      this.segmentLine(bytes, start, end, out)
+      at = end
+    }
     for (;;) {
       while (at < end && isSpace(bytes[at])) at++
-      if (at >= end) return
+      if (at >= end) break
       const from = at
       let hash = 0x811c9dc5
       while (at < end && !isSpace(bytes[at])) hash = Math.imul(hash ^ bytes[at++], 0x01000193)
       hash ^= hash >>> 15
       let value = cache.find(bytes, from, at, hash)
       if (value < 0) value = this.remember(bytes, from, at, hash)
-      const count = cache.values[value]
-      if (count < 0) {
-        out.length = first
-        out.push(this.segmentLine(bytes, start, end))
-        return
-      }
-      out.reserve(count)
       const { values } = cache
+      const head = values[value]
+      flags |= head & 7
+      if (head & CLOSE) {
+        if (flags & MERGED) {
+          out.length = first
+          this.segmentLine(bytes, start, end, out)
+          flags |= HAS_COMMA
+          break
+        }
+        this.segmentInLine(bytes, from, at, out, first)
+        continue
+      }
+      const count = head >> 3
+      if (out.length + count > out.data.length) out.reserve(count)
       const { data } = out
       let to = out.length
       for (let i = 1; i <= count; i++) data[to++] = values[value + i]
       out.length = to
     }
+    if (flags & HAS_COMMA && this.commaIds.size > 0) this.splitCommas(out, first)
   }
 
   /** The words of a text after normalisation, as segmentation sees them (for training and tests). */
   normalizedWords(text: string): string[] {
     return text
-      .split(/[\t-\r\x1c-\x20]+/)
-      .flatMap((token) => (token === '' ? [] : this.files.normalizer(token)))
+      .split(ASCII_SPACE)
+      .flatMap((token) => (token === '' ? [] : this.files.normalizer.words(token)))
   }
 
+  /** Segments a token for the first time and keeps what came out. */
   private remember(bytes: Uint8Array, start: number, end: number, hash: number): number {
-    const token = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8')
     const ids: number[] = []
-    let close = false
-    for (const word of this.files.normalizer(token)) {
-      const from = ids.length
-      this.segment(word, ids)
-      close ||= this.unigram?.close === true
-      this.splitCommas(ids, from)
+    let flags = 0
+    if (this.lowerAscii(bytes, start, end)) {
+      this.unigram?.segment(this.scratch, end - start + 3, ids)
+      flags = this.flags()
+    } else {
+      for (const word of this.files.normalizer.words(textOf(bytes, start, end))) {
+        this.segment(word, ids, 0)
+        flags |= this.flags()
+      }
     }
-    return this.cache.insert(bytes, start, end, hash, ids, close)
+    for (const id of ids) if (this.commaIds.has(id)) flags |= HAS_COMMA
+    return this.cache.insert(bytes, start, end, hash, ids, flags)
   }
 
-  private segment(word: string, out: number[]): void {
+  private flags(): number {
+    return (this.unigram?.close ? CLOSE : 0) | (this.unigram?.merged ? MERGED : 0)
+  }
+
+  /** Writes a token of printable ASCII to the scratch as a normalised word; false where it is something else. */
+  private lowerAscii(bytes: Uint8Array, start: number, end: number): boolean {
+    const { ascii } = this.files.normalizer
+    if (ascii === undefined || !this.unigram) return false
+    this.reserveScratch(end - start + 3)
+    const { scratch } = this
+    scratch.set(METASPACE_BYTES)
+    for (let i = start; i < end; i++) {
+      const byte = bytes[i]
+      if (byte < 0x21 || byte > 0x7e) return false
+      scratch[i - start + 3] = ascii === 'lower' && byte >= 65 && byte <= 90 ? byte + 32 : byte
+    }
+    return true
+  }
+
+  private segment(word: string, out: number[], prefix: number): void {
     const text = this.unigram ? METASPACE + word : word
-    if (this.scratch.length < 3 * text.length) this.scratch = new Uint8Array(6 * text.length)
+    this.reserveScratch(3 * text.length)
     const { written } = this.encoder.encodeInto(text, this.scratch)
-    if (this.unigram) this.unigram.segment(this.scratch, written, out)
+    if (this.unigram) this.unigram.segment(this.scratch, written, out, prefix)
     else this.wordPiece?.segment(this.scratch, written, out)
   }
 
-  /** A whole line at once, with the sums of scores running through it as they do in SentencePiece. */
-  private segmentLine(bytes: Uint8Array, start: number, end: number): number[] {
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8')
-    const ids: number[] = []
-    const words = this.normalizedWords(text)
-    if (words.length > 0) this.segment(words.join(METASPACE), ids)
-    this.splitCommas(ids, 0)
-    return ids
+  private reserveScratch(length: number): void {
+    if (this.scratch.length < length) this.scratch = new Uint8Array(2 * length)
   }
 
-  private splitCommas(ids: number[], from: number): void {
-    if (this.commaIds.size === 0) return
-    for (let i = from; i < ids.length; i++) {
-      const instead = this.commaIds.get(ids[i])
-      if (instead === undefined) continue
-      ids.splice(i, 1, ...instead)
-      i += instead.length - 1
+  /** A token with nearly equal segmentations: the rounding of its line's score decides. */
+  private segmentInLine(bytes: Uint8Array, start: number, end: number, out: IdBuffer, first: number): void {
+    for (const word of this.files.normalizer.words(textOf(bytes, start, end))) {
+      const ids: number[] = []
+      this.segment(word, ids, this.unigram?.score(out.data, first, out.length) ?? 0)
+      out.push(ids)
     }
+  }
+
+  /** A whole line at once. */
+  private segmentLine(bytes: Uint8Array, start: number, end: number, out: IdBuffer): void {
+    const ids: number[] = []
+    const words = this.normalizedWords(textOf(bytes, start, end))
+    if (words.length > 0) this.segment(words.join(this.unigram ? METASPACE : ' '), ids, 0)
+    out.push(ids)
+  }
+
+  private splitCommas(out: IdBuffer, first: number): void {
+    const ids: number[] = []
+    for (const id of out.data.subarray(first, out.length)) {
+      const instead = this.commaIds.get(id)
+      if (instead === undefined) ids.push(id)
+      else ids.push(...instead)
+    }
+    out.length = first
+    out.push(ids)
   }
 
   private fillCommaIds(): void {
@@ -193,7 +247,7 @@ export class Tokenizer {
     pieces.forEach((piece, id) => {
       if (!endsInDigitComma(piece)) return
       const ids: number[] = []
-      this.segment(piece.slice(0, -1).replaceAll(METASPACE, ''), ids)
+      this.segment(piece.slice(0, -1).replaceAll(METASPACE, ''), ids, 0)
       const head = ids[0] === unknown ? '' : pieces[ids[0]]
       if (!piece.startsWith(METASPACE) && head.startsWith(METASPACE)) {
         if (head === METASPACE) ids.shift()
@@ -202,6 +256,10 @@ export class Tokenizer {
       this.commaIds.set(id, [...ids, comma])
     })
   }
+}
+
+function textOf(bytes: Uint8Array, start: number, end: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8')
 }
 
 /** ASCII white space as Python's str.split() knows it. */

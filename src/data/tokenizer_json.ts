@@ -36,7 +36,7 @@ export interface VocabularyFiles {
   /** Prefix of continuations and longest word in characters (WordPiece). */
   wordpiece: { prefix: string; maxCharacters: number }
   normalizer: Normalizer
-  /** Whether ASCII text is only lower-cased (or kept) and split at white space by the normaliser. */
+  /** ALBERT's rule: a piece that ends in a comma after a digit is segmented again without the comma. */
   digitComma: boolean
   special: SpecialIds
 }
@@ -95,7 +95,7 @@ function readUnigram(
   const digitComma = typeof config.digit_comma === 'boolean' ? config.digit_comma : penalised
   const pieces = list.map(([piece]) => piece)
   checkMetaspace(path, json.pre_tokenizer)
-  const steps = flatten(json.normalizer).map((step) => normalizerStep(path, step))
+  const steps = flatten(json.normalizer).flatMap((step) => normalizerStep(path, step))
   const special = specialIds(path, pieces, config, ['<pad>', '<unk>', '[CLS]', '[SEP]', '[MASK]'])
   return {
     kind: 'unigram',
@@ -231,7 +231,7 @@ function checkMetaspace(path: string, part: Json | undefined): void {
   }
 }
 
-function normalizerStep(path: string, step: JsonObject): NormalizerStep {
+function normalizerStep(path: string, step: JsonObject): NormalizerStep[] {
   const pattern = step.pattern as JsonObject | undefined
   switch (step.type) {
     case 'NFKD':
@@ -240,21 +240,23 @@ function normalizerStep(path: string, step: JsonObject): NormalizerStep {
     case 'NFD':
     case 'StripAccents':
     case 'Lowercase':
-      return { type: step.type }
+      return [{ type: step.type }]
     case 'Precompiled':
-      return {
-        type: 'Precompiled',
-        map: new CharsMap(Buffer.from(step.precompiled_charsmap as string, 'base64'), path),
-      }
+      return [
+        {
+          type: 'Precompiled',
+          map: new CharsMap(Buffer.from(step.precompiled_charsmap as string, 'base64'), path),
+        },
+      ]
     case 'Strip':
-      return { type: 'Replace', from: ' ', to: ' ' }
+      return []
     case 'Replace':
       if (typeof pattern?.String === 'string' && typeof step.content === 'string') {
-        return { type: 'Replace', from: pattern.String, to: step.content }
+        return [{ type: 'Replace', from: pattern.String, to: step.content }]
       }
       // Runs of blanks never reach the normaliser here: it works on one token at a time.
       if (typeof pattern?.Regex === 'string' && pattern.Regex.startsWith(' {2,}')) {
-        return { type: 'Replace', from: ' ', to: ' ' }
+        return []
       }
   }
   throw new InputError({

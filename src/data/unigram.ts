@@ -30,6 +30,8 @@ export class Unigram {
   private gaps = new Float32Array(256)
   /** Whether another segmentation of the last word came close to the chosen one. */
   close = false
+  /** Whether a run of unknown characters was merged in the last word. */
+  merged = false
 
   constructor(
     pieces: UnigramPiece[],
@@ -50,13 +52,18 @@ export class Unigram {
     this.unknownScore = Math.fround(least - UNKNOWN_PENALTY)
   }
 
-  /** Appends the ids of bytes[0..length) (UTF-8, white space written as the metaspace) to `out`. */
-  segment(bytes: Uint8Array, length: number, out: number[]): void {
+  /**
+   * Appends the ids of bytes[0..length) (UTF-8, white space written as the metaspace) to `out`; `prefix` is the
+   * score of what stands before it in the line.
+   */
+  segment(bytes: Uint8Array, length: number, out: number[], prefix = 0): void {
+    this.close = false
+    this.merged = false
     if (length === 0) return
     if (this.best.length <= length) this.grow(length + 1)
     const { trie, scores, best, starts, ids, gaps } = this
     starts.fill(-1, 0, length + 1)
-    best[0] = 0
+    best[0] = prefix
     for (let start = 0; start < length; ) {
       const till = best[start]
       const next = Math.min(length, start + characterLength(bytes[start]))
@@ -75,12 +82,10 @@ export class Unigram {
       start = next
     }
     const from = out.length
-    let close = false
     for (let end = length; end > 0; end = starts[end]) {
       out.push(ids[end])
-      if (gaps[end] < CLOSE) close = true
+      if (gaps[end] < CLOSE) this.close = true
     }
-    this.close = close
     for (let i = from, j = out.length - 1; i < j; i++, j--) {
       const held = out[i]
       out[i] = out[j]
@@ -111,7 +116,17 @@ export class Unigram {
       if (i > from && out[i] === this.unknownId && out[i - 1] === this.unknownId) continue
       out[kept++] = out[i]
     }
+    this.merged = kept < out.length
     out.length = kept
+  }
+
+  /** Score of ids[from..to) in the order of a line, rounded at every step as segmentation does it. */
+  score(ids: Int32Array, from: number, to: number): number {
+    let sum = 0
+    for (let i = from; i < to; i++) {
+      sum = Math.fround(sum + (ids[i] === this.unknownId ? this.unknownScore : this.scores[ids[i]]))
+    }
+    return sum
   }
 
   private grow(length: number): void {

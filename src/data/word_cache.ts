@@ -1,7 +1,7 @@
 /**
  * A cache from the raw bytes of a token to its piece ids: open addressing over two arenas (keys, values), no
  * strings and no objects per entry. When an arena is full the cache starts again empty, so memory is bounded.
- * Values are [count, ids...]; a negative count marks a token whose segmentation depends on its line.
+ * Values are [8 x count + flags, ids...], flags being three bits that the tokenizer keeps with a token.
  */
 const SLOTS = 1 << 20
 const FILL = (SLOTS * 3) >> 2
@@ -36,14 +36,7 @@ export class WordCache {
   }
 
   /** Stores a value and answers its index in `values`. Tokens are never empty. */
-  insert(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    hash: number,
-    ids: number[],
-    dependent: boolean,
-  ): number {
+  insert(bytes: Uint8Array, start: number, end: number, hash: number, ids: number[], flags: number): number {
     const length = end - start
     if (
       this.entries >= FILL ||
@@ -62,7 +55,7 @@ export class WordCache {
     }
     this.keys.set(bytes.subarray(start, end), this.keyTop)
     const value = this.valueTop
-    this.values[this.valueTop++] = dependent ? -ids.length : ids.length
+    this.values[this.valueTop++] = 8 * ids.length + flags
     for (const id of ids) this.values[this.valueTop++] = id
     this.place(hash, this.keyTop, length, value)
     this.keyTop += length
