@@ -2,7 +2,7 @@
  * Comparison of number arrays for tests: |actual - expected| <= atol + rtol |expected| at every index.
  * A failure names the first and the worst places with index, both values and the error, never the whole array.
  */
-import { AssertionError } from 'node:assert'
+import { fail } from './failure.js'
 
 export interface Tolerance {
   /** Relative tolerance, of the expected value. Default 1e-5. */
@@ -16,7 +16,7 @@ export interface Tolerance {
 const shown = 5
 
 /**
- * Throws an AssertionError unless both have the same length and every pair lies within the tolerance.
+ * Throws unless both have the same length and every pair lies within the tolerance.
  * NaN equals nothing, an infinity only itself.
  */
 export function allclose(
@@ -95,11 +95,4 @@ export function sameBits(
     if (count++ === 0) first = i
   }
   if (count > 0) fail(`${name}: ${count} of ${e.length} bytes differ, the first at byte ${first}`)
-}
-
-function fail(message: string): never {
-  const error = new AssertionError({ message })
-  // uvu prints the difference of `actual` and `expected` of any AssertionError; here the message says it all.
-  error.name = 'Mismatch'
-  throw error
 }

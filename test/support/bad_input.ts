@@ -6,8 +6,8 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import * as assert from 'uvu/assert'
+import { join, relative } from 'node:path'
+import { fail } from './failure.js'
 import { commandLine } from './paths.js'
 import { folderWith } from './temporary.js'
 
@@ -44,26 +44,38 @@ function refused({ argv, files = {}, status, says, environment }: BadInput): voi
     env: { ...process.env, ...environment },
   })
   const { stderr, stdout } = result
-  const seen = `\n      $ bioalbert ${argv.join(' ')}\n${stdout.slice(-1000)}${stderr.slice(-2000)}`
-  assert.is(result.signal, null, `killed by ${result.signal}${seen}`)
-  assert.is(result.status, status, `exit status ${result.status}, want ${status}${seen}`)
-  assert.match(stderr, /^bioalbert: /m, `no reason given${seen}`)
-  assert.not.match(stderr, /^\s+at .*:\d+:\d+/m, `a stack is shown${seen}`)
-  for (const pattern of [says].flat()) assert.match(stderr, pattern, `${pattern} is not said${seen}`)
-  if (argv.includes('--json')) {
-    const last = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as { error?: unknown }
-    assert.type(last.error, 'string')
+  const complain = (reason: string): void => {
+    const seen = `${stdout.slice(-1000)}${stderr.slice(-2000)}`.trimEnd()
+    fail(`${reason}\n      $ bioalbert ${argv.join(' ')}\n${seen.replace(/^/gm, '      ')}`)
   }
-  assert.equal(contents(folder), before, `the folder was changed${seen}`)
+  if (result.signal !== null) complain(`killed by ${result.signal}`)
+  if (result.status !== status) complain(`exit status ${result.status}, want ${status}`)
+  if (!/^bioalbert: /m.test(stderr)) complain('no reason is given')
+  if (/^\s+at .*:\d+:\d+/m.test(stderr)) complain('a stack is shown')
+  for (const pattern of [says].flat()) {
+    if (!pattern.test(stderr)) complain(`${pattern} is not said`)
+  }
+  if (argv.includes('--json')) {
+    const last = stdout.trimEnd().split('\n').at(-1) ?? ''
+    if (!/^\{"error":".+"\}$/.test(last)) complain('the last line of standard output is no {"error": ...}')
+  }
+  const after = contents(folder)
+  const changed = [
+    ...after.filter((entry) => !before.includes(entry)).map((entry) => `+ ${entry}`),
+    ...before.filter((entry) => !after.includes(entry)).map((entry) => `- ${entry}`),
+  ]
+  if (changed.length > 0) complain(`the folder was changed: ${changed.join(', ')}`)
 }
 
 /** Every path below the folder, files with a digest of what they hold. */
 function contents(folder: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .map((entry) => {
-      const path = join(entry.parentPath, entry.name)
+      const path = relative(folder, join(entry.parentPath, entry.name))
       if (!entry.isFile()) return `${path}/`
-      return `${path} ${createHash('sha256').update(readFileSync(path)).digest('hex')}`
+      return `${path} ${createHash('sha256')
+        .update(readFileSync(join(folder, path)))
+        .digest('hex')}`
     })
     .sort()
 }
