@@ -37,7 +37,7 @@ const all = Object.values(ops).filter(
 for (const op of all) {
   test(`${op.name}: the C++ arguments are the declared ones`, () => {
     const found = cpuKernels(readFileSync(join(root, 'kernels/cpu', `${op.name}.cc`), 'utf8'))
-    const kernels = [op.forward, ...(op.backward ?? [])]
+    const kernels = [op.forward, ...(op.backward ?? []), ...(op.kernels ?? [])]
     for (const kernel of kernels) {
       const signature = found.get(kernel.name)
       assert.ok(signature, `kernels/cpu/${op.name}.cc does not export ${kernel.name}`)

@@ -223,8 +223,8 @@ badInput(test, [
     name: 'vocab import into a path that is a file',
     argv: ['vocab', 'import', 'vocab.txt', '--out', 'v'],
     files: { 'vocab.txt': smallVocabTxt, v: 'a file' },
-    status: 1,
-    says: /\bv\b/,
+    status: 2,
+    says: /\bv: is a file/,
   },
   {
     name: 'vocab train on a file that is not there',

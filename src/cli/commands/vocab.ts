@@ -5,7 +5,7 @@ import { refuseExisting } from '../../data/atomic.js'
 import { Tokenizer } from '../../data/tokenizer.js'
 import { importVocabulary } from '../../data/vocabulary_import.js'
 import { trainVocabulary } from '../../data/vocabulary_train.js'
-import { UsageError } from '../../error.js'
+import { UserError } from '../../error.js'
 import { positiveInteger, positiveNumber } from '../options.js'
 import { count, printResult } from '../output.js'
 import { progress } from '../progress.js'
@@ -74,7 +74,7 @@ function runTrain(files: string[], { out, size, cased, characterCoverage, json, 
   let total = 0
   for (const file of files) {
     const status = statSync(file, { throwIfNoEntry: false })
-    if (status === undefined) throw new UsageError(`${file}: no such file`)
+    if (status === undefined) throw new UserError(`${file}: no such file`)
     total += status.size
   }
   const bar = progress({ label: 'reading', unit: 'bytes', total, quiet })
