@@ -15,8 +15,8 @@ const test = suite('layout')
 const layers = ['cli', 'training', 'data', 'model', 'autograd', 'graph', 'ops', 'device']
 /** Beside the layers: importable from anywhere. */
 const free = ['src/environment.ts', 'src/error.ts', 'src/paths.ts']
-/** Files of src/ops and kernels that are no op: contracts, the WGSL that stands in front, what benches compare with. */
-const notOps = ['index', 'op', 'shape', 'prelude', 'peak']
+/** Files beside those of ops: contracts, the WGSL in front, what benches compare with, the test of all signatures. */
+const notOps = ['index', 'op', 'shape', 'prelude', 'peak', 'signatures']
 const longest = 400
 
 function files(folder: string, ...endings: string[]): string[] {
