@@ -55,6 +55,8 @@ export interface Op<A extends Attrs = Attrs> {
   temporaries?(specs: Readonly<Record<string, Spec>>, attrs: A): Readonly<Record<string, Spec>>
   readonly forward: Kernel
   readonly backward?: readonly Kernel[]
+  /** Further kernels that the rule runs. */
+  readonly kernels?: readonly Kernel[]
   gradient?(scope: GradientScope, attrs: A): void
   /** Operations of the forward kernel at capacity; backward kernels count `backwardFlops` (default: twice) in all. */
   flops(specs: Readonly<Record<string, Spec>>, attrs: A): number

@@ -1,6 +1,7 @@
 // Vector of 8 floats on AVX2 + FMA. The same names stand in avx512.h and generic.h.
 #pragma once
 #include <immintrin.h>
+#include <stddef.h>
 #include <stdint.h>
 
 namespace {
@@ -52,6 +53,18 @@ inline float largest(V a) {
   __m128 s = _mm_max_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));
   s = _mm_max_ps(s, _mm_movehl_ps(s, s));
   return _mm_cvtss_f32(_mm_max_ss(s, _mm_shuffle_ps(s, s, 1)));
+}
+
+// Transposes 4 x 4 floats: to[j * to_row + i] = from[i * from_row + j].
+constexpr uint32_t kTranspose = 4;
+inline void transpose(const float* from, ptrdiff_t from_row, float* to, ptrdiff_t to_row) {
+  __m128 a = _mm_loadu_ps(from), b = _mm_loadu_ps(from + from_row), c = _mm_loadu_ps(from + 2 * from_row),
+         d = _mm_loadu_ps(from + 3 * from_row);
+  _MM_TRANSPOSE4_PS(a, b, c, d);
+  _mm_storeu_ps(to, a);
+  _mm_storeu_ps(to + to_row, b);
+  _mm_storeu_ps(to + 2 * to_row, c);
+  _mm_storeu_ps(to + 3 * to_row, d);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Vector of 16 floats on AVX-512 (F, BW, DQ, VL). The same names stand in avx2.h and generic.h.
 #pragma once
 #include <immintrin.h>
+#include <stddef.h>
 #include <stdint.h>
 
 namespace {
@@ -40,5 +41,26 @@ inline V keep(const uint32_t* bits, uint32_t threshold, V a) {
 }
 inline float sum(V a) { return _mm512_reduce_add_ps(a.v); }
 inline float largest(V a) { return _mm512_reduce_max_ps(a.v); }
+
+// Transposes 8 x 8 floats: to[j * to_row + i] = from[i * from_row + j].
+constexpr uint32_t kTranspose = 8;
+inline void transpose(const float* from, ptrdiff_t from_row, float* to, ptrdiff_t to_row) {
+  __m256 r[8], t[8];
+  for (int i = 0; i < 8; i++) r[i] = _mm256_loadu_ps(from + i * from_row);
+  for (int i = 0; i < 4; i++) {
+    t[2 * i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]);
+    t[2 * i + 1] = _mm256_unpackhi_ps(r[2 * i], r[2 * i + 1]);
+  }
+  for (int i = 0; i < 2; i++) {
+    r[4 * i] = _mm256_shuffle_ps(t[4 * i], t[4 * i + 2], 0x44);
+    r[4 * i + 1] = _mm256_shuffle_ps(t[4 * i], t[4 * i + 2], 0xee);
+    r[4 * i + 2] = _mm256_shuffle_ps(t[4 * i + 1], t[4 * i + 3], 0x44);
+    r[4 * i + 3] = _mm256_shuffle_ps(t[4 * i + 1], t[4 * i + 3], 0xee);
+  }
+  for (int i = 0; i < 4; i++) {
+    _mm256_storeu_ps(to + i * to_row, _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
+    _mm256_storeu_ps(to + (i + 4) * to_row, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
+  }
+}
 
 }  // namespace

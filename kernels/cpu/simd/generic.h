@@ -1,6 +1,7 @@
 // Vector of 4 floats in portable C++: the reference that every compiler can build. Same names as avx2.h, avx512.h.
 #pragma once
 #include <math.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -47,5 +48,12 @@ inline float largest(V a) {
 }
 
 #undef BIOALBERT_LANES
+
+// Transposes 4 x 4 floats: to[j * to_row + i] = from[i * from_row + j].
+constexpr uint32_t kTranspose = 4;
+inline void transpose(const float* from, ptrdiff_t from_row, float* to, ptrdiff_t to_row) {
+  for (uint32_t i = 0; i < 4; i++)
+    for (uint32_t j = 0; j < 4; j++) to[j * to_row + i] = from[i * from_row + j];
+}
 
 }  // namespace

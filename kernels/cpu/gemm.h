@@ -1,0 +1,208 @@
+// Matrix product in f32: C[M,N] (+)= A[M,K] B[K,N]. `gemm` is one product by all threads, `gemm_local` one product by
+// the calling thread on operands that fit its cache (a head of attention, a matrix of a batch).
+//
+// After Goto and van de Geijn 2008, "Anatomy of high-performance matrix multiplication": the micro-kernel keeps a tile of
+// kTileRows x kTileVectors vectors of C in registers and walks K; A is broadcast element by element, B comes in vectors. `gemm`
+// copies blocks of K x N of B (shared by all threads) and of M x K of A (one thread's own) into the order in which the
+// micro-kernel reads them. Every element of C is summed over K in the same order whatever the threads and whatever M, so
+// results do not depend on the number of threads.
+#pragma once
+#include "kernel.h"
+
+namespace {
+
+// Registers: rows x vectors accumulators, a row of B and one of A must fit.
+constexpr uint32_t kTileRows = kRegisters >= 32 ? 8 : 6;
+constexpr uint32_t kTileVectors = kRegisters >= 32 ? 3 : 2;
+constexpr uint32_t kTileColumns = kTileVectors * W;
+
+constexpr uint32_t kBlockK = 384;      // a block of A: kBlockM x kBlockK floats, 192 KiB, stays in L2
+constexpr uint32_t kBlockM = kTileRows * (kTileRows == 8 ? 16 : 21);
+constexpr uint32_t kBlockN = kTileColumns * (3072 / kTileColumns);  // a block of B is 4.5 MiB
+constexpr uint32_t kTaskN = kTileColumns * (384 / kTileColumns);
+static_assert(size_t(kBlockK) * kBlockN <= Team::kSharedFloats, "a block of B must fit the shared memory");
+static_assert(size_t(kBlockK) * kBlockM <= Team::kScratchFloats / 2, "a block of A must leave half of the scratch");
+
+// Element (i, j) is p[i * row + j * column].
+struct Matrix {
+  const float* p;
+  ptrdiff_t row, column;
+};
+inline Matrix rows_of(const float* p, ptrdiff_t stride) { return {p, stride, 1}; }
+inline Matrix transposed(const float* p, ptrdiff_t stride) { return {p, 1, stride}; }
+
+// What becomes of an element of C when its sum is complete: (value, row, column, lanes) -> value stored.
+struct Plain {
+  V operator()(V v, uint32_t, uint32_t, uint32_t) const { return v; }
+};
+
+// The micro-kernels stand in functions of their own, so that the compiler gives every register to the accumulators. They
+// leave the products of kTileRows x NV vectors in `sums`, row by row.
+//
+// A: element (r, k) at a[r * a_row + k * a_column]; rows from `rows` on repeat the first. B: row k at b + k * b_row, of which
+// all but the last vector are whole and the last has `tail` floats (kWholeB: all are whole).
+template <uint32_t NV, bool kWholeB>
+__attribute__((noinline)) void strided_product(uint32_t K, const float* a, ptrdiff_t a_row, ptrdiff_t a_column, uint32_t rows,
+                                               const float* b, ptrdiff_t b_row, uint32_t tail, float* sums) {
+  V acc[kTileRows][NV];
+  const float* ar[kTileRows];
+  for (uint32_t r = 0; r < kTileRows; r++) {
+    ar[r] = a + (r < rows ? ptrdiff_t(r) * a_row : 0);
+    for (uint32_t v = 0; v < NV; v++) acc[r][v] = zero();
+  }
+  for (uint32_t k = 0; k < K; k++) {
+    V bv[NV];
+#pragma GCC unroll 3
+    for (uint32_t v = 0; v < NV; v++) bv[v] = kWholeB || v + 1 < NV ? load(b + v * W) : load_n(b + v * W, tail);
+    b += b_row;
+#pragma GCC unroll 8
+    for (uint32_t r = 0; r < kTileRows; r++) {
+      const V av = set1(*ar[r]);
+      ar[r] += a_column;
+#pragma GCC unroll 3
+      for (uint32_t v = 0; v < NV; v++) acc[r][v] = fma(av, bv[v], acc[r][v]);
+    }
+  }
+  for (uint32_t r = 0; r < kTileRows; r++)
+    for (uint32_t v = 0; v < NV; v++) store(sums + (r * NV + v) * W, acc[r][v]);
+}
+
+// The same on packed operands: A kTileRows floats a step of K, B kTileColumns floats.
+__attribute__((noinline)) void packed_product(uint32_t K, const float* a, const float* b, float* sums) {
+  V acc[kTileRows][kTileVectors];
+  for (uint32_t r = 0; r < kTileRows; r++)
+    for (uint32_t v = 0; v < kTileVectors; v++) acc[r][v] = zero();
+  for (uint32_t k = 0; k < K; k++) {
+    V bv[kTileVectors];
+#pragma GCC unroll 3
+    for (uint32_t v = 0; v < kTileVectors; v++) bv[v] = load(b + v * W);
+    b += kTileColumns;
+#pragma GCC unroll 8
+    for (uint32_t r = 0; r < kTileRows; r++) {
+      const V av = set1(a[r]);
+#pragma GCC unroll 3
+      for (uint32_t v = 0; v < kTileVectors; v++) acc[r][v] = fma(av, bv[v], acc[r][v]);
+    }
+    a += kTileRows;
+  }
+  for (uint32_t r = 0; r < kTileRows; r++)
+    for (uint32_t v = 0; v < kTileVectors; v++) store(sums + (r * kTileVectors + v) * W, acc[r][v]);
+}
+
+// Takes `rows` x `columns` of the sums of a tile to c, which is read if `add`; `last` applies the epilogue.
+template <uint32_t NV, class Epilogue>
+inline void finish_tile(const float* sums, uint32_t rows, uint32_t columns, float* c, ptrdiff_t c_row, bool add, bool last,
+                        uint32_t row0, uint32_t column0, const Epilogue& epilogue) {
+  for (uint32_t r = 0; r < rows; r++)
+    for (uint32_t v = 0; v < NV && v * W < columns; v++) {
+      const uint32_t n = columns - v * W < W ? columns - v * W : W;
+      float* p = c + ptrdiff_t(r) * c_row + v * W;
+      V x = load(sums + (r * NV + v) * W);
+      if (add) x = x + load_n(p, n);
+      if (last) x = epilogue(x, row0 + r, column0 + v * W, n);
+      store_n(p, x, n);
+    }
+}
+
+// to[j * to_row + i] = from[i * from_row + j] for i < lines, j < n: the copy of an operand that runs the other way.
+inline void copy_transposed(const float* from, ptrdiff_t from_row, uint32_t lines, uint32_t n, float* to, ptrdiff_t to_row) {
+  uint32_t i = 0;
+  for (; i + kTranspose <= lines; i += kTranspose) {
+    uint32_t j = 0;
+    for (; j + kTranspose <= n; j += kTranspose) transpose(from + i * from_row + j, from_row, to + j * to_row + i, to_row);
+    for (; j < n; j++)
+      for (uint32_t k = 0; k < kTranspose; k++) to[j * to_row + i + k] = from[(i + k) * from_row + j];
+  }
+  for (; i < lines; i++)
+    for (uint32_t j = 0; j < n; j++) to[j * to_row + i] = from[i * from_row + j];
+}
+
+// Copies `lines` x `n` elements, line i from from.p + i * line, so that `width` lines stand side by side for each of the
+// n steps; lines that are missing are zero. `line` and `step` are the strides of a line and of a step.
+inline void pack_panel(const float* from, ptrdiff_t line, ptrdiff_t step, uint32_t lines, uint32_t n, uint32_t width, float* to) {
+  if (lines < width)
+    for (uint32_t k = 0; k < n; k++)
+      for (uint32_t i = lines; i < width; i++) to[k * width + i] = 0;
+  if (step == 1)
+    copy_transposed(from, line, lines, n, to, width);
+  else if (line == 1)
+    for (uint32_t k = 0; k < n; k++) memcpy(to + k * width, from + k * step, lines * sizeof(float));
+  else
+    for (uint32_t k = 0; k < n; k++)
+      for (uint32_t i = 0; i < lines; i++) to[k * width + i] = from[i * line + k * step];
+}
+
+template <class Epilogue = Plain>
+inline void gemm(Team& team, uint32_t M, uint32_t N, uint32_t K, Matrix A, Matrix B, float* C, ptrdiff_t c_row, bool accumulate,
+                 const Epilogue& epilogue = Epilogue()) {
+  if (M == 0 || N == 0 || (K == 0 && accumulate)) return;
+  float* shared = team.shared();
+  uint32_t k0 = 0;
+  do {
+    const uint32_t nk = K - k0 < kBlockK ? K - k0 : kBlockK;
+    const bool add = accumulate || k0 > 0, last = k0 + nk == K;
+    for (uint32_t n0 = 0; n0 < N; n0 += kBlockN) {
+      const uint32_t nn = N - n0 < kBlockN ? N - n0 : kBlockN;
+      each(team, (nn + kTileColumns - 1) / kTileColumns, [&](uint32_t t) {
+        const uint32_t j = t * kTileColumns, lines = nn - j < kTileColumns ? nn - j : kTileColumns;
+        pack_panel(B.p + k0 * B.row + (n0 + j) * B.column, B.column, B.row, lines, nk, kTileColumns, shared + size_t(j) * nk);
+      });
+      const uint32_t across = (nn + kTaskN - 1) / kTaskN, down = (M + kBlockM - 1) / kBlockM;
+      uint32_t packed = ~0u;  // which block of A this thread holds
+      float* block = team.scratch();
+      each(team, across * down, [&](uint32_t t) {
+        const uint32_t m0 = t / across * kBlockM, nm = M - m0 < kBlockM ? M - m0 : kBlockM;
+        const uint32_t j0 = t % across * kTaskN, j1 = nn - j0 < kTaskN ? nn : j0 + kTaskN;
+        if (packed != m0)
+          for (uint32_t i = 0; i < nm; i += kTileRows)
+            pack_panel(A.p + (m0 + i) * A.row + k0 * A.column, A.row, A.column, nm - i < kTileRows ? nm - i : kTileRows, nk,
+                       kTileRows, block + size_t(i) * nk);
+        packed = m0;
+        for (uint32_t j = j0; j < j1; j += kTileColumns)
+          for (uint32_t i = 0; i < nm; i += kTileRows) {
+            alignas(64) float sums[kTileRows * kTileColumns];
+            packed_product(nk, block + size_t(i) * nk, shared + size_t(j) * nk, sums);
+            finish_tile<kTileVectors>(sums, nm - i < kTileRows ? nm - i : kTileRows, j1 - j < kTileColumns ? j1 - j : kTileColumns,
+                                      C + (m0 + i) * c_row + n0 + j, c_row, add, last, m0 + i, n0 + j, epilogue);
+          }
+      });
+    }
+    k0 += nk;
+  } while (k0 < K);
+}
+
+template <uint32_t NV, class Epilogue>
+inline void local_columns(uint32_t M, uint32_t columns, uint32_t K, Matrix A, const float* b, ptrdiff_t b_row, float* c,
+                          ptrdiff_t c_row, bool accumulate, uint32_t column0, const Epilogue& epilogue) {
+  const uint32_t tail = columns - (NV - 1) * W;
+  for (uint32_t i = 0; i < M; i += kTileRows) {
+    const uint32_t rows = M - i < kTileRows ? M - i : kTileRows;
+    alignas(64) float sums[kTileRows * NV * W];
+    if (tail == W)
+      strided_product<NV, true>(K, A.p + i * A.row, A.row, A.column, rows, b, b_row, tail, sums);
+    else
+      strided_product<NV, false>(K, A.p + i * A.row, A.row, A.column, rows, b, b_row, tail, sums);
+    finish_tile<NV>(sums, rows, columns, c + i * c_row, c_row, accumulate, true, i, column0, epilogue);
+  }
+}
+
+// C[M,N] (+)= A[M,K] B[K,N] on the calling thread alone, nothing copied: A in any strides, B in rows of stride `b_row`.
+template <class Epilogue = Plain>
+inline void gemm_local(uint32_t M, uint32_t N, uint32_t K, Matrix A, const float* B, ptrdiff_t b_row, float* C, ptrdiff_t c_row,
+                       bool accumulate, const Epilogue& epilogue = Epilogue()) {
+  uint32_t j = 0;
+  while (j < N) {
+    const uint32_t left = (N - j + W - 1) / W;  // vectors still to do; 4 are done as 2 + 2
+    const uint32_t nv = left == 1 ? 1 : kTileVectors == 2 || left == 4 || left == 2 ? 2 : 3;
+    const uint32_t columns = N - j < nv * W ? N - j : nv * W;
+    if (nv == 3)
+      local_columns<3>(M, columns, K, A, B + j, b_row, C + j, c_row, accumulate, j, epilogue);
+    else if (nv == 2)
+      local_columns<2>(M, columns, K, A, B + j, b_row, C + j, c_row, accumulate, j, epilogue);
+    else
+      local_columns<1>(M, columns, K, A, B + j, b_row, C + j, c_row, accumulate, j, epilogue);
+    j += columns;
+  }
+}
+
+}  // namespace

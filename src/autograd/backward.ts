@@ -1,0 +1,228 @@
+/**
+ * Reverse-mode differentiation over the graph: appends to it the nodes that compute the gradient of a scalar with
+ * respect to every parameter that it depends on.
+ *
+ * Activation gradients are values of their own; a value with several uses gets the sum. Gradients of parameters are
+ * added onto the gradient arena, which the optimizer clears: several backward passes before an update add up.
+ */
+import type { Body, CallNode, Graph, GraphValue, RepeatNode } from '../graph/graph.js'
+import { owner } from '../graph/plan.js'
+import { accumulate } from '../ops/accumulate.js'
+import { binary } from '../ops/binary.js'
+import { fill } from '../ops/fill.js'
+import type { GradientScope } from '../ops/op.js'
+import { elements, shapeText } from '../ops/shape.js'
+
+/** Gradients gathered so far of the values of one body. */
+class Gradients {
+  private readonly sums = new Map<GraphValue, GraphValue>()
+  /** Values whose sum is held by nobody else, so that kernels may accumulate onto it. */
+  private readonly owned = new Set<GraphValue>()
+  /** The body that the gradient nodes go to. */
+  private readonly home: Body
+
+  constructor(
+    private readonly graph: Graph,
+    /** Where the gradient of a value of an outer body is gathered. */
+    private readonly outer: (value: GraphValue) => GraphValue,
+    private readonly forwardBody: Body,
+  ) {
+    this.home = graph.body
+  }
+
+  private isOuter(v: GraphValue): boolean {
+    return v.body !== this.forwardBody && v.origin.kind !== 'state'
+  }
+
+  get(value: GraphValue): GraphValue | undefined {
+    return this.sums.get(value)
+  }
+
+  getOrZeros(value: GraphValue): GraphValue {
+    let sum = this.sums.get(value)
+    if (!sum) {
+      sum = this.zeros(value)
+      this.sums.set(value, sum)
+      this.owned.add(value)
+    }
+    return sum
+  }
+
+  private zeros(value: GraphValue): GraphValue {
+    return this.graph.within(
+      this.home,
+      () => this.graph.emit(fill, [], { shape: value.spec.shape, value: 0 })[0],
+    )
+  }
+
+  /** Adds a gradient that was written to a value of its own. */
+  give(value: GraphValue, gradient: GraphValue): void {
+    if (!value.differentiable) return
+    if (elements(gradient.spec) !== elements(value.spec))
+      throw new Error(
+        `gradient of ${value.name} is ${shapeText(gradient.spec.shape)}, not ${shapeText(value.spec.shape)}`,
+      )
+    if (value.origin.kind === 'view') {
+      const base = value.origin.base
+      if (value.origin.offset !== 0 || elements(base.spec) !== elements(value.spec))
+        throw new Error(`${value.name}: a partial view has no gradient`)
+      return this.give(base, this.graph.view(gradient, base.spec.shape))
+    }
+    if (value.origin.kind === 'state' || value.origin.kind === 'slice' || this.isOuter(value)) {
+      this.graph.emit(accumulate, [gradient, this.accumulator(value)], {})
+      return
+    }
+    const sum = this.sums.get(value)
+    if (!sum) {
+      this.sums.set(value, this.graph.view(gradient, value.spec.shape))
+      return
+    }
+    const other = this.graph.view(gradient, value.spec.shape)
+    this.sums.set(value, this.graph.emit(binary, [sum, other], { fn: 'add' })[0])
+    this.owned.add(value)
+  }
+
+  /** Memory onto which kernels may add the gradient of a value. */
+  accumulator(value: GraphValue): GraphValue {
+    const { origin } = value
+    if (origin.kind === 'view' && origin.offset === 0 && elements(origin.base.spec) === elements(value.spec))
+      return this.graph.view(this.accumulator(origin.base), value.spec.shape)
+    if (origin.kind === 'slice') return this.graph.slice(this.accumulator(origin.base))
+    if (origin.kind === 'state')
+      return this.graph.state('gradients', `d${value.name}`, origin.offset, value.spec, false)
+    if (this.isOuter(value)) return this.outer(value)
+    const sum = this.sums.get(value)
+    if (sum && this.owned.has(value)) return sum
+    const fresh = this.zeros(value)
+    if (sum) this.graph.within(this.home, () => this.graph.emit(accumulate, [sum, fresh], {}))
+    this.sums.set(value, fresh)
+    this.owned.add(value)
+    return fresh
+  }
+}
+
+/** Appends the gradient nodes of one call. */
+function differentiateCall(
+  graph: Graph,
+  gradients: Gradients,
+  node: CallNode,
+  replay: (v: GraphValue) => GraphValue,
+): void {
+  const { op, attrs, tensors } = node
+  const arriving = op.outputs.some((name) => tensors[name] && gradients.get(tensors[name]))
+  if (!arriving) return
+  const wants = (input: string) => tensors[input].differentiable
+
+  if (op.gradient) {
+    const scope: GradientScope = {
+      value: (name) => replay(tensors[name]),
+      incoming: (output) => gradients.getOrZeros(tensors[output]),
+      wants,
+      give: (input, gradient) => gradients.give(tensors[input], gradient as GraphValue),
+      accumulator: (input) => gradients.accumulator(tensors[input]),
+      emit: (other, inputs, a) => graph.emit(other, inputs as readonly GraphValue[], a),
+      call: (other, kernel, bindings, a) =>
+        graph.call(other, kernel, bindings as Readonly<Record<string, GraphValue>>, a),
+      fresh: (spec) => graph.fresh(spec, `d${op.name}`),
+      reshape: (value, shape) => graph.view(value as GraphValue, shape),
+    }
+    op.gradient(scope, attrs)
+    return
+  }
+  // Backward kernels, slots bound by name. Temporaries are shared, so that one kernel can hand to the next.
+  const bindings: Record<string, GraphValue> = {}
+  for (const [name, value] of Object.entries(tensors)) bindings[name] = replay(value)
+  const specs = Object.fromEntries(Object.entries(tensors).map(([name, v]) => [name, v.spec]))
+  for (const [name, spec] of Object.entries(op.temporaries?.(specs, attrs) ?? {}))
+    bindings[name] = graph.fresh(spec, `${op.name}.${name}`)
+  for (const kernel of op.backward ?? []) {
+    const made = op.inputs.filter((name) =>
+      kernel.buffers.some((b) => b.name === `d${name}` && b.access !== 'read'),
+    )
+    if (made.length > 0 && !made.some(wants)) continue
+    const written: string[] = []
+    for (const slot of kernel.buffers) {
+      const output = op.outputs.find((name) => slot.name === `d${name}`)
+      const input = op.inputs.find((name) => slot.name === `d${name}`)
+      if (output && slot.access === 'read') bindings[slot.name] = gradients.getOrZeros(tensors[output])
+      else if (input && slot.access === 'write') {
+        bindings[slot.name] = graph.fresh(tensors[input].spec, slot.name)
+        written.push(input)
+      } else if (input && slot.access === 'accumulate') {
+        // a gradient that nobody asked for goes to memory that nobody reads
+        bindings[slot.name] = wants(input)
+          ? gradients.accumulator(tensors[input])
+          : graph.emit(fill, [], { shape: tensors[input].spec.shape, value: 0 })[0]
+      }
+    }
+    graph.call(op, kernel, bindings, attrs)
+    for (const input of written) gradients.give(tensors[input], bindings[`d${input}`])
+  }
+}
+
+/**
+ * Appends the gradient of a repeat: a repeat over a new body that walks the iterations backwards. With `recompute`
+ * the new body first runs the forward body again from the saved carry, so only the carry is kept per iteration.
+ */
+function differentiateRepeat(graph: Graph, gradients: Gradients, node: RepeatNode): void {
+  const arriving = gradients.get(node.result)
+  if (!arriving) return
+  const backward = graph.repeat(
+    node.count,
+    arriving,
+    { reverse: true, differentiable: false, name: `${node.body.name} backward` },
+    (carry) => {
+      const replayed = new Map<GraphValue, GraphValue>()
+      const replay = (v: GraphValue): GraphValue => {
+        const known = replayed.get(v)
+        if (known) return known
+        if (v.origin.kind === 'view' && owner(v) !== v && replayed.has(owner(v)))
+          return graph.view(replay(v.origin.base), v.spec.shape, v.origin.offset)
+        return v
+      }
+      if (node.recompute) {
+        for (const call of node.body.nodes as CallNode[]) {
+          const bindings = call.bindings.map((v, i) => {
+            if (call.kernel.buffers[i].access === 'read' || v.origin.kind !== 'node' || v.body !== node.body)
+              return replay(v)
+            const known = replayed.get(v)
+            if (known) return known
+            const copy = graph.fresh(v.spec, v.name)
+            replayed.set(v, copy)
+            return copy
+          })
+          graph.body.nodes.push({ ...call, bindings, tensors: {}, label: `${call.label} again` })
+        }
+      }
+      const inner = new Gradients(graph, (v) => gradients.accumulator(v), node.body)
+      inner.give(node.next, carry)
+      for (const call of [...(node.body.nodes as CallNode[])].reverse())
+        differentiateCall(graph, inner, call, replay)
+      return inner.getOrZeros(node.carry)
+    },
+  )
+  gradients.give(node.init, backward.result)
+}
+
+/**
+ * Appends the backward pass of `loss`, a tensor of one element. `seed` is the gradient that it starts from
+ * (default 1), such as a loss scale.
+ */
+export function backward(graph: Graph, loss: GraphValue, seed = 1): void {
+  if (elements(loss.spec) !== 1)
+    throw new Error(`backward: loss is ${shapeText(loss.spec.shape)} (want one element)`)
+  if (!loss.differentiable) throw new Error('backward: the loss depends on no parameter')
+  const tape = [...graph.root.nodes]
+  const gradients = new Gradients(
+    graph,
+    (v) => {
+      throw new Error(`${v.name} belongs to no body`)
+    },
+    graph.root,
+  )
+  gradients.give(loss, graph.emit(fill, [], { shape: loss.spec.shape, value: seed })[0])
+  for (const node of tape.reverse()) {
+    if (node.kind === 'call') differentiateCall(graph, gradients, node, (v) => v)
+    else differentiateRepeat(graph, gradients, node)
+  }
+}

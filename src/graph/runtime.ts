@@ -1,0 +1,185 @@
+/**
+ * Compiled graphs on a device: plans and prepares several programs (training, evaluation, ...) over the same
+ * parameters, gives them one activation arena, and runs them. One run is one call into the device.
+ */
+import type { Device, DeviceBuffer, Prepared, TimelineEvent } from '../device/device.js'
+import type { Program } from '../device/program.js'
+import { UserError } from '../error.js'
+import { byteSize, capacity, shapeText } from '../ops/shape.js'
+import type { Graph, GraphValue, StateArena } from './graph.js'
+import { lower } from './lower.js'
+import type { ParameterSet } from './parameters.js'
+import { type Plan, planGraph } from './plan.js'
+
+export type InputData = Float32Array | Int32Array | Uint32Array
+
+export interface CompiledProgram {
+  readonly graph: Graph
+  readonly plan: Plan
+  readonly program: Program
+}
+
+/** Bytes that a set of programs needs, known without a device. */
+export interface MemoryPlan {
+  readonly parameters: number
+  readonly parameterBytes: number
+  readonly gradientBytes: number
+  readonly optimizerBytes: number
+  readonly activationBytes: number
+  readonly totalBytes: number
+}
+
+const STATE_ARENAS: readonly StateArena[] = ['parameters', 'gradients', 'moment1', 'moment2']
+
+/** Plans and lowers graphs by name; all must share one parameter set. */
+export function compile(graphs: Readonly<Record<string, Graph>>): Map<string, CompiledProgram> {
+  return new Map(
+    Object.entries(graphs).map(([name, graph]) => {
+      const plan = planGraph(graph)
+      return [name, { graph, plan, program: lower(name, graph, plan, graph.parameters.arenaElements * 4) }]
+    }),
+  )
+}
+
+/** What compiled programs need together: activations are shared, so the largest counts. */
+export function memoryPlan(parameters: ParameterSet, programs: Iterable<CompiledProgram>): MemoryPlan {
+  const bytes = (arena: StateArena | 'activations') =>
+    Math.max(0, ...[...programs].map((p) => p.program.arenas.find((a) => a.name === arena)!.bytes))
+  const parameterBytes = parameters.arenaElements * 4
+  const gradientBytes = bytes('gradients')
+  const optimizerBytes = bytes('moment1') + bytes('moment2')
+  const activationBytes = bytes('activations')
+  return {
+    parameters: parameters.count,
+    parameterBytes,
+    gradientBytes,
+    optimizerBytes,
+    activationBytes,
+    totalBytes: parameterBytes + gradientBytes + optimizerBytes + activationBytes,
+  }
+}
+
+export class Runtime {
+  private readonly prepared = new Map<string, Prepared>()
+  private readonly programs: Map<string, CompiledProgram>
+  private readonly arenas = new Map<string, DeviceBuffer>()
+  readonly memory: MemoryPlan
+
+  /** Allocates everything that the programs need. Throws a UserError when the device has not enough memory. */
+  constructor(
+    readonly device: Device,
+    readonly parameters: ParameterSet,
+    graphs: Readonly<Record<string, Graph>>,
+  ) {
+    this.programs = compile(graphs)
+    this.memory = memoryPlan(parameters, this.programs.values())
+    const bytes = new Map<string, number>()
+    for (const { program } of this.programs.values())
+      for (const arena of program.arenas)
+        bytes.set(arena.name, Math.max(arena.bytes, bytes.get(arena.name) ?? 0))
+    for (const [name, size] of bytes) this.arenas.set(name, this.allocate(size, name))
+    for (const [name, { program }] of this.programs)
+      this.prepared.set(
+        name,
+        device.prepare(
+          program,
+          program.arenas.map((a) => this.arenas.get(a.name)!),
+        ),
+      )
+  }
+
+  private allocate(bytes: number, name: string): DeviceBuffer {
+    try {
+      return this.device.alloc(bytes, name)
+    } catch (error) {
+      throw new UserError((error as Error).message)
+    }
+  }
+
+  private get(name: string): CompiledProgram {
+    const program = this.programs.get(name)
+    if (!program) throw new Error(`there is no program ${name}`)
+    return program
+  }
+
+  program(name: string): CompiledProgram {
+    return this.get(name)
+  }
+
+  /** Fills the inputs of a program. A leading run-time size may be filled in part. */
+  async write(name: string, inputs: Readonly<Record<string, InputData>>): Promise<void> {
+    const { graph, plan } = this.get(name)
+    for (const [key, data] of Object.entries(inputs)) {
+      const value = graph.inputs.get(key)
+      if (!value) throw new Error(`program ${name} has no input ${key}`)
+      const isFloat = data instanceof Float32Array
+      if (isFloat !== (value.spec.dtype === 'f32') || data.byteLength > byteSize(value.spec))
+        throw new Error(
+          `input ${key}: ${data.length} values of ${isFloat ? 'f32' : 'i32'} do not fit ${shapeText(value.spec.shape)} ${value.spec.dtype}`,
+        )
+      await this.device.write(this.arenas.get('activations')!, plan.place(value).offset, data)
+    }
+  }
+
+  /** Fills inputs and runs. Inputs that are not named must have been written since the last run of another program. */
+  async run(
+    name: string,
+    inputs: Readonly<Record<string, InputData>> = {},
+    scalars: Readonly<Record<string, number>> = {},
+  ): Promise<void> {
+    for (const key of this.get(name).graph.inputs.keys())
+      if (!(key in inputs)) throw new Error(`program ${name}: input ${key} is missing`)
+    await this.write(name, inputs)
+    await this.device.run(this.prepared.get(name)!, scalars)
+  }
+
+  /** As `run`, and tells when every call ran. */
+  async timeline(
+    name: string,
+    inputs: Readonly<Record<string, InputData>>,
+    scalars: Readonly<Record<string, number>>,
+  ): Promise<TimelineEvent[]> {
+    await this.write(name, inputs)
+    return this.device.timeline(this.prepared.get(name)!, scalars)
+  }
+
+  /** An output after a run; `rows` limits the leading dimension to what was there. */
+  async read(name: string, output: string, rows?: number): Promise<Float32Array> {
+    const { graph } = this.get(name)
+    const value = graph.outputs.get(output)
+    if (!value) throw new Error(`program ${name} has no output ${output}`)
+    return new Float32Array(await this.readValue(name, value, rows))
+  }
+
+  /** Bytes of any value that is still there after a run (tests, profiles). */
+  async readValue(name: string, value: GraphValue, rows?: number): Promise<ArrayBuffer> {
+    const { plan } = this.get(name)
+    const place = plan.place(value)
+    const all = byteSize(value.spec)
+    const bytes = rows === undefined ? all : (all / capacity(value.spec.shape[0])) * rows
+    return this.device.read(this.arenas.get(place.arena)!, place.offset, bytes)
+  }
+
+  /** A whole arena of the layout of the parameters. */
+  async readState(arena: StateArena): Promise<Float32Array> {
+    const buffer = this.arenas.get(arena)!
+    return new Float32Array(await this.device.read(buffer, 0, this.parameters.arenaElements * 4))
+  }
+
+  async writeState(arena: StateArena, data: Float32Array): Promise<void> {
+    if (data.length !== this.parameters.arenaElements)
+      throw new Error(`${arena}: ${data.length} values (want ${this.parameters.arenaElements})`)
+    await this.device.write(this.arenas.get(arena)!, 0, data)
+  }
+
+  /** Whether a program of this runtime uses that arena. */
+  hasState(arena: StateArena): boolean {
+    return STATE_ARENAS.includes(arena) && (this.arenas.get(arena)?.bytes ?? 0) > 0
+  }
+
+  /** Frees the memory of all programs; the device stays open. */
+  free(): void {
+    for (const buffer of this.arenas.values()) this.device.free(buffer)
+    this.arenas.clear()
+  }
+}

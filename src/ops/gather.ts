@@ -1,0 +1,36 @@
+/**
+ * Rows by index: y[m,h] = x[index[m],h]. An index below 0 or past the last row gives a row of zeros and sends no
+ * gradient. Rows chosen several times get the sum of their gradients, in the order of m.
+ */
+import { kernel } from '../device/kernel.js'
+import { defineOp, shapeError } from './op.js'
+import { elements, param, product } from './shape.js'
+
+export const gather = defineOp<Record<string, never>>({
+  name: 'gather',
+  inputs: ['x', 'index'],
+  outputs: ['y'],
+  infer([x, index]) {
+    if (x.shape.length < 1 || x.dtype !== 'f32' || index.shape.length !== 1 || index.dtype === 'f32')
+      throw shapeError('gather', { x, index }, 'x f32 [N,*], index i32 [M]')
+    return [{ shape: [index.shape[0], ...x.shape.slice(1)], dtype: 'f32' }]
+  },
+  params: ({ x, index }) => ({
+    rows: param(x.shape[0]),
+    picks: param(index.shape[0]),
+    hidden: product(x.shape.slice(1)) as number,
+  }),
+  forward: kernel(
+    'gather_forward',
+    { x: 'read', index: 'read', y: 'write' },
+    { rows: 'u32', picks: 'u32', hidden: 'u32' },
+  ),
+  backward: [
+    kernel(
+      'gather_backward',
+      { dy: 'read', index: 'read', dx: 'accumulate' },
+      { rows: 'u32', picks: 'u32', hidden: 'u32' },
+    ),
+  ],
+  flops: ({ y }) => 0 * elements(y),
+})

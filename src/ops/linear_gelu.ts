@@ -1,0 +1,51 @@
+/** Dense layer with GELU in the tanh form: z = x weight^T + bias, y = gelu(z); z is saved for backward. */
+import { kernel } from '../device/kernel.js'
+import { linear, linearShape } from './linear.js'
+import { defineOp } from './op.js'
+import { capacity, elements, param, product } from './shape.js'
+
+const activation = kernel(
+  'linear_gelu_backward_activation',
+  { dy: 'read', z: 'read', dz: 'write' },
+  { rows: 'u32', out: 'u32' },
+)
+
+export const linearGelu = defineOp<Record<string, never>>({
+  name: 'linear_gelu',
+  inputs: ['x', 'weight', 'bias'],
+  outputs: ['y', 'z'],
+  infer([x, weight, bias]) {
+    const y = { shape: linearShape('linear_gelu', x, weight, bias), dtype: 'f32' } as const
+    return [y, y]
+  },
+  params: ({ x, weight }) => ({
+    rows: param(product(x.shape.slice(0, -1))),
+    in: capacity(weight.shape[1]),
+    out: capacity(weight.shape[0]),
+  }),
+  forward: kernel(
+    'linear_gelu_forward',
+    { x: 'read', weight: 'read', bias: 'read', y: 'write', z: 'write' },
+    { rows: 'u32', in: 'u32', out: 'u32' },
+  ),
+  kernels: [activation],
+  gradient(scope) {
+    const x = scope.value('x')
+    const weight = scope.value('weight')
+    const z = scope.value('z')
+    const dz = scope.fresh(z.spec)
+    scope.call(linearGelu, activation, { dy: scope.incoming('y'), x, weight, z, dz }, {})
+    const [toInput, toWeight] = linear.backward!
+    if (scope.wants('x')) {
+      const dx = scope.fresh(x.spec)
+      scope.call(linear, toInput, { dy: dz, x, weight, dx }, {})
+      scope.give('x', dx)
+    }
+    if (scope.wants('weight') || scope.wants('bias')) {
+      const dweight = scope.accumulator('weight')
+      const dbias = scope.accumulator('bias')
+      scope.call(linear, toWeight, { dy: dz, x, weight, dweight, dbias }, {})
+    }
+  },
+  flops: ({ x, weight }) => 2 * elements(x) * capacity(weight.shape[0]),
+})
