@@ -1,12 +1,14 @@
 /**
  * A peer in a process of its own that takes one step for each line it is sent and answers with one JSON line
- * (`{"seconds": ...}`); end of input ends it. So a bench can take turns with a Python program.
+ * (`{"seconds": ...}`), after a first line that describes it; end of input ends it. So a bench can take turns with a Python program.
  */
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 
 export interface Peer {
+  /** What the peer said of itself when it was ready; comes once it has warmed up. */
+  ready: Promise<Record<string, unknown>>
   /** Takes one step; resolves to what the peer says of it. Rejects when the peer has died. */
   step(): Promise<Record<string, number>>
   /** Ends the peer; resolves when it is gone. */
@@ -31,12 +33,20 @@ export function startPeer(command: string, argv: string[]): Peer {
   })
   failed.catch(() => {})
   child.stdin.on('error', () => {})
+  const answer = async (): Promise<unknown> => {
+    const line = await Promise.race([lines.next(), failed])
+    if (line.done) throw new Error(`${command} ${argv.join(' ')}: ended without an answer`)
+    return JSON.parse(line.value)
+  }
+  const ready = answer() as Promise<Record<string, unknown>>
+  // Whoever does not wait for it hears of the failure from the first step.
+  ready.catch(() => {})
   return {
+    ready,
     async step() {
+      await ready
       child.stdin.write('step\n')
-      const answer = await Promise.race([lines.next(), failed])
-      if (answer.done) throw new Error(`${command} ${argv.join(' ')}: ended without an answer`)
-      return JSON.parse(answer.value) as Record<string, number>
+      return (await answer()) as Record<string, number>
     },
     async close() {
       child.stdin.end()
