@@ -13,7 +13,9 @@ import type { ParamValue } from '../device/program.js'
 import type { Dim, Spec } from './shape.js'
 import { shapeText } from './shape.js'
 
-export type Attrs = Readonly<Record<string, number | boolean | string | readonly number[] | readonly Dim[]>>
+export type Attrs = Readonly<
+  Record<string, number | boolean | string | Dim | readonly number[] | readonly Dim[]>
+>
 
 /** A tensor of the graph, as ops see it. */
 export interface Value {

@@ -8,7 +8,8 @@ export const softmax = defineOp<{ log: boolean }>({
   inputs: ['x'],
   outputs: ['y'],
   infer([x]) {
-    if (x.dtype !== 'f32' || typeof x.shape.at(-1) !== 'number') throw shapeError('softmax', { x }, 'f32 [*,C]')
+    if (x.dtype !== 'f32' || typeof x.shape.at(-1) !== 'number')
+      throw shapeError('softmax', { x }, 'f32 [*,C]')
     return [x]
   },
   params: ({ x }, { log }) => ({

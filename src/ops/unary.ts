@@ -38,9 +38,7 @@ export const unary = defineOp<{ fn: UnaryFunction }>({
   },
   params: ({ x }, { fn }) => ({ count: param(product(x.shape)), fn: UNARY_FUNCTIONS.indexOf(fn) }),
   forward: kernel('unary_forward', { x: 'read', y: 'write' }, { count: 'u32', fn: 'u32' }),
-  backward: [
-    kernel('unary_backward', { dy: 'read', v: 'read', dx: 'write' }, { count: 'u32', fn: 'u32' }),
-  ],
+  backward: [kernel('unary_backward', { dy: 'read', v: 'read', dx: 'write' }, { count: 'u32', fn: 'u32' })],
   gradient(scope, attrs) {
     if (!scope.wants('x')) return
     const x = scope.value('x')

@@ -5,7 +5,7 @@ namespace {
 
 // e^x to 2 ulp (Cephes expf). Below -87.3 the result is 0, so masked scores of -inf vanish; above 88.7 it saturates.
 inline V exp(V x) {
-  const V lo = set1(-87.33654f), y = min(max(x, lo), set1(88.72283f));
+  const V lo = set1(-87.33654f), y = min(set1(88.72283f), max(lo, x));  // in this order a NaN stays one
   const V n = round(y * set1(1.44269504088896341f));
   V r = fma(n, set1(-0.693359375f), y);
   r = fma(n, set1(2.12194440e-4f), r);
@@ -23,7 +23,7 @@ inline V exp(V x) {
 
 // tanh x to a few ulp: odd rational function of degree 13 over 6, saturated beyond 7.9 (the form used by Eigen).
 inline V tanh(V x) {
-  const V limit = set1(7.90531110763549805f), y = min(max(x, zero() - limit), limit), s = y * y;
+  const V limit = set1(7.90531110763549805f), y = min(limit, max(zero() - limit, x)), s = y * y;
   V p = set1(-2.76076847742355e-16f);
   p = fma(p, s, set1(2.00018790482477e-13f));
   p = fma(p, s, set1(-8.60467152213735e-11f));

@@ -1,0 +1,100 @@
+// Strided view to contiguous tensor: y[i0,i1,i2,i3] = x[offset + i0 s0 + i1 s1 + i2 s2 + i3 s3].
+//
+// Work split: forward, one invocation is one element of y (as words: integers are copied too). Backward adds onto x,
+// where elements of dy meet along a dimension of stride 0: the invocation whose indices are 0 there adds them up in
+// order. Should other strides make elements meet as well (windows that overlap), one invocation does all.
+
+fn place(i: vec4u, s: vec4i, offset: u32) -> u32 {
+  let v = vec4i(i) * s;
+  return u32(i32(offset) + v.x + v.y + v.z + v.w);
+}
+
+fn indices(element: u32, d: vec4u) -> vec4u {
+  let line = element / d.w;
+  return vec4u(line / d.z / d.y, line / d.z % d.y, line % d.z, element % d.w);
+}
+
+// ---------------------------------------------------------------- forward
+
+// kernel copy_forward
+struct Params { d0: u32, d1: u32, d2: u32, d3: u32, s0: i32, s1: i32, s2: i32, s3: i32, offset: u32 }
+@group(0) @binding(0) var<storage, read_write> x: array<u32>;
+@group(0) @binding(1) var<storage, read_write> y: array<u32>;
+@group(0) @binding(2) var<uniform> params: Params;
+
+// workgroups: ceil(d0 * d1 * d2 * d3 / 64)
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let d = vec4u(params.d0, params.d1, params.d2, params.d3);
+  let i = element_index(group, groups, lane);
+  if (i < d.x * d.y * d.z * d.w) {
+    y[i] = x[place(indices(i, d), vec4i(params.s0, params.s1, params.s2, params.s3), params.offset)];
+  }
+}
+
+// ---------------------------------------------------------------- backward
+
+// kernel copy_backward
+struct Params { d0: u32, d1: u32, d2: u32, d3: u32, s0: i32, s1: i32, s2: i32, s3: i32, offset: u32 }
+@group(0) @binding(0) var<storage, read_write> dy: array<f32>;
+@group(0) @binding(1) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(2) var<uniform> params: Params;
+
+// Whether elements of different indices never meet, but for dimensions of stride 0.
+fn parted(d: vec4u, s: vec4i) -> bool {
+  for (var k = 0u; k < 4u; k++) {
+    if (d[k] < 2u || s[k] == 0) {
+      continue;
+    }
+    var reach = 0u;
+    for (var j = 0u; j < 4u; j++) {
+      if (j != k && d[j] > 1u && (abs(s[j]) < abs(s[k]) || (s[j] == s[k] && j < k))) {
+        reach += (d[j] - 1u) * u32(abs(s[j]));
+      }
+    }
+    if (reach >= u32(abs(s[k]))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// workgroups: ceil(d0 * d1 * d2 * d3 / 64)
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let d = vec4u(params.d0, params.d1, params.d2, params.d3);
+  let s = vec4i(params.s0, params.s1, params.s2, params.s3);
+  let count = d.x * d.y * d.z * d.w;
+  let element = element_index(group, groups, lane);
+  if (element >= count) {
+    return;
+  }
+  if (!parted(d, s)) {
+    if (element == 0u) {
+      for (var e = 0u; e < count; e++) {
+        dx[place(indices(e, d), s, params.offset)] += dy[e];
+      }
+    }
+    return;
+  }
+  let first = indices(element, d);
+  let repeats = select(vec4u(1u), d, s == vec4i(0));
+  if (any((first != vec4u(0u)) & (s == vec4i(0)))) {
+    return;
+  }
+  var sum = 0.0;
+  let terms = repeats.x * repeats.y * repeats.z * repeats.w;
+  for (var t = 0u; t < terms; t++) {
+    let i = first + indices(t, repeats);
+    sum += dy[((i.x * d.y + i.y) * d.z + i.z) * d.w + i.w];
+  }
+  dx[place(first, s, params.offset)] += sum;
+}

@@ -1,0 +1,126 @@
+// Stands in front of every kernel: numbering of workgroups, sums over a workgroup, random words, functions.
+//
+// A kernel is dispatched as a list of workgroups; a long list is folded into rows (groups.x wide), so the last row may
+// have groups beyond the end, and every entry point checks its bounds.
+
+const LANES = 64u;
+const MAX_FLOAT = 3.4028235e38;
+
+// Number of this workgroup.
+fn group_index(group: vec3u, groups: vec3u) -> u32 {
+  return group.x + group.y * groups.x;
+}
+
+// Number of this invocation when a workgroup has LANES of them.
+fn element_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
+  return group_index(group, groups) * LANES + lane;
+}
+
+// ---------------------------------------------------------------- reductions over LANES invocations, in a fixed order
+
+var<workgroup> lane_values: array<f32, LANES>;
+
+fn group_sum(value: f32, lane: u32) -> f32 {
+  workgroupBarrier();
+  lane_values[lane] = value;
+  workgroupBarrier();
+  for (var half = LANES / 2u; half > 0u; half >>= 1u) {
+    if (lane < half) {
+      lane_values[lane] += lane_values[lane + half];
+    }
+    workgroupBarrier();
+  }
+  return lane_values[0];
+}
+
+fn group_max(value: f32, lane: u32) -> f32 {
+  workgroupBarrier();
+  lane_values[lane] = value;
+  workgroupBarrier();
+  for (var half = LANES / 2u; half > 0u; half >>= 1u) {
+    if (lane < half) {
+      lane_values[lane] = max(lane_values[lane], lane_values[lane + half]);
+    }
+    workgroupBarrier();
+  }
+  return lane_values[0];
+}
+
+// ---------------------------------------------------------------- random words and dropout (kernels/cpu/philox.h)
+
+// High 32 bits of a product, by halves of 16 bits.
+fn multiply_high(a: u32, b: u32) -> u32 {
+  let a0 = a & 0xffffu;
+  let a1 = a >> 16u;
+  let b0 = b & 0xffffu;
+  let b1 = b >> 16u;
+  let p01 = a0 * b1;
+  let p10 = a1 * b0;
+  let middle = ((a0 * b0) >> 16u) + (p01 & 0xffffu) + (p10 & 0xffffu);
+  return a1 * b1 + (p01 >> 16u) + (p10 >> 16u) + (middle >> 16u);
+}
+
+// Philox 4x32-10 (Salmon et al. 2011).
+fn philox(counter: vec4u, seed: u32) -> vec4u {
+  var c = counter;
+  var k = vec2u(seed, 0xB10A1BE7u);
+  for (var round = 0u; round < 10u; round++) {
+    c = vec4u(
+      multiply_high(0xCD9E8D57u, c.z) ^ c.y ^ k.x,
+      0xCD9E8D57u * c.z,
+      multiply_high(0xD2511F53u, c.x) ^ c.w ^ k.y,
+      0xD2511F53u * c.x,
+    );
+    k += vec2u(0x9E3779B9u, 0xBB67AE85u);
+  }
+  return c;
+}
+
+struct Site {
+  p: f32,
+  seed: u32,
+  draw: u32,
+  stream: u32,
+  layer: u32,
+}
+
+// What dropout multiplies element e of plane j with: 0 or 1 / (1 - p).
+fn dropout_factor(site: Site, e: u32, j: u32) -> f32 {
+  if (site.p == 0.0) {
+    return 1.0;
+  }
+  let words = philox(vec4u(e / 4u, j, (site.stream << 16u) | site.layer, site.draw), site.seed);
+  return select(0.0, 1.0 / (1.0 - site.p), words[e % 4u] >= u32(site.p * 4294967296.0));
+}
+
+// ---------------------------------------------------------------- functions
+
+fn is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+var<private> infinity_bits: u32 = 0x7f800000u;  // WGSL has no literal for it
+var<private> nan_bits: u32 = 0x7fc00000u;
+
+// The built-in tanh may overflow for large |x| and lose digits near 0.
+fn tanh_safe(x: f32) -> f32 {
+  if (abs(x) < 0.25) {
+    let s = x * x;
+    return x * (1.0 + s * (-0.333333333 + s * (0.133333333 + s * (-0.0539682540 + s * (0.0218694885 + s * -0.0088632355)))));
+  }
+  let y = clamp(x, -10.0, 10.0);
+  return 1.0 - 2.0 / (exp(2.0 * y) + 1.0);
+}
+
+const GELU_A = 0.7978845608028654;
+const GELU_B = 0.044715 * 0.7978845608028654;
+
+// GELU in its tanh form.
+fn gelu(x: f32) -> f32 {
+  return 0.5 * x * (1.0 + tanh_safe(x * (GELU_A + GELU_B * x * x)));
+}
+
+fn gelu_derivative(x: f32) -> f32 {
+  let t = tanh_safe(x * (GELU_A + GELU_B * x * x));
+  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * (GELU_A + 3.0 * GELU_B * x * x);
+}

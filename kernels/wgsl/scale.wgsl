@@ -1,0 +1,22 @@
+// y[i] = x[i] * factor. One invocation is one element.
+
+// ---------------------------------------------------------------- forward
+
+// kernel scale_forward
+struct Params { count: u32, factor: f32 }
+@group(0) @binding(0) var<storage, read_write> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<uniform> params: Params;
+
+// workgroups: ceil(count / 64)
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = element_index(group, groups, lane);
+  if (i < params.count) {
+    y[i] = x[i] * params.factor;
+  }
+}

@@ -1,0 +1,84 @@
+// Elementwise functions: y = fn(x), and dx = dy fn'(v) where v is x or y (src/ops/unary.ts says which).
+// One invocation is one element.
+
+// The order of UNARY_FUNCTIONS in src/ops/unary.ts.
+fn apply(which: u32, x: f32) -> f32 {
+  switch (which) {
+    case 0u: { return -x; }
+    case 1u: { return exp(x); }
+    case 2u: { return log(x); }
+    case 3u: { return sqrt(x); }
+    case 4u: { return inverseSqrt(x); }
+    case 5u: { return tanh_safe(x); }
+    case 6u: { return max(x, 0.0); }
+    case 7u: { return gelu(x); }
+    case 8u: { return 1.0 / (1.0 + exp(-x)); }
+    case 9u: { return abs(x); }
+    case 10u: { return x * x; }
+    case 11u: { return 1.0 / x; }
+    case 12u: { return sin(x); }
+    default: { return cos(x); }
+  }
+}
+
+fn derivative(which: u32, v: f32) -> f32 {
+  switch (which) {
+    case 0u: { return -1.0; }
+    case 1u: { return v; }
+    case 2u: { return 1.0 / v; }
+    case 3u: { return 0.5 / v; }
+    case 4u: { return -0.5 * v * v * v; }
+    case 5u: { return 1.0 - v * v; }
+    case 6u: { return select(0.0, 1.0, v > 0.0); }
+    case 7u: { return gelu_derivative(v); }
+    case 8u: { return v * (1.0 - v); }
+    case 9u: { return sign(v); }
+    case 10u: { return 2.0 * v; }
+    case 11u: { return -v * v; }
+    case 12u: { return cos(v); }
+    default: { return -sin(v); }
+  }
+}
+
+// ---------------------------------------------------------------- forward
+
+// kernel unary_forward
+struct Params { count: u32, fn_: u32 }
+@group(0) @binding(0) var<storage, read_write> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<uniform> params: Params;
+
+// workgroups: ceil(count / 64)
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = element_index(group, groups, lane);
+  if (i < params.count) {
+    y[i] = apply(params.fn_, x[i]);
+  }
+}
+
+// ---------------------------------------------------------------- backward
+
+// kernel unary_backward
+struct Params { count: u32, fn_: u32 }
+@group(0) @binding(0) var<storage, read_write> dy: array<f32>;
+@group(0) @binding(1) var<storage, read_write> v: array<f32>;
+@group(0) @binding(2) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(3) var<uniform> params: Params;
+
+// workgroups: ceil(count / 64)
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = element_index(group, groups, lane);
+  if (i < params.count) {
+    dx[i] = dy[i] * derivative(params.fn_, v[i]);
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * Multi-head self-attention over ragged sequences: y = drop(softmax(q k^T / sqrt(D))) v per sequence and head.
+ * qkv [N,3H] holds queries, keys and values side by side; cu_seqlens [B+1] says where sequences begin and end.
+ * Saved: lse [N,A], the log of the sum of exponentials of each query's scores.
+ */
+import { kernel } from '../device/kernel.js'
+import { ITERATION } from '../device/program.js'
+import { defineOp, shapeError } from './op.js'
+import { capacity, type Dim, f32, param } from './shape.js'
+
+/** Largest head size that kernels take. */
+export const HEAD_MAX = 256
+
+/** Parameters of every op with dropout: its rate, and what its masks are drawn from. */
+export const dropoutSlots = { p: 'f32', seed: 'u32', draw: 'u32', stream: 'u32', layer: 'u32' } as const
+
+export function dropoutParams(p: number, stream: number) {
+  return {
+    p,
+    seed: p > 0 ? { scalar: 'seed', times: 1 } : 0,
+    draw: p > 0 ? { scalar: 'draw', times: 1 } : 0,
+    stream,
+    layer: { scalar: ITERATION, times: 1 },
+  }
+}
+
+const slots = { rows: 'u32', sequences: 'u32', heads: 'u32', hidden: 'u32', ...dropoutSlots } as const
+
+export const attention = defineOp<{ heads: number; sequences: Dim; p: number; stream: number }>({
+  name: 'attention',
+  inputs: ['qkv', 'cu_seqlens'],
+  outputs: ['y', 'lse'],
+  infer([qkv, cu_seqlens], { heads, sequences }) {
+    const [rows, width] = qkv.shape
+    const hidden = capacity(width ?? 0) / 3
+    if (
+      qkv.shape.length !== 2 ||
+      !Number.isInteger(hidden / heads) ||
+      hidden / heads > HEAD_MAX ||
+      cu_seqlens.dtype !== 'i32' ||
+      capacity(cu_seqlens.shape[0]) < capacity(sequences) + 1
+    )
+      throw shapeError(
+        'attention',
+        { qkv, cu_seqlens },
+        `qkv [N,3H] with H a multiple of ${heads} heads of at most ${HEAD_MAX}, cu_seqlens i32 [B+1]`,
+      )
+    return [f32(rows, hidden), f32(rows, heads)]
+  },
+  params: ({ qkv }, { heads, sequences, p, stream }) => ({
+    rows: param(qkv.shape[0]),
+    sequences: param(sequences),
+    heads,
+    hidden: capacity(qkv.shape[1]) / 3,
+    ...dropoutParams(p, stream),
+  }),
+  forward: kernel('attention_forward', { qkv: 'read', cu_seqlens: 'read', y: 'write', lse: 'write' }, slots),
+  backward: [
+    kernel(
+      'attention_backward',
+      { dy: 'read', qkv: 'read', cu_seqlens: 'read', y: 'read', lse: 'read', dqkv: 'write' },
+      slots,
+    ),
+  ],
+  // for sequences of equal length; ragged ones need less
+  flops: ({ qkv }, { sequences }) =>
+    (4 * capacity(qkv.shape[0]) ** 2 * (capacity(qkv.shape[1]) / 3)) / capacity(sequences),
+})

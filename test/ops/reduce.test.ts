@@ -1,0 +1,105 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { type ReduceFunction, reduce } from '../../src/ops/reduce.js'
+import { dynamic, f32 } from '../../src/ops/shape.js'
+import { allclose } from '../support/allclose.js'
+import { runOp } from '../support/op_case.js'
+import {
+  checkOp,
+  checkRagged,
+  normals,
+  type Oracle,
+  onEveryIsa,
+  uniforms,
+  withCpu,
+} from '../support/op_check.js'
+
+const test = suite('reduce')
+
+function oracle(fn: ReduceFunction, shape: readonly number[], axis: number): Oracle {
+  const size = (dims: readonly number[]) => dims.reduce((a, b) => a * b, 1)
+  const outer = size(shape.slice(0, axis))
+  const n = shape[axis]
+  const inner = size(shape.slice(axis + 1))
+  return ({ x }) => {
+    const y = new Float64Array(outer * inner)
+    for (let o = 0; o < outer; o++)
+      for (let i = 0; i < inner; i++) {
+        const terms = Array.from({ length: n }, (_, k) => x[(o * n + k) * inner + i])
+        const total = terms.reduce((a, b) => a + b, 0)
+        y[o * inner + i] = fn === 'sum' ? total : fn === 'mean' ? total / n : Math.max(...terms)
+      }
+    return [y]
+  }
+}
+
+for (const fn of ['sum', 'mean', 'max'] as const)
+  for (const [shape, axis] of [
+    [[1], 0],
+    [[29], 0],
+    [[3, 17], 1],
+    [[17, 3], 0],
+    [[2, 9, 70], 1],
+    [[4, 3, 2], 2],
+  ] as [number[], number][])
+    checkOp(test, `${fn} of [${shape}] over axis ${axis}`, {
+      inputs: { x: normals(axis + 1, ...shape) },
+      build: ({ x }, capture) => capture.apply(reduce, [x], { fn, axis, keep: axis === 1 }),
+      oracle: oracle(fn, shape, axis),
+    })
+
+onEveryIsa(test, 'long sums keep their digits', async (device) => {
+  for (const [shape, axis] of [
+    [[100003], 0],
+    [[20011, 5], 0],
+  ] as [number[], number][]) {
+    const x = uniforms(3, 0, 1, ...shape)
+    const { outputs } = await runOp(device, { x }, ({ x }, capture) =>
+      capture.apply(reduce, [x], { fn: 'sum', axis, keep: false }),
+    )
+    allclose(outputs[0], oracle('sum', shape, axis)({ x: x.data })[0], { rtol: 2e-6 })
+  }
+})
+
+onEveryIsa(test, 'the first of equal maxima gets the gradient', async (device) => {
+  const x = { shape: [2, 3], data: Float32Array.of(1, 4, 4, 7, 7, 2) }
+  const { gradients } = await runOp(
+    device,
+    { x },
+    ({ x }, capture) => capture.apply(reduce, [x], { fn: 'max', axis: 1, keep: false }),
+    [Float32Array.of(5, 6)],
+  )
+  allclose(gradients.x, [0, 5, 0, 6, 0, 0])
+})
+
+onEveryIsa(test, 'a NaN makes the maximum NaN', async (device) => {
+  const x = { shape: [2, 2], data: Float32Array.of(1, Number.NaN, Number.NaN, 1) }
+  for (const axis of [0, 1]) {
+    const { outputs } = await runOp(device, { x }, ({ x }, capture) =>
+      capture.apply(reduce, [x], { fn: 'max', axis, keep: false }),
+    )
+    for (const y of outputs[0]) assert.is(y, Number.NaN)
+  }
+})
+
+test('rows past the run-time size stay as they are', () =>
+  withCpu({ threads: 2 }, (device) =>
+    checkRagged(device, { x: normals(7, 67, 19) }, 18, ({ x }, capture) =>
+      (['sum', 'mean', 'max'] as const).flatMap((fn) =>
+        capture.apply(reduce, [x], { fn, axis: 1, keep: false }),
+      ),
+    ),
+  ))
+
+test('a run-time axis is summed as far as it is there', () => {
+  assert.equal(reduce.infer([f32(dynamic('rows', 9), 4)], { fn: 'sum', axis: 0, keep: true }), [f32(1, 4)])
+})
+
+test('an axis that is not there is refused', () => {
+  assert.throws(
+    () => reduce.infer([f32(2, 3)], { fn: 'sum', axis: 2, keep: false }),
+    /reduce: x is \[2,3\] f32 \(want f32 with an axis 2\)/,
+  )
+})
+
+test.run()
