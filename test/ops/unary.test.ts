@@ -58,7 +58,8 @@ onEveryIsa(test, 'far values saturate and a NaN stays one', async (device) => {
   assert.is(e[0], 0)
   assert.is(e[2], 0)
   assert.ok(e[1] > 1e38 && e[3] > 1e38)
-  for (const fn of Object.keys(functions) as UnaryFunction[]) assert.is((await values(fn))[4], Number.NaN, fn)
+  for (const fn of Object.keys(functions) as UnaryFunction[])
+    assert.ok(Number.isNaN((await values(fn))[4]), fn)
 })
 
 onEveryIsa(test, 'relu and abs have derivative 0 at 0', async (device) => {

@@ -38,17 +38,20 @@ inline V tanh(V x) {
   return y * p / q;
 }
 
-// GELU in its tanh form, 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) (Hendrycks and Gimpel 2016), and its derivative.
+// GELU in its tanh form (Hendrycks and Gimpel 2016) and its derivative. 0.5 (1 + tanh u) is the logistic function of 2u,
+// and with e = exp(-2|u|) neither it nor its derivative e / (1 + e)^2 cancels:
+//   gelu(x) = x s,  gelu'(x) = s + 2 x u' e / (1 + e)^2,  u = sqrt(2/pi) (x + 0.044715 x^3),  s = (u < 0 ? e : 1) / (1 + e)
+constexpr float kGelu1 = 0.7978845608028654f, kGelu3 = 0.044715f * 0.7978845608028654f;
 inline V gelu(V x) {
-  const V u = x * fma(set1(0.044715f * 0.7978845608028654f), x * x, set1(0.7978845608028654f));
-  return set1(0.5f) * x * (set1(1.0f) + tanh(u));
+  const V u = x * fma(set1(kGelu3), x * x, set1(kGelu1)), one = set1(1.0f);
+  const V e = exp(set1(2.0f) * min(u, zero() - u));
+  return x * select_less(u, zero(), e, one) / (one + e);
 }
 inline V gelu_derivative(V x) {
-  const V c = set1(0.7978845608028654f), s = x * x;
-  const V t = tanh(x * fma(set1(0.044715f * 0.7978845608028654f), s, c));
-  const V du = fma(set1(3.0f * 0.044715f * 0.7978845608028654f), s, c);
-  const V half = set1(0.5f), one = set1(1.0f);
-  return fma(half * x * (one - t * t), du, half * (one + t));
+  const V square = x * x, one = set1(1.0f), two = set1(2.0f);
+  const V u = x * fma(set1(kGelu3), square, set1(kGelu1)), du = fma(set1(3.0f * kGelu3), square, set1(kGelu1));
+  const V e = exp(two * min(u, zero() - u)), r = one / (one + e);
+  return r * fma(two * x * du, e * r, select_less(u, zero(), e, one));
 }
 
 // f(i, n) for vectors of n <= W floats that cover [0, count).
