@@ -13,6 +13,11 @@ import { fill } from '../ops/fill.js'
 import type { GradientScope } from '../ops/op.js'
 import { elements, shapeText } from '../ops/shape.js'
 
+/** Whether a value is all of what it is a view of. */
+function isWhole({ origin, spec }: GraphValue): boolean {
+  return origin.kind === 'view' && elements(origin.base.spec) === elements(spec)
+}
+
 /** Gradients gathered so far of the values of one body. */
 class Gradients {
   private readonly sums = new Map<GraphValue, GraphValue>()
@@ -64,9 +69,9 @@ class Gradients {
       )
     if (value.origin.kind === 'view') {
       const base = value.origin.base
-      if (value.origin.offset !== 0 || elements(base.spec) !== elements(value.spec))
-        throw new Error(`${value.name}: a partial view has no gradient`)
-      return this.give(base, this.graph.view(gradient, base.spec.shape))
+      if (isWhole(value)) return this.give(base, this.graph.view(gradient, base.spec.shape))
+      this.graph.emit(accumulate, [gradient, this.accumulator(value)], {})
+      return
     }
     if (value.origin.kind === 'state' || value.origin.kind === 'slice' || this.isOuter(value)) {
       this.graph.emit(accumulate, [gradient, this.accumulator(value)], {})
@@ -85,8 +90,8 @@ class Gradients {
   /** Memory onto which kernels may add the gradient of a value. */
   accumulator(value: GraphValue): GraphValue {
     const { origin } = value
-    if (origin.kind === 'view' && origin.offset === 0 && elements(origin.base.spec) === elements(value.spec))
-      return this.graph.view(this.accumulator(origin.base), value.spec.shape)
+    if (origin.kind === 'view')
+      return this.graph.view(this.accumulator(origin.base), value.spec.shape, origin.offset)
     if (origin.kind === 'slice') return this.graph.slice(this.accumulator(origin.base))
     if (origin.kind === 'state')
       return this.graph.state('gradients', `d${value.name}`, origin.offset, value.spec, false)

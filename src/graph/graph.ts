@@ -141,12 +141,15 @@ export class Graph {
     return value
   }
 
-  /** The same elements in another shape. */
-  view(base: GraphValue, shape: readonly Dim[], offset = 0): GraphValue {
+  /** The same elements in another shape; with `offset`, as many elements as `shape` has from that one on. */
+  view(base: GraphValue, shape: readonly Dim[], offset?: number): GraphValue {
     const spec = { shape, dtype: base.spec.dtype }
-    if (offset === 0 && elements(spec) !== elements(base.spec))
-      throw new Error(`cannot view ${shapeText(base.spec.shape)} as ${shapeText(shape)}`)
-    return this.value(spec, { kind: 'view', base, offset }, base.differentiable, base.name)
+    const fits =
+      offset === undefined
+        ? elements(spec) === elements(base.spec)
+        : offset + elements(spec) <= elements(base.spec)
+    if (!fits) throw new Error(`cannot view ${shapeText(base.spec.shape)} as ${shapeText(shape)}`)
+    return this.value(spec, { kind: 'view', base, offset: offset ?? 0 }, base.differentiable, base.name)
   }
 
   /** Inside a repeat: the slice of this iteration along the first dimension. */

@@ -1,0 +1,215 @@
+/**
+ * Checks of one op on the CPU device against a float64 oracle that stands in the test: outputs, gradients (central
+ * differences of the oracle), the same bits for 1, 2 and 3 threads, rows past a run-time size left alone.
+ */
+import type { suite } from 'uvu'
+import { Capture, Tensor } from '../../src/autograd/tensor.js'
+import { cpuInfo, openCpu } from '../../src/device/cpu.js'
+import type { Device } from '../../src/device/device.js'
+import { ParameterSet } from '../../src/graph/parameters.js'
+import { type InputData, Runtime } from '../../src/graph/runtime.js'
+import { dynamic } from '../../src/ops/shape.js'
+import { allclose, sameBits } from './allclose.js'
+import { centralDifferences } from './differences.js'
+import { type OpResult, runOp, type TestTensor } from './op_case.js'
+import { random } from './random.js'
+
+type Test = ReturnType<typeof suite>
+type Build = (tensors: Record<string, Tensor>, capture: Capture) => Tensor[]
+
+/** What the outputs should be, in float64; inputs by name. */
+export type Oracle = (inputs: Record<string, ArrayLike<number>>) => ArrayLike<number>[]
+
+export interface OpCase {
+  inputs: Record<string, TestTensor>
+  build: Build
+  oracle: Oracle
+  /** How many of the outputs, from the first, get a gradient (default 1; 0 checks the forward pass only). */
+  gradients?: number
+  scalars?: Record<string, number>
+  rtol?: number
+  atol?: number
+  gradientRtol?: number
+  gradientAtol?: number
+}
+
+/** Runs `body` with a CPU device of two threads, once for every instruction set of this processor. */
+export function onEveryIsa(test: Test, name: string, body: (device: Device) => Promise<void>): void {
+  for (const isa of cpuInfo().isas) test(`${name} (${isa})`, () => withCpu({ isa, threads: 2 }, body))
+}
+
+/** Runs `body` with a CPU device and closes it. */
+export async function withCpu<T>(
+  options: { isa?: string; threads?: number },
+  body: (device: Device) => Promise<T>,
+): Promise<T> {
+  const device = openCpu(options)
+  try {
+    return await body(device)
+  } finally {
+    await device.destroy()
+  }
+}
+
+/** A tensor of normal values. */
+export function normals(seed: number, ...shape: number[]): TestTensor {
+  return { shape, data: random(seed).normals(shape.reduce((a, b) => a * b, 1)) }
+}
+
+/** A tensor of uniform values. */
+export function uniforms(seed: number, low: number, high: number, ...shape: number[]): TestTensor {
+  return {
+    shape,
+    data: random(seed).uniforms(
+      shape.reduce((a, b) => a * b, 1),
+      low,
+      high,
+    ),
+  }
+}
+
+/** A tensor of integers in [low, high). */
+export function integers(seed: number, low: number, high: number, ...shape: number[]): TestTensor {
+  return {
+    shape,
+    data: random(seed).integers(
+      shape.reduce((a, b) => a * b, 1),
+      low,
+      high,
+    ),
+  }
+}
+
+/** d<outputs, weights>/dx of the oracle by central differences. */
+export function differences(
+  oracle: Oracle,
+  inputs: Record<string, ArrayLike<number>>,
+  name: string,
+  weights: readonly ArrayLike<number>[],
+): Float64Array {
+  const weighted = (x: Float64Array) => {
+    const outputs = oracle({ ...inputs, [name]: x })
+    let s = 0
+    weights.forEach((w, k) => {
+      for (let i = 0; i < w.length; i++) s += w[i] * outputs[k][i]
+    })
+    return s
+  }
+  return centralDifferences(weighted, inputs[name])
+}
+
+/** Adds the tests of a case to a suite. */
+export function checkOp(test: Test, name: string, c: OpCase): void {
+  const data = Object.fromEntries(Object.entries(c.inputs).map(([k, t]) => [k, t.data]))
+  const outputs = c.oracle(data)
+  const draw = random(name.length)
+  const weights = outputs.slice(0, c.gradients ?? 1).map((y) => draw.normals(y.length))
+  const run = (device: Device) => runOp(device, c.inputs, c.build, weights, { scalars: c.scalars })
+
+  onEveryIsa(test, name, async (device) => {
+    const result = await run(device)
+    outputs.forEach((want, i) => {
+      allclose(result.outputs[i], want, {
+        rtol: c.rtol ?? 1e-5,
+        atol: c.atol ?? 1e-6,
+        name: `output ${i}`,
+      })
+    })
+    if (weights.length === 0) return
+    for (const [input, tensor] of Object.entries(c.inputs))
+      if (tensor.data instanceof Float32Array)
+        allclose(result.gradients[input], differences(c.oracle, data, input, weights), {
+          rtol: c.gradientRtol ?? 1e-4,
+          atol: c.gradientAtol ?? 1e-5,
+          name: `d${input}`,
+        })
+  })
+  test(`${name}: the same bits on 1, 2 and 3 threads`, () => sameBitsOnThreads(run))
+}
+
+/** Throws unless a result has the same bits on 1, 2 and 3 threads. */
+export async function sameBitsOnThreads(run: (device: Device) => Promise<OpResult>): Promise<void> {
+  const one = await withCpu({ threads: 1 }, run)
+  for (const threads of [2, 3]) {
+    const other = await withCpu({ threads }, run)
+    one.outputs.forEach((y, i) => {
+      sameBits(other.outputs[i], y, { name: `output ${i} on ${threads} threads` })
+    })
+    for (const [input, g] of Object.entries(one.gradients))
+      sameBits(other.gradients[input], g, { name: `d${input} on ${threads} threads` })
+  }
+}
+
+/**
+ * Checks a graph of `capacity` rows that runs on `rows` of them: what is there has the bits of a graph made for just
+ * so many rows, what is not there keeps the values of the run before. The inputs lead with `capacity` rows, but for the
+ * `fixed` ones; `build` gives tensors that lead with rows too.
+ */
+export async function checkRagged(
+  device: Device,
+  inputs: Record<string, TestTensor>,
+  rows: number,
+  build: Build,
+  fixed: Record<string, TestTensor> = {},
+): Promise<void> {
+  const run = async (
+    steps: { rows: number; shift: number }[],
+    leading: (n: number) => ReturnType<typeof dynamic> | number,
+  ) => {
+    const capture = new Capture(new ParameterSet())
+    const tensors: Record<string, Tensor> = {}
+    for (const [name, { shape, data }] of Object.entries(inputs))
+      tensors[name] = capture.input(
+        name,
+        [leading(shape[0]), ...shape.slice(1)],
+        data instanceof Float32Array ? 'f32' : 'i32',
+      )
+    for (const [name, { shape, data }] of Object.entries(fixed))
+      tensors[name] = capture.input(name, shape, data instanceof Float32Array ? 'f32' : 'i32')
+    const outputs = build(tensors, capture)
+    outputs.forEach((t, i) => {
+      capture.output(`y${i}`, t)
+    })
+    const runtime = new Runtime(device, capture.parameters, { op: capture.graph })
+    const results: Float32Array[][] = []
+    try {
+      for (const step of steps) {
+        const data: Record<string, InputData> = Object.fromEntries(
+          Object.entries(inputs).map(([name, { shape, data }]) => {
+            const size = (data.length / shape[0]) * step.rows
+            const shifted = data.slice().fill(0)
+            for (let i = 0; i < data.length; i++) shifted[i] = data[(i + step.shift) % data.length]
+            return [name, shifted.subarray(0, size)]
+          }),
+        )
+        for (const [name, tensor] of Object.entries(fixed)) data[name] = tensor.data
+        await runtime.run('op', data, { rows: step.rows })
+        const read: Float32Array[] = []
+        for (let i = 0; i < outputs.length; i++) read.push(await runtime.read('op', `y${i}`))
+        results.push(read)
+      }
+    } finally {
+      runtime.free()
+    }
+    return results
+  }
+  const full = Object.values(inputs)[0].shape[0]
+  const [all, part] = await run(
+    [
+      { rows: full, shift: 0 },
+      { rows, shift: 1 },
+    ],
+    (n) => dynamic('rows', n),
+  )
+  const [alone] = await run([{ rows, shift: 1 }], () => rows)
+  part.forEach((y, i) => {
+    const there = alone[i].length
+    sameBits(y.subarray(0, there), alone[i], { name: `output ${i}, rows that are there` })
+    sameBits(y.subarray(there), all[i].subarray(there), { name: `output ${i}, rows that are not there` })
+  })
+}
+
+/** A view of a tensor in another shape. */
+export function reshaped(t: Tensor, shape: readonly number[]): Tensor {
+  return new Tensor(t.capture, t.capture.graph.view(t.value, shape))
+}
