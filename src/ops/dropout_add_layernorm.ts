@@ -1,6 +1,7 @@
 /**
  * Dropout, residual and layer normalisation in one pass, the end of both halves of a transformer block:
  * sum = residual + dropout(x), y = LN(sum) weight + bias; x, residual, sum, y [N,H]. `sum` is saved for backward.
+ * Element h of row n is element h of plane n of the random words (kernels/cpu/philox.h).
  */
 import { kernel } from '../device/kernel.js'
 import { ITERATION } from '../device/program.js'

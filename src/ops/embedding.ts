@@ -2,6 +2,7 @@
  * Sum of word, segment and position embeddings, layer normalisation and dropout in one pass:
  * y[n] = dropout(LN(word[ids[n]] + segment[segments[n]] + position[positions[n]]) weight + bias), y [N,E].
  * The sum is not kept: backward reads the tables again. An id outside its table counts as the nearest id inside.
+ * Dropout: element e of row n is element e of plane n of the random words (kernels/cpu/philox.h).
  */
 import { kernel } from '../device/kernel.js'
 import { ITERATION } from '../device/program.js'
