@@ -1,0 +1,88 @@
+/**
+ * The heads on ALBERT's encoder: masked language model with tied embeddings, sentence order, token classification.
+ * Losses are sums over examples, multiplied by a run-time scalar, so that micro-batches of one step add up to the mean.
+ */
+import type { Capture, Tensor } from '../autograd/tensor.js'
+import { type Parameter, type ParameterSet, zeros } from '../graph/parameters.js'
+import { crossEntropy } from '../ops/cross_entropy.js'
+import { dropout } from '../ops/dropout.js'
+import { gather } from '../ops/gather.js'
+import { layernorm } from '../ops/layernorm.js'
+import { linear } from '../ops/linear.js'
+import { linearCrossEntropy } from '../ops/linear_cross_entropy.js'
+import { linearGelu } from '../ops/linear_gelu.js'
+import { reduce } from '../ops/reduce.js'
+import { scale } from '../ops/scale.js'
+import type { Dynamic } from '../ops/shape.js'
+import { type Affine, type AlbertParameters, declareDense, declareNorm, tensors } from './albert.js'
+import type { AlbertConfig } from './config.js'
+
+export interface MlmHead {
+  readonly dense: Affine
+  readonly norm: Affine
+  readonly bias: Parameter
+}
+
+/** Declares dense H -> E, layernorm and the bias of the tied output embeddings. */
+export function declareMlmHead(set: ParameterSet, config: AlbertConfig): MlmHead {
+  const { embeddingSize: E, hiddenSize: H } = config
+  return {
+    dense: declareDense(set, 'predictions.dense', E, H, config.initializerRange),
+    norm: declareNorm(set, 'predictions.LayerNorm', E),
+    bias: set.add('predictions.bias', [config.vocabularySize], { init: zeros }),
+  }
+}
+
+export interface Loss {
+  /** Sum of the losses of the examples, [1]. */
+  readonly sum: Tensor
+  /** Number of examples whose largest logit is the label, [1]. */
+  readonly correct: Tensor
+}
+
+const total = (capture: Capture, x: Tensor) =>
+  capture.apply(reduce, [x], { fn: 'sum', axis: 0, keep: true })[0]
+
+/** Masked language modelling at the rows `index` i32 [masked] with labels i32 [masked]. */
+export function mlmLoss(
+  capture: Capture,
+  encoder: AlbertParameters,
+  head: MlmHead,
+  config: AlbertConfig,
+  hidden: Tensor,
+  index: Tensor,
+  labels: Tensor,
+): Loss {
+  return capture.named('mlm', () => {
+    const [rows] = capture.apply(gather, [hidden, index], {})
+    const [inner] = capture.apply(linearGelu, [rows, ...tensors(capture, head.dense)], {})
+    const [x] = capture.apply(layernorm, [inner, ...tensors(capture, head.norm)], {
+      eps: config.layerNormEps,
+    })
+    const output = [capture.parameter(encoder.word), capture.parameter(head.bias)]
+    const [loss, , correct] = capture.apply(linearCrossEntropy, [x, ...output, labels], {})
+    return { sum: total(capture, loss), correct: total(capture, correct) }
+  })
+}
+
+/** Logits of a classifier, [*, C]; `p` is the dropout in front of it. */
+export function classify(capture: Capture, classifier: Affine, x: Tensor, p: number): Tensor {
+  const [dropped] = p > 0 ? capture.apply(dropout, [x], { p, stream: capture.stream() }) : [x]
+  return capture.apply(linear, [dropped, ...tensors(capture, classifier)], {})[0]
+}
+
+/** Cross-entropy of logits [n,C] against labels i32 [n]; a negative label does not count. */
+export function classificationLoss(capture: Capture, logits: Tensor, labels: Tensor): Loss {
+  const [loss, , correct] = capture.apply(crossEntropy, [logits, labels], {})
+  return { sum: total(capture, loss), correct: total(capture, correct) }
+}
+
+/** A loss sum times the run-time scalar of that name, [1]. */
+export function scaled(capture: Capture, sum: Tensor, scalar: string): Tensor {
+  return capture.apply(scale, [sum], { by: 1, scalar })[0]
+}
+
+/** A run-time number of rows of the batch, such as the masked ones, and their numbers. */
+export function rowIndex(capture: Capture, name: string, count: Dynamic): Tensor {
+  return capture.input(name, [count], 'i32')
+}
