@@ -69,8 +69,8 @@ class Gradients {
       )
     if (value.origin.kind === 'view') {
       const base = value.origin.base
-      if (isWhole(value)) return this.give(base, this.graph.view(gradient, base.spec.shape))
-      this.graph.emit(accumulate, [gradient, this.accumulator(value)], {})
+      if (isWhole(value)) this.give(base, this.graph.view(gradient, base.spec.shape))
+      else this.graph.emit(accumulate, [gradient, this.accumulator(value)], {})
       return
     }
     if (value.origin.kind === 'state' || value.origin.kind === 'slice' || this.isOuter(value)) {

@@ -151,6 +151,7 @@ export async function checkRagged(
   rows: number,
   build: Build,
   fixed: Record<string, TestTensor> = {},
+  scalars: Record<string, number> = {},
 ): Promise<void> {
   const run = async (
     steps: { rows: number; shift: number }[],
@@ -183,7 +184,7 @@ export async function checkRagged(
           }),
         )
         for (const [name, tensor] of Object.entries(fixed)) data[name] = tensor.data
-        await runtime.run('op', data, { rows: step.rows })
+        await runtime.run('op', data, { ...scalars, rows: step.rows })
         const read: Float32Array[] = []
         for (let i = 0; i < outputs.length; i++) read.push(await runtime.read('op', `y${i}`))
         results.push(read)

@@ -1,0 +1,101 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { crossEntropy } from '../../src/ops/cross_entropy.js'
+import { f32, i32 } from '../../src/ops/shape.js'
+import { allclose } from '../support/allclose.js'
+import { runOp } from '../support/op_case.js'
+import {
+  checkOp,
+  checkRagged,
+  integers,
+  normals,
+  type Oracle,
+  onEveryIsa,
+  withCpu,
+} from '../support/op_check.js'
+
+const test = suite('cross_entropy')
+
+function oracle(classes: number): Oracle {
+  return ({ logits, labels }) => {
+    const rows = labels.length
+    const loss = new Float64Array(rows)
+    const lse = new Float64Array(rows)
+    const correct = new Float64Array(rows)
+    for (let n = 0; n < rows; n++) {
+      const x = Array.from({ length: classes }, (_, c) => logits[n * classes + c])
+      lse[n] = Math.log(x.reduce((s, v) => s + Math.exp(v), 0))
+      if (labels[n] < 0) continue
+      loss[n] = lse[n] - x[labels[n]]
+      correct[n] = x.indexOf(Math.max(...x)) === labels[n] ? 1 : 0
+    }
+    return [loss, lse, correct]
+  }
+}
+
+for (const [rows, classes] of [
+  [1, 1],
+  [4, 2],
+  [9, 5],
+  [7, 33],
+  [3, 300],
+])
+  checkOp(test, `[${rows},${classes}], some rows ignored`, {
+    inputs: { logits: normals(rows, rows, classes), labels: integers(2, -1, classes, rows) },
+    build: ({ logits, labels }, capture) => capture.apply(crossEntropy, [logits, labels], {}),
+    oracle: oracle(classes),
+  })
+
+onEveryIsa(test, 'a tie is correct for the first of the classes only', async (device) => {
+  const inputs = {
+    logits: { shape: [2, 3], data: Float32Array.of(1, 1, 0, 1, 1, 0) },
+    labels: { shape: [2], data: Int32Array.of(0, 1) },
+  }
+  const { outputs } = await runOp(device, inputs, ({ logits, labels }, capture) =>
+    capture.apply(crossEntropy, [logits, labels], {}),
+  )
+  allclose(outputs[2], [1, 0])
+})
+
+onEveryIsa(test, 'far logits neither overflow nor lose a small loss', async (device) => {
+  const inputs = {
+    logits: { shape: [2, 2], data: Float32Array.of(1000, 1005, 1000, 2000) },
+    labels: { shape: [2], data: Int32Array.of(1, 0) },
+  }
+  const { outputs } = await runOp(device, inputs, ({ logits, labels }, capture) =>
+    capture.apply(crossEntropy, [logits, labels], {}),
+  )
+  allclose(outputs[0], [Math.log1p(Math.exp(-5)), 1000], { rtol: 1e-4 })
+})
+
+onEveryIsa(test, 'a label past the last class and a NaN make the loss NaN', async (device) => {
+  for (const classes of [3, 19]) {
+    const logits = normals(1, 2, classes)
+    logits.data[classes + 1] = Number.NaN
+    const inputs = { logits, labels: { shape: [2], data: Int32Array.of(classes, 0) } }
+    const { outputs } = await runOp(device, inputs, ({ logits, labels }, capture) =>
+      capture.apply(crossEntropy, [logits, labels], {}),
+    )
+    assert.ok(Number.isNaN(outputs[0][0]))
+    assert.ok(Number.isNaN(outputs[0][1]))
+  }
+})
+
+test('rows past the run-time size stay as they are', () =>
+  withCpu({ threads: 2 }, (device) =>
+    checkRagged(
+      device,
+      { logits: normals(7, 67, 19), labels: integers(3, -1, 19, 67) },
+      18,
+      ({ logits, labels }, capture) => capture.apply(crossEntropy, [logits, labels], {}),
+    ),
+  ))
+
+test('labels of another length are refused by name', () => {
+  assert.throws(
+    () => crossEntropy.infer([f32(2, 3), i32(3)], {}),
+    /cross_entropy: logits is \[2,3\] f32, labels is \[3\] i32 \(want logits f32 \[N,C\], labels i32 \[N\]\)/,
+  )
+})
+
+test.run()
