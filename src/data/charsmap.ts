@@ -7,7 +7,7 @@
 import { InputError } from '../error.js'
 
 const encoder = new TextEncoder()
-const decoder = new TextDecoder()
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
 export class CharsMap {
   private readonly units: Uint32Array
