@@ -43,8 +43,9 @@ export function compile(graphs: Readonly<Record<string, Graph>>): Map<string, Co
 
 /** What compiled programs need together: activations are shared, so the largest counts. */
 export function memoryPlan(parameters: ParameterSet, programs: Iterable<CompiledProgram>): MemoryPlan {
+  const all = [...programs]
   const bytes = (arena: StateArena | 'activations') =>
-    Math.max(0, ...[...programs].map((p) => p.program.arenas.find((a) => a.name === arena)!.bytes))
+    Math.max(0, ...all.map((p) => p.program.arenas.find((a) => a.name === arena)!.bytes))
   const parameterBytes = parameters.arenaElements * 4
   const gradientBytes = bytes('gradients')
   const optimizerBytes = bytes('moment1') + bytes('moment2')

@@ -1,0 +1,102 @@
+/**
+ * One pretraining step of a named shape on a device: random ids, the masked positions of the shape, LAMB. Weights are
+ * initialised as for training, so that the first loss must be near ln V + ln 2.
+ */
+import { Capture } from '../../src/autograd/tensor.js'
+import type { Device, TimelineEvent } from '../../src/device/device.js'
+import { ParameterSet } from '../../src/graph/parameters.js'
+import { type InputData, Runtime } from '../../src/graph/runtime.js'
+import { checkConfig } from '../../src/model/config.js'
+import { declarePretraining, pretrainingLoss } from '../../src/model/pretraining.js'
+import { appendUpdate, DEFAULT_OPTIMIZER, optimizerInputs } from '../../src/training/optimizer.js'
+import { random } from '../../test/support/random.js'
+import type { StepShape } from '../shapes.js'
+
+export interface PretrainingStep {
+  readonly runtime: Runtime
+  /** One step: forward, backward, update. */
+  run(): Promise<void>
+  timeline(): Promise<TimelineEvent[]>
+  /** Loss of the last step. */
+  loss(): Promise<number>
+  free(): void
+}
+
+/** Operations of one step that count (forward and backward, nothing recomputed). */
+export function stepFlops({ N, S, H, I, L, E, V, B, masked }: StepShape): number {
+  const layer = 2 * N * (4 * H * H + 2 * H * I) + 4 * N * S * H
+  const head = 2 * masked * (H * E + E * V) + 2 * B * H * H
+  // attention's backward has five products to its forward's two; all else two to one
+  return 3 * (L * layer + 2 * N * E * H + head) + L * 2 * N * S * H
+}
+
+export async function pretrainingStep(
+  device: Device,
+  shape: StepShape,
+  options: { dropout: number; recompute?: boolean },
+): Promise<PretrainingStep> {
+  const { B, S, N, masked } = shape
+  const config = checkConfig({
+    vocabularySize: shape.V,
+    embeddingSize: shape.E,
+    hiddenSize: shape.H,
+    layers: shape.L,
+    heads: shape.A,
+    intermediateSize: shape.I,
+    maxPositions: 512,
+    segmentTypes: 2,
+    dropout: options.dropout,
+    classifierDropout: 0.1,
+    layerNormEps: 1e-12,
+    initializerRange: 0.02,
+  })
+  const set = new ParameterSet()
+  const model = declarePretraining(set, config)
+  const capture = new Capture(set)
+  const capacity = { rows: N, sequences: B, masked }
+  capture.backward(pretrainingLoss(capture, model, capacity, { training: true, recompute: options.recompute }))
+  appendUpdate(capture, DEFAULT_OPTIMIZER)
+  const runtime = new Runtime(device, set, { step: capture.graph })
+  await runtime.writeState(
+    'parameters',
+    set.initialize((name) => {
+      const draw = random([...name].reduce((h, c) => (h * 31 + c.charCodeAt(0)) >>> 0, 7))
+      return () => draw.normal()
+    }),
+  )
+  const draw = random(1)
+  const inputs: Record<string, InputData> = {
+    ...optimizerInputs(set),
+    ids: draw.integers(N, 5, shape.V),
+    segments: Int32Array.from({ length: N }, (_, n) => (n % S < S / 2 ? 0 : 1)),
+    positions: Int32Array.from({ length: N }, (_, n) => n % S),
+    cu_seqlens: Int32Array.from({ length: B + 1 }, (_, b) => b * S),
+    masked_rows: Int32Array.from({ length: masked }, (_, m) => {
+      const each = masked / B
+      return Math.floor(m / each) * S + Math.floor(((m % each) * S) / each)
+    }),
+    masked_labels: draw.integers(masked, 5, shape.V),
+    first_rows: Int32Array.from({ length: B }, (_, b) => b * S),
+    sop_labels: draw.integers(B, 0, 2),
+  }
+  let step = 0
+  const scalars = () => ({
+    rows: N,
+    sequences: B,
+    masked,
+    mlm_scale: 1 / (masked + 1e-5),
+    sop_scale: 1 / B,
+    seed: 1,
+    draw: step++,
+    lr: 1e-4,
+    correction1: 1,
+    correction2: 1,
+  })
+  return {
+    runtime,
+    run: () => runtime.run('step', inputs, scalars()),
+    timeline: () => runtime.timeline('step', inputs, scalars()),
+    loss: async () => (await runtime.read('step', 'loss'))[0],
+    free: () => runtime.free(),
+  }
+}
