@@ -1,0 +1,117 @@
+/**
+ * A model as a folder in Hugging Face's form: config.json, model.safetensors, and the files of its vocabulary
+ * (tokenizer.json, tokenizer_config.json). The digest of the vocabulary stands in the metadata of the weights, so that
+ * weights and a foreign vocabulary are not put together. Every file appears whole or not at all; the weights last.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { InputError, UserError } from '../error.js'
+import type { ParameterSet } from '../graph/parameters.js'
+import { type AlbertConfig, formatConfig, parseConfig } from './config.js'
+import { readSafetensors, type SafetensorsFile, writeSafetensors } from './safetensors.js'
+import { arenaTensors } from './weights.js'
+
+export const CONFIG_FILE = 'config.json'
+export const WEIGHTS_FILE = 'model.safetensors'
+export const VOCABULARY_FILES = ['tokenizer.json', 'tokenizer_config.json'] as const
+const DIGEST = 'vocabulary_digest'
+
+/** What Hugging Face calls the model. */
+export type Architecture = 'AlbertForPreTraining' | 'AlbertForTokenClassification'
+
+export interface PretrainedModel {
+  readonly dir: string
+  readonly config: AlbertConfig
+  /** Names of the labels of a classifier, by index. */
+  readonly labels?: readonly string[]
+  /** Read with `loadPretrained` of weights.ts. */
+  readonly weights: SafetensorsFile
+  /** Digest of the vocabulary that the weights were trained with, if the folder knows it. */
+  readonly vocabularyDigest?: string
+  /** The folder holds a tokenizer.json. */
+  readonly hasVocabulary: boolean
+}
+
+/** Opens a model folder: the configuration and the names and shapes of the weights are read and checked. */
+export function openModel(dir: string): PretrainedModel {
+  const configFile = join(dir, CONFIG_FILE)
+  let text: string
+  try {
+    text = readFileSync(configFile, 'utf8')
+  } catch (error) {
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT'
+    throw new InputError({
+      file: configFile,
+      found: missing ? 'no such file' : (error as Error).message,
+      expected: `a model folder (${CONFIG_FILE}, ${WEIGHTS_FILE}, tokenizer.json)`,
+    })
+  }
+  const { config, labels } = parseConfig(text, configFile)
+  const weights = readSafetensors(join(dir, WEIGHTS_FILE))
+  return {
+    dir,
+    config,
+    labels,
+    weights,
+    vocabularyDigest: weights.metadata.get(DIGEST),
+    hasVocabulary: existsSync(join(dir, VOCABULARY_FILES[0])),
+  }
+}
+
+/** Refuses a vocabulary that is not the model's. `digest` is the tokenizer's in use. */
+export function checkVocabulary(model: PretrainedModel, size: number, digest: string): void {
+  const { dir, config, vocabularyDigest } = model
+  if (config.vocabularySize !== size)
+    throw new UserError(
+      `${dir}: the model has a vocabulary of ${config.vocabularySize} pieces, the tokenizer in use has ${size}`,
+    )
+  if (vocabularyDigest !== undefined && vocabularyDigest !== digest)
+    throw new UserError(
+      `${dir}: trained with vocabulary ${vocabularyDigest.slice(0, 12)}, but the one in use is ${digest.slice(0, 12)}`,
+    )
+}
+
+export interface ModelToSave {
+  readonly config: AlbertConfig
+  readonly architecture: Architecture
+  readonly labels?: readonly string[]
+  readonly parameters: ParameterSet
+  /** The parameter arena. */
+  readonly data: Float32Array
+  /** Folder of the vocabulary, whose files are copied. */
+  readonly vocabularyDir: string
+  readonly vocabularyDigest: string
+}
+
+/** Writes a model folder; `dir` is made if need be and other files in it stay. */
+export async function saveModel(dir: string, model: ModelToSave): Promise<void> {
+  const { config, architecture, labels, parameters, data, vocabularyDir, vocabularyDigest } = model
+  await mkdir(dir, { recursive: true })
+  for (const file of VOCABULARY_FILES) {
+    const path = join(vocabularyDir, file)
+    if (existsSync(path)) await writeWhole(join(dir, file), readFileSync(path))
+  }
+  await writeWhole(join(dir, CONFIG_FILE), Buffer.from(formatConfig(config, architecture, labels)))
+  await writeSafetensors(join(dir, WEIGHTS_FILE), arenaTensors(parameters, data), {
+    format: 'pt',
+    [DIGEST]: vocabularyDigest,
+  })
+}
+
+async function writeWhole(path: string, content: Uint8Array): Promise<void> {
+  const temporary = `${path}.${process.pid}.tmp`
+  try {
+    const file = await open(temporary, 'w')
+    try {
+      await file.writeFile(content)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+}
