@@ -16,9 +16,9 @@ constexpr uint32_t kTileRows = kRegisters >= 32 ? 8 : 6;
 constexpr uint32_t kTileVectors = kRegisters >= 32 ? 3 : 2;
 constexpr uint32_t kTileColumns = kTileVectors * W;
 
-constexpr uint32_t kBlockK = 384;      // a block of A: kBlockM x kBlockK floats, 192 KiB, stays in L2
+constexpr uint32_t kBlockK = 768;  // a block of A: kBlockM x kBlockK floats, 384 KiB, stays in L2
 constexpr uint32_t kBlockM = kTileRows * (kTileRows == 8 ? 16 : 21);
-constexpr uint32_t kBlockN = kTileColumns * (3072 / kTileColumns);  // a block of B is 4.5 MiB
+constexpr uint32_t kBlockN = kTileColumns * (2304 / kTileColumns);  // a block of B is 6.75 MiB
 constexpr uint32_t kTaskN = kTileColumns * (384 / kTileColumns);
 static_assert(size_t(kBlockK) * kBlockN <= Team::kSharedFloats, "a block of B must fit the shared memory");
 static_assert(size_t(kBlockK) * kBlockM <= Team::kScratchFloats / 2, "a block of A must leave half of the scratch");
