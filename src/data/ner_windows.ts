@@ -95,7 +95,7 @@ export function gatherTags(
   sentences: { words: string[] }[],
   examples: NerExample[],
   predicted: ArrayLike<number>[],
-  labels: string[],
+  labels: readonly string[],
 ): string[][] {
   if (predicted.length !== examples.length) {
     throw new Error(`gatherTags: ${predicted.length} predictions for ${examples.length} windows`)

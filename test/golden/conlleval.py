@@ -5,6 +5,7 @@ end-of-chunk rules and a running "correct so far" flag (no sets of spans). seqev
 mode='strict', scheme=IOB2 for strict IOB2) counts them once more, and scikit-learn makes the word-level figures.
 
     python test/golden/conlleval.py [FOLDER OF THE NER DATA SETS]   writes test/golden/ner/*.json
+    npm run format
 
 The cases:
   typed.json    small random sentences with three types, tags stored in the file
