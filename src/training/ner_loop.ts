@@ -1,0 +1,170 @@
+/**
+ * The steps of fine-tuning a tagger: windows in a fresh order every epoch, `batchSize` of them a step, a step in as
+ * many ragged micro-batches as the rows make necessary, their losses and gradients divided by the labelled words of
+ * the whole step. What the next micro-batch needs is put together while the device works on this one.
+ */
+import { Capture } from '../autograd/tensor.js'
+import type { NerExample } from '../data/ner_windows.js'
+import { UserError } from '../error.js'
+import type { Graph } from '../graph/graph.js'
+import type { Runtime } from '../graph/runtime.js'
+import { type TokenClassificationModel, tokenClassification } from '../model/token_classification.js'
+import { collate, epochOrder, pack, type TokenBatch } from './ner_batches.js'
+import { tokenCapacity } from './ner_tagger.js'
+import { appendUpdate, corrections, type OptimizerSettings, optimizerInputs } from './optimizer.js'
+
+export interface NerLoopSettings {
+  readonly totalSteps: number
+  /** Windows of a step. */
+  readonly batchSize: number
+  /** Most pieces of a micro-batch; the programs were captured with it. */
+  readonly rows: number
+  readonly seed: number
+  readonly optimizer: OptimizerSettings
+  /** Learning rate of the update that follows `step` others. */
+  readonly rate: (step: number) => number
+}
+
+/** What is trained on: windows, and the labels of their scored words. */
+export interface LabelledWindows {
+  readonly examples: readonly NerExample[]
+  readonly labels: readonly Int32Array[]
+}
+
+/** Where a run stands: updates made, micro-batches drawn for dropout. */
+export interface NerPosition {
+  readonly step: number
+  readonly draw: number
+}
+
+/** One update. */
+export interface NerStep extends NerPosition {
+  /** Mean loss of the step's labelled words. */
+  readonly loss: number
+  /** Share of those words whose largest logit was the label. */
+  readonly accuracy: number
+  readonly lr: number
+  /** Global norm of the gradients before clipping. */
+  readonly gradNorm: number
+  /** Pieces of the step. */
+  readonly tokens: number
+}
+
+/** Captures the two training programs: `accumulate` adds gradients, `step` does so and then updates. */
+export function captureTraining(
+  parameters: Runtime['parameters'],
+  model: TokenClassificationModel,
+  rows: number,
+  optimizer: OptimizerSettings,
+  recompute: boolean,
+): { accumulate: Graph; step: Graph } {
+  const capture = (update: boolean) => {
+    const captured = new Capture(parameters)
+    const options = { training: true, labelled: true, recompute }
+    const loss = tokenClassification(captured, model, tokenCapacity(rows), options)
+    if (loss === undefined) throw new Error('a labelled program has no loss')
+    captured.backward(loss)
+    if (update) appendUpdate(captured, optimizer)
+    return captured.graph
+  }
+  return { accumulate: capture(false), step: capture(true) }
+}
+
+/** Steps of one epoch over that many windows; the last one may be smaller than the others. */
+export function stepsPerEpoch(windows: number, batchSize: number): number {
+  return Math.ceil(windows / batchSize)
+}
+
+interface MicroBatch extends TokenBatch {
+  readonly step: number
+  readonly draw: number
+  readonly last: boolean
+  /** Labelled words of the whole step. */
+  readonly stepWords: number
+}
+
+function* microBatches(
+  windows: LabelledWindows,
+  { totalSteps, batchSize, rows, seed }: NerLoopSettings,
+  start: NerPosition,
+): Generator<MicroBatch> {
+  const { examples, labels } = windows
+  const lengths = examples.map(({ ids }) => ids.length)
+  const perEpoch = stepsPerEpoch(examples.length, batchSize)
+  let order: Int32Array | undefined
+  let { draw } = start
+  for (let step = start.step; step < totalSteps; step++) {
+    const within = step % perEpoch
+    if (order === undefined || within === 0)
+      order = epochOrder(examples.length, seed, Math.floor(step / perEpoch))
+    const chosen = order.subarray(within * batchSize, (within + 1) * batchSize)
+    const stepWords = chosen.reduce((n, e) => n + examples[e].wordAt.length, 0)
+    const runs = pack(lengths, chosen, rows)
+    for (const [i, run] of runs.entries()) {
+      const batch = collate(
+        run.map((e) => examples[e]),
+        run.map((e) => labels[e]),
+      )
+      yield { ...batch, step, draw: draw++, last: i === runs.length - 1, stepWords }
+    }
+  }
+}
+
+/**
+ * Trains from `start` to the last step. `onStep` hears of every update and may run other programs of the runtime
+ * before the next one; it returns false to end the run there. Returns where the run ended.
+ * Throws a UserError where a loss or a gradient norm is not finite; parameters then are those before the step.
+ */
+export async function trainTagger(
+  runtime: Runtime,
+  windows: LabelledWindows,
+  settings: NerLoopSettings,
+  start: NerPosition,
+  onStep: (step: NerStep) => boolean | Promise<boolean>,
+): Promise<NerPosition> {
+  const tables = optimizerInputs(runtime.parameters)
+  const batches = microBatches(windows, settings, start)
+  let position = start
+  let sum = { loss: 0, correct: 0, tokens: 0 }
+  for (let next = batches.next(); !next.done; ) {
+    const { inputs, scalars, step, draw, last, stepWords } = next.value
+    const program = last ? 'step' : 'accumulate'
+    const lr = settings.rate(step)
+    const running = runtime.run(program, last ? { ...inputs, ...tables } : inputs, {
+      ...scalars,
+      loss_scale: 1 / stepWords,
+      seed: settings.seed,
+      draw,
+      ...(last && { lr, ...corrections(settings.optimizer, step + 1) }),
+    })
+    next = batches.next()
+    await running
+    const read = async (name: string) => (await runtime.read(program, name))[0]
+    sum = {
+      loss: sum.loss + (await read('loss_sum')),
+      correct: sum.correct + (await read('correct')),
+      tokens: sum.tokens + scalars.rows,
+    }
+    if (!last) continue
+    const done: NerStep = {
+      step: step + 1,
+      draw: draw + 1,
+      loss: sum.loss / stepWords,
+      accuracy: sum.correct / stepWords,
+      lr,
+      gradNorm: await read('grad_norm'),
+      tokens: sum.tokens,
+    }
+    checkFinite(done)
+    position = { step: done.step, draw: done.draw }
+    sum = { loss: 0, correct: 0, tokens: 0 }
+    if (!(await onStep(done))) break
+  }
+  return position
+}
+
+function checkFinite({ step, loss, gradNorm, lr }: NerStep): void {
+  if (Number.isFinite(loss) && Number.isFinite(gradNorm)) return
+  const what = Number.isFinite(loss) ? `gradient norm is ${gradNorm}` : `loss is ${loss}`
+  throw new UserError(`step ${step}: the ${what} at learning rate ${lr}; a lower --learning-rate may help`)
+}
