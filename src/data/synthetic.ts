@@ -16,10 +16,13 @@ import { splitWords } from './words.js'
 
 export type NerSplit = 'train' | 'devel' | 'test'
 
-/** A sentence and where its disease mentions stand, offsets in UTF-16 units. */
+/** A sentence and where its names stand, offsets in UTF-16 units. */
 export interface SyntheticSentence {
   text: string
+  /** Mentions of diseases. */
   diseases: { start: number; end: number }[]
+  /** Mentions of anything else that has a name. */
+  others: { start: number; end: number }[]
 }
 
 const streams = { corpus: 0, train: 1, devel: 2, test: 3, example: 4 }
@@ -54,12 +57,12 @@ export function generateNer(seed: number, sentences: number, split: NerSplit): s
   return `${rows.join('\n')}\n`
 }
 
-/** Unlabelled sentences of the kind of the test split, each with a disease, for `predict`. */
+/** Unlabelled sentences of the kind of the test split, each with a disease and something that looks like one, for `predict`. */
 export function generateExamples(seed: number, count: number): SyntheticSentence[] {
   const examples: SyntheticSentence[] = []
   for (let i = 0; examples.length < count; i++) {
     const sentence = labelledSentence(new Philox(seed, streams.example, i), 'test')
-    if (sentence.diseases.length > 0) examples.push(sentence)
+    if (sentence.diseases.length > 0 && sentence.others.length > 0) examples.push(sentence)
   }
   return examples
 }
@@ -146,7 +149,8 @@ function fill(rng: Philox, pattern: string, topic: Topic): SyntheticSentence {
     return { kind, name }
   }
   let text = ''
-  const spans: { start: number; end: number }[] = []
+  const diseases: SyntheticSentence['diseases'] = []
+  const others: SyntheticSentence['others'] = []
   for (const part of pattern.split(/(\[[^\]]*\]|\{.\})/)) {
     const slot = /^\{(.)\}$/.exec(part)?.[1]
     const entity = slot === undefined ? undefined : entityOf(slot)
@@ -154,9 +158,10 @@ function fill(rng: Philox, pattern: string, topic: Topic): SyntheticSentence {
     if (part.startsWith('[')) text += pick(rng, part.slice(1, -1).split('|'))
     else if (entity !== undefined) text += mention(rng, entity, topic)
     else text += slot === undefined ? part : filler(rng, slot, topic)
-    if (entity?.kind === 'disease') spans.push({ start, end: text.length })
+    if (entity !== undefined)
+      (entity.kind === 'disease' ? diseases : others).push({ start, end: text.length })
   }
-  return { text: text[0].toUpperCase() + text.slice(1), diseases: spans }
+  return { text: text[0].toUpperCase() + text.slice(1), diseases, others }
 }
 
 function mention(rng: Philox, { kind, name }: Entity, topic: Topic): string {

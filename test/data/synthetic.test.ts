@@ -100,11 +100,14 @@ test('there are about as many decoys as diseases in the labelled sentences', () 
   assert.ok(share > 0.4 && share < 0.6, `${share}`)
 })
 
-test('examples have a disease where they say', () => {
+test('examples have a disease where they say, and a decoy', () => {
   const examples = generateExamples(2, 20)
   assert.is(examples.length, 20)
-  for (const { text, diseases: spans } of examples) {
-    assert.ok(spans.length > 0)
+  for (const { text, diseases: spans, others } of examples) {
+    assert.ok(spans.length > 0 && others.length > 0)
+    for (const { start, end } of others) {
+      assert.ok(splitWords(text.slice(start, end)).some((word) => decoys.has(word.text.toLowerCase())))
+    }
     for (const { start, end } of spans) {
       assert.ok(splitWords(text.slice(start, end)).some((word) => diseases.has(word.text.toLowerCase())))
     }
