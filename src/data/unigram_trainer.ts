@@ -25,7 +25,7 @@ interface Piece {
 }
 
 /** A unit of text in UTF-8 and how often it occurs. */
-interface Unit {
+export interface Unit {
   bytes: Uint8Array
   count: number
 }
@@ -45,7 +45,10 @@ export class VocabularySizeError extends Error {
   }
 }
 
-/** Pieces with log probabilities, best first. `units` maps stretches of text (see UNIT) to their counts. */
+/**
+ * Pieces with log probabilities, best first; fewer than asked for where the text has no use for more. `units` maps
+ * stretches of text (see UNIT) to their counts.
+ */
 export function trainUnigram(units: Map<string, number>, options: TrainerOptions): Piece[] {
   const { size, characterCoverage = 0.9995, maxPieceLength = 16 } = options
   const characters = coveredCharacters(units, characterCoverage)
@@ -176,7 +179,7 @@ function finish(pieces: Piece[], size: number, characters: Map<string, number>):
 }
 
 /** All segmentations of units by the pieces of one round. */
-class Lattice {
+export class Lattice {
   private readonly trie: PieceTrie
   private readonly scores: Float64Array
   private readonly keys: Uint8Array[]

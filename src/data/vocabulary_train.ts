@@ -24,7 +24,10 @@ export interface TrainOptions {
 const MOST_UNITS = 2_000_000
 const UNITS_FOR_TRAINING = 300_000
 
-/** Trains a vocabulary into folder `out`; answers the units and characters that it was trained on. */
+/**
+ * Trains a vocabulary into folder `out`; answers its size, which is smaller than asked for where the text has no use
+ * for more pieces, and the units and bytes that it was trained on.
+ */
 export function trainVocabulary(
   options: TrainOptions,
   progress: (bytes: number) => void = () => {},
@@ -60,7 +63,7 @@ export function trainVocabulary(
     digitComma: false,
     lowercase,
   })
-  return { pieces: size, units: units.size, bytes }
+  return { pieces: pieces.length + special.length, units: units.size, bytes }
 }
 
 function countWords(files: string[], lowercase: boolean, progress: (bytes: number) => void) {

@@ -7,7 +7,7 @@ import { importVocabulary } from '../../data/vocabulary_import.js'
 import { trainVocabulary } from '../../data/vocabulary_train.js'
 import { UserError } from '../../error.js'
 import { positiveInteger, positiveNumber } from '../options.js'
-import { count, printResult } from '../output.js'
+import { count, printResult, warn } from '../output.js'
 import { progress } from '../progress.js'
 
 interface ImportFlags {
@@ -84,6 +84,7 @@ function runTrain(files: string[], { out, size, cased, characterCoverage, json, 
     )
     bar.stop()
     const { digest } = Tokenizer.load(out)
+    if (result.pieces < size) warn(`the text has no use for more than ${count(result.pieces)} pieces`)
     printResult(
       json,
       { out, kind: 'unigram', ...result, digest },
