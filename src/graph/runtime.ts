@@ -9,7 +9,7 @@ import { byteSize, capacity, shapeText } from '../ops/shape.js'
 import type { Graph, GraphValue, StateArena } from './graph.js'
 import { lower } from './lower.js'
 import type { ParameterSet } from './parameters.js'
-import { type Plan, planGraph } from './plan.js'
+import { Plan } from './plan.js'
 
 export type InputData = Float32Array | Int32Array | Uint32Array
 
@@ -35,7 +35,7 @@ const STATE_ARENAS: readonly StateArena[] = ['parameters', 'gradients', 'moment1
 export function compile(graphs: Readonly<Record<string, Graph>>): Map<string, CompiledProgram> {
   return new Map(
     Object.entries(graphs).map(([name, graph]) => {
-      const plan = planGraph(graph)
+      const plan = new Plan(graph)
       return [name, { graph, plan, program: lower(name, graph, plan, graph.parameters.arenaElements * 4) }]
     }),
   )

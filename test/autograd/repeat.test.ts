@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert'
 import { Capture, type Tensor } from '../../src/autograd/tensor.js'
 import type { Device } from '../../src/device/device.js'
 import { ParameterSet, zeros } from '../../src/graph/parameters.js'
-import { planGraph } from '../../src/graph/plan.js'
+import { Plan } from '../../src/graph/plan.js'
 import { Runtime } from '../../src/graph/runtime.js'
 import { binary } from '../../src/ops/binary.js'
 import { dropout } from '../../src/ops/dropout.js'
@@ -258,7 +258,7 @@ test('recompute keeps one tensor per iteration instead of all of them', () => {
       { recompute },
     )
     capture.backward(total(mul(y, y)))
-    return planGraph(capture.graph).bytes
+    return new Plan(capture.graph).bytes
   }
   const tensor = 16 * 64 * 4
   assert.is(bytes(20, true) - bytes(10, true), 10 * tensor)
