@@ -74,8 +74,10 @@ def small():
     stems = ['card', 'nephr', 'hepat', 'neur', 'derm', 'gastr', 'oste', 'arthr', 'my', 'pneum', 'encephal', 'ren']
     ends = ['itis', 'oma', 'osis', 'opathy', 'algia', 'ectomy', 'ology', 'ography', 'ic', 'al']
     common = 'the of and in with for was were a an to by after treatment patients cells study group'.split()
-    text = os.path.join(HERE, 'small.txt')
-    rules = os.path.join(HERE, 'small.tsv')
+    # Relative names: the model file keeps them.
+    os.chdir(HERE)
+    text = 'small.txt'
+    rules = 'small.tsv'
     with open(text, 'w', encoding='utf-8') as out:
         for _ in range(4000):
             words = []
@@ -95,7 +97,7 @@ def small():
         out.write('2014\t2D\n2B 2B\t2B\n7E\t\n3B1\t61 6C 70 68 61\n')
     sentencepiece.SentencePieceTrainer.Train(
         input=text,
-        model_prefix=os.path.join(HERE, 'small'),
+        model_prefix='small',
         vocab_size=600,
         pad_id=0,
         unk_id=1,
@@ -111,9 +113,9 @@ def small():
         num_threads=1,
         minloglevel=2,
     )
-    for name in (text, rules, os.path.join(HERE, 'small.vocab')):
+    for name in (text, rules, 'small.vocab'):
         os.remove(name)
-    model = load(os.path.join(HERE, 'small.model'))
+    model = load('small.model')
     lines = LINES + [
         'Nephritis, (card-5) -- 2000, cardo++algia~osis \u2014 \u03b1-hepatoma.',
         'Treatment of neuropathy in 1999, 2010, and 10, patients was gastrography-guided; myitis (ren-7).',
