@@ -4,11 +4,9 @@
  * the backward pass draws the same words again. Element e of x, row-major, is element e of plane 0.
  */
 import { kernel } from '../device/kernel.js'
-import { ITERATION } from '../device/program.js'
+import { dropoutParams, dropoutSlots } from './attention.js'
 import { defineOp, shapeError } from './op.js'
 import { elements, param, product } from './shape.js'
-
-const random = { p: 'f32', seed: 'u32', draw: 'u32', stream: 'u32', layer: 'u32' } as const
 
 export const dropout = defineOp<{ p: number; stream: number }>({
   name: 'dropout',
@@ -20,13 +18,9 @@ export const dropout = defineOp<{ p: number; stream: number }>({
   },
   params: ({ x }, { p, stream }) => ({
     count: param(product(x.shape)),
-    p,
-    seed: { scalar: 'seed', times: 1 },
-    draw: { scalar: 'draw', times: 1 },
-    stream,
-    layer: { scalar: ITERATION, times: 1 },
+    ...dropoutParams(p, stream),
   }),
-  forward: kernel('dropout_forward', { x: 'read', y: 'write' }, { count: 'u32', ...random }),
-  backward: [kernel('dropout_backward', { dy: 'read', dx: 'write' }, { count: 'u32', ...random })],
+  forward: kernel('dropout_forward', { x: 'read', y: 'write' }, { count: 'u32', ...dropoutSlots }),
+  backward: [kernel('dropout_backward', { dy: 'read', dx: 'write' }, { count: 'u32', ...dropoutSlots })],
   flops: ({ x }) => elements(x),
 })

@@ -11,6 +11,17 @@ export function reducedShape(shape: readonly Dim[], axis: number, keep: boolean)
   return shape.flatMap((d, i) => (i !== axis ? [d] : keep ? [1] : []))
 }
 
+const backward = kernel(
+  'reduce_backward',
+  { dy: 'read', dx: 'write' },
+  { outer: 'u32', axis: 'u32', inner: 'u32', fn: 'u32' },
+)
+const backwardMax = kernel(
+  'reduce_backward_max',
+  { dy: 'read', x: 'read', y: 'read', dx: 'write' },
+  { outer: 'u32', axis: 'u32', inner: 'u32' },
+)
+
 export const reduce = defineOp<{ fn: ReduceFunction; axis: number; keep: boolean }>({
   name: 'reduce',
   inputs: ['x'],
@@ -31,26 +42,19 @@ export const reduce = defineOp<{ fn: ReduceFunction; axis: number; keep: boolean
     { x: 'read', y: 'write' },
     { outer: 'u32', axis: 'u32', inner: 'u32', fn: 'u32' },
   ),
-  backward: [
-    kernel(
-      'reduce_backward',
-      { dy: 'read', dx: 'write' },
-      { outer: 'u32', axis: 'u32', inner: 'u32', fn: 'u32' },
-    ),
-    kernel(
-      'reduce_backward_max',
-      { dy: 'read', x: 'read', y: 'read', dx: 'write' },
-      { outer: 'u32', axis: 'u32', inner: 'u32' },
-    ),
-  ],
+  kernels: [backward, backwardMax],
   // by hand, so that sum and mean need not keep x until the backward pass
   gradient(scope, attrs) {
     if (!scope.wants('x')) return
     const x = scope.value('x')
     const y = scope.value('y')
     const dx = scope.fresh(x.spec)
-    const [plain, max] = reduce.backward!
-    scope.call(reduce, attrs.fn === 'max' ? max : plain, { x, y, dy: scope.incoming('y'), dx }, attrs)
+    scope.call(
+      reduce,
+      attrs.fn === 'max' ? backwardMax : backward,
+      { x, y, dy: scope.incoming('y'), dx },
+      attrs,
+    )
     scope.give('x', dx)
   },
   flops: ({ x }) => elements(x),

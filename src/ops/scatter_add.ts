@@ -7,7 +7,7 @@ import { gather } from './gather.js'
 import { defineOp, shapeError } from './op.js'
 import { type Dim, elements, param, product, sameDim } from './shape.js'
 
-export const scatterAdd = defineOp<{ rows: readonly [Dim] }>({
+export const scatterAdd = defineOp<{ rows: Dim }>({
   name: 'scatter_add',
   inputs: ['x', 'index'],
   outputs: ['y'],
@@ -20,7 +20,7 @@ export const scatterAdd = defineOp<{ rows: readonly [Dim] }>({
       !sameDim(x.shape[0], index.shape[0])
     )
       throw shapeError('scatter_add', { x, index }, 'x f32 [M,*], index i32 [M]')
-    return [{ shape: [rows[0], ...x.shape.slice(1)], dtype: 'f32' }]
+    return [{ shape: [rows, ...x.shape.slice(1)], dtype: 'f32' }]
   },
   params: ({ x, y }) => ({
     rows: param(y.shape[0]),

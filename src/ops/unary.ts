@@ -28,6 +28,8 @@ export type UnaryFunction = (typeof UNARY_FUNCTIONS)[number]
 
 const FROM_OUTPUT: readonly UnaryFunction[] = ['exp', 'sqrt', 'rsqrt', 'tanh', 'sigmoid', 'reciprocal']
 
+const backward = kernel('unary_backward', { dy: 'read', v: 'read', dx: 'write' }, { count: 'u32', fn: 'u32' })
+
 export const unary = defineOp<{ fn: UnaryFunction }>({
   name: 'unary',
   inputs: ['x'],
@@ -38,7 +40,7 @@ export const unary = defineOp<{ fn: UnaryFunction }>({
   },
   params: ({ x }, { fn }) => ({ count: param(product(x.shape)), fn: UNARY_FUNCTIONS.indexOf(fn) }),
   forward: kernel('unary_forward', { x: 'read', y: 'write' }, { count: 'u32', fn: 'u32' }),
-  backward: [kernel('unary_backward', { dy: 'read', v: 'read', dx: 'write' }, { count: 'u32', fn: 'u32' })],
+  kernels: [backward],
   gradient(scope, attrs) {
     if (!scope.wants('x')) return
     const x = scope.value('x')
@@ -46,7 +48,7 @@ export const unary = defineOp<{ fn: UnaryFunction }>({
     if (attrs.fn === 'neg') return scope.give('x', scope.emit(unary, [dy], attrs)[0])
     const v = FROM_OUTPUT.includes(attrs.fn) ? scope.value('y') : x
     const dx = scope.fresh(x.spec)
-    scope.call(unary, unary.backward![0], { x, dy, v, dx }, attrs)
+    scope.call(unary, backward, { x, dy, v, dx }, attrs)
     scope.give('x', dx)
   },
   flops: ({ x }) => elements(x),

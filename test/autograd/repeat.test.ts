@@ -215,6 +215,53 @@ for (const [name, block] of Object.entries(blocks)) {
     }))
 }
 
+/** Two repeats of `count`, the second reading the result of the first as well, in one graph. */
+async function twice(device: Device, count: number, backward: boolean) {
+  const capture = new Capture(new ParameterSet())
+  const w = capture.parameter(capture.parameters.add('w', [H], { init: zeros }))
+  const x = mul(capture.input('x', [N, H]), w)
+  const first = capture.repeat(count, x, (y) => tanh(mul(y, w)))
+  const second = capture.repeat(count, tanh(first), (y) => add(mul(y, first), w))
+  capture.output('first', first)
+  capture.output('second', second)
+  if (backward) capture.backward(total(mul(second, first)))
+  const runtime = new Runtime(device, capture.parameters, { step: capture.graph })
+  await runtime.writeState(
+    'parameters',
+    Float32Array.from({ length: 64 }, (_, i) => data.scale[i] ?? 0),
+  )
+  await runtime.run('step', { x: data.x })
+  const result = [await runtime.read('step', 'first'), await runtime.read('step', 'second')]
+  const gradient = backward ? (await runtime.readState('gradients')).slice(0, H) : undefined
+  runtime.free()
+  return { result, gradient }
+}
+
+function twiceModel(count: number, w: ArrayLike<number>) {
+  let first = Float64Array.from({ length: N * H }, (_, i) => data.x[i] * w[i % H])
+  for (let l = 0; l < count; l++) first = first.map((v, i) => Math.tanh(v * w[i % H]))
+  let second = first.map((v) => Math.tanh(v))
+  for (let l = 0; l < count; l++) second = second.map((v, i) => v * first[i] + w[i % H])
+  return { first, second, loss: second.reduce((s, v, i) => s + v * first[i], 0) }
+}
+
+for (const count of [1, 2, 3, 4, 5])
+  test(`two repeats of ${count} in one graph, with and without a backward pass`, () =>
+    withCpu({ threads: 2 }, async (device) => {
+      const want = twiceModel(count, data.scale)
+      for (const backward of [false, true]) {
+        const { result, gradient } = await twice(device, count, backward)
+        allclose(result[0], want.first)
+        allclose(result[1], want.second)
+        if (gradient)
+          allclose(
+            gradient,
+            centralDifferences((w) => twiceModel(count, w).loss, data.scale),
+            { rtol: 1e-4, atol: 1e-5 },
+          )
+      }
+    }))
+
 test('fewer rows at run time give the rows of the whole', () =>
   withCpu({ threads: 2 }, async (device) => {
     const block = blocks['the carry used twice, layernorm in it']

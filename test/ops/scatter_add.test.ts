@@ -15,7 +15,7 @@ for (const [rows, rest, picks] of [
 ] as [number, number[], number][])
   checkOp(test, `[${[picks, ...rest]}] onto ${rows} rows, with repetitions and none`, {
     inputs: { x: normals(1, picks, ...rest), index: integers(2, -1, rows + 1, picks) },
-    build: ({ x, index }, capture) => capture.apply(scatterAdd, [x, index], { rows: [rows] }),
+    build: ({ x, index }, capture) => capture.apply(scatterAdd, [x, index], { rows }),
     oracle: ({ x, index }) => {
       const hidden = x.length / picks
       const y = new Float64Array(rows * hidden)
@@ -32,13 +32,13 @@ test('only the rows that are there are added, onto those that are there', () =>
       device,
       { x: normals(4, 12, 20), index: integers(3, 0, 12, 12) },
       5,
-      ({ x, index }, capture) => capture.apply(scatterAdd, [x, index], { rows: [x.shape[0]] }),
+      ({ x, index }, capture) => capture.apply(scatterAdd, [x, index], { rows: x.shape[0] }),
     ),
   ))
 
 test('an index of another length is refused by name', () => {
   assert.throws(
-    () => scatterAdd.infer([f32(2, 3), i32(3)], { rows: [4] }),
+    () => scatterAdd.infer([f32(2, 3), i32(3)], { rows: 4 }),
     /scatter_add: x is \[2,3\] f32, index is \[3\] i32/,
   )
 })
