@@ -4,7 +4,7 @@
 // have groups beyond the end, and every entry point checks its bounds.
 
 const LANES = 64u;
-const MAX_FLOAT = 3.4028235e38;
+const MAX_FLOAT = 3.4e38;
 
 // Number of this workgroup.
 fn group_index(group: vec3u, groups: vec3u) -> u32 {

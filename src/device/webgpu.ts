@@ -53,7 +53,7 @@ class WebgpuDevice implements Device, PipelineSource {
 
   constructor(
     /** Held until the device is destroyed: Dawn in Node ends with the last reference to them. */
-    private owners: readonly object[],
+    public owners: readonly object[],
     adapter: GPUAdapterInfo,
     readonly device: GPUDevice,
     readonly kernels: ReadonlyMap<string, WgslKernel>,

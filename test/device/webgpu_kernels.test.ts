@@ -1,0 +1,105 @@
+/**
+ * The WGSL sources: what they declare is what the ops declare, all of them compile, and what breaks the conventions of
+ * webgpu_source.ts is refused with the kernel's name. Needs no adapter: Dawn's null backend compiles and runs nothing.
+ */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { openWebgpu } from '../../src/device/webgpu.js'
+import { kernelSources } from '../../src/device/webgpu_node.js'
+import { parseExpression, readKernels } from '../../src/device/webgpu_source.js'
+import * as ops from '../../src/ops/index.js'
+import type { Op } from '../../src/ops/op.js'
+
+const test = suite('webgpu kernels')
+
+const kernels = readKernels(kernelSources())
+const all = Object.values(ops).filter(
+  (value): value is Op =>
+    typeof value === 'object' && value !== null && 'forward' in value && 'infer' in value,
+)
+const declared = all.flatMap((op) => [op.forward, ...(op.backward ?? []), ...(op.kernels ?? [])])
+
+for (const kernel of declared) {
+  const found = kernels.get(kernel.name)
+  if (!found) continue
+  test(`${kernel.name}: the WGSL bindings are the declared ones`, () => {
+    const show = (buffers: readonly { name: string }[], params: readonly { name: string; type: string }[]) =>
+      [...buffers.map((b) => b.name), ...params.map((p) => `${p.name}: ${p.type}`)].join(', ')
+    assert.is(show(found.buffers, found.params), show(kernel.buffers, kernel.params))
+  })
+  test(`${kernel.name}: no entry point binds more than eight buffers, which every adapter allows`, () => {
+    for (const entry of found.entries)
+      assert.ok(entry.bindings.filter((b) => b !== found.paramsBinding).length <= 8, entry.name)
+  })
+}
+
+test('every WGSL kernel belongs to an op', () => {
+  const names = declared.map((k) => k.name)
+  assert.equal(
+    [...kernels.keys()].filter((name) => !names.includes(name)),
+    [],
+  )
+})
+
+test('every op has its WGSL kernels', () => {
+  assert.equal(
+    declared.filter((k) => !kernels.has(k.name)).map((k) => k.name),
+    [],
+  )
+})
+
+test('every kernel compiles', async () => {
+  const { create } = await import('webgpu')
+  const gpu = create(['backend=null'])
+  const adapter = await gpu.requestAdapter()
+  const device = await adapter!.requestDevice()
+  const complaints: string[] = []
+  for (const kernel of kernels.values()) {
+    device.pushErrorScope('validation')
+    const module = device.createShaderModule({ code: kernel.code })
+    for (const entry of kernel.entries)
+      device.createComputePipeline({ layout: 'auto', compute: { module, entryPoint: entry.name } })
+    const error = await device.popErrorScope()
+    if (error) complaints.push(`${kernel.name}: ${error.message}`)
+  }
+  device.destroy()
+  assert.ok(complaints.length === 0, complaints.join('\n'))
+})
+
+test('without an adapter the device says so', async () => {
+  const gpu = { requestAdapter: async () => null } as unknown as GPU
+  let message = ''
+  await openWebgpu(gpu, kernelSources()).catch((error: Error) => {
+    message = `${error.name}: ${error.message}`
+  })
+  assert.match(message, /UsageError: the webgpu device is not available: there is no adapter/)
+})
+
+test('numbers of workgroups follow from the parameters', () => {
+  const value = (text: string) =>
+    parseExpression(text)((name) => ({ rows: 130, hidden: 65 })[name] ?? Number.NaN)
+  assert.is(value('ceil(rows / 64) * ceil(hidden / 64)'), 6)
+  assert.is(value('rows - 2 * (hidden - 1)'), 2)
+  assert.is(value('max(min(rows, 7), 3)'), 7)
+  for (const text of ['ceil(rows', 'rows +', 'floor(rows)', '2 rows', 'rows % 2', ''])
+    assert.throws(() => parseExpression(text), /found|there is no/, text)
+})
+
+test('a source that breaks the conventions is refused by the name of its kernel', () => {
+  const entry = '// workgroups: 1\n@compute @workgroup_size(1)\nfn main() {}\n'
+  const x = '@group(0) @binding(0) var<storage, read_write> x: array<f32>;\n'
+  const read = (text: string) => readKernels({ prelude: '', files: { k: `// kernel k_forward\n${text}` } })
+  assert.is(read(x + entry).get('k_forward')!.entries.length, 1)
+  const bad: [string, RegExp][] = [
+    [x, /k_forward: it has no entry point/],
+    [x + entry.replace('// workgroups: 1\n', ''), /k_forward: no line `\/\/ workgroups/],
+    [x + entry.replace(': 1', ': rows'), /k_forward: workgroups of main: no parameter rows/],
+    [x.replace('binding(0)', 'binding(1)') + entry, /k_forward: x is @group\(0\) @binding\(1\)/],
+    [x.replace('read_write', 'read') + entry, /k_forward: x is not var<storage, read_write>/],
+    [`struct Params { rows: u32 }\n${x}${entry}`, /k_forward: struct Params and its uniform belong together/],
+  ]
+  for (const [text, message] of bad) assert.throws(() => read(text), message)
+  assert.throws(() => readKernels({ prelude: '', files: { k: 'fn f() {}' } }), /k.wgsl has no line/)
+})
+
+test.run()
