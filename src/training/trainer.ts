@@ -1,0 +1,101 @@
+/**
+ * Training of a model of one's own: a loss that is captured once, an optimizer, and optionally a forward program. Each
+ * `step` is one call into the device: forward, backward, clipping and update.
+ */
+import { Capture, type Tensor } from '../autograd/tensor.js'
+import type { Device } from '../device/device.js'
+import type { ParameterSet } from '../graph/parameters.js'
+import { type InputData, type MemoryPlan, Runtime } from '../graph/runtime.js'
+import { initialValues } from './initialize.js'
+import {
+  appendUpdate,
+  corrections,
+  DEFAULT_OPTIMIZER,
+  type OptimizerSettings,
+  optimizerInputs,
+} from './optimizer.js'
+
+export interface TrainerOptions {
+  readonly device: Device
+  readonly parameters: ParameterSet
+  /** Captures the loss, a tensor of one element, in training mode. Every parameter is declared before. */
+  readonly loss: (capture: Capture) => Tensor
+  /** Captures what `predict` computes. */
+  readonly predict?: (capture: Capture) => Tensor
+  /** What differs from ALBERT's LAMB, e.g. `{ name: 'adamw', biasCorrection: true }`. */
+  readonly optimizer?: Partial<OptimizerSettings>
+  /** Of the initial values and of dropout. Default 0. */
+  readonly seed?: number
+}
+
+export class Trainer {
+  private updates = 0
+  private readonly tables: Readonly<Record<string, Int32Array>>
+
+  private constructor(
+    readonly runtime: Runtime,
+    private readonly settings: OptimizerSettings,
+    private readonly seed: number,
+  ) {
+    this.tables = optimizerInputs(runtime.parameters)
+  }
+
+  /** Captures, plans, allocates and initialises. Throws a UserError when memory does not suffice. */
+  static async create(options: TrainerOptions): Promise<Trainer> {
+    const { device, parameters, seed = 0 } = options
+    const settings = { ...DEFAULT_OPTIMIZER, ...options.optimizer }
+    const step = new Capture(parameters)
+    const loss = options.loss(step)
+    step.output('loss', loss)
+    step.backward(loss)
+    appendUpdate(step, settings)
+    const graphs = { step: step.graph }
+    if (options.predict) {
+      const predict = new Capture(parameters)
+      predict.output('y', options.predict(predict))
+      Object.assign(graphs, { predict: predict.graph })
+    }
+    const runtime = new Runtime(device, parameters, graphs)
+    await runtime.writeState('parameters', initialValues(parameters, seed))
+    return new Trainer(runtime, settings, seed)
+  }
+
+  /** Bytes that were allocated. */
+  get memory(): MemoryPlan {
+    return this.runtime.memory
+  }
+
+  /**
+   * One step at learning rate `lr`. `scalars` sets run-time sizes. Returns the loss before the update and the norm of
+   * the gradient before clipping; where that is not finite, the update was left out.
+   */
+  async step(
+    inputs: Readonly<Record<string, InputData>>,
+    lr: number,
+    scalars: Readonly<Record<string, number>> = {},
+  ): Promise<{ loss: number; gradNorm: number }> {
+    const draw = this.updates++
+    await this.runtime.run(
+      'step',
+      { ...inputs, ...this.tables },
+      { seed: this.seed, draw, lr, ...corrections(this.settings, this.updates), ...scalars },
+    )
+    const [loss] = await this.runtime.read('step', 'loss')
+    const [gradNorm] = await this.runtime.read('step', 'grad_norm')
+    return { loss, gradNorm }
+  }
+
+  /** The tensor that `predict` captured, at capacity. */
+  async predict(
+    inputs: Readonly<Record<string, InputData>>,
+    scalars: Readonly<Record<string, number>> = {},
+  ): Promise<Float32Array> {
+    await this.runtime.run('predict', inputs, { seed: this.seed, draw: 0, ...scalars })
+    return this.runtime.read('predict', 'y')
+  }
+
+  /** Frees the memory; the device stays open. */
+  free(): void {
+    this.runtime.free()
+  }
+}
