@@ -1,0 +1,62 @@
+/** `evaluate`: scores a fine-tuned model on a labelled file. */
+import { Argument, Command } from 'commander'
+import { checkTags } from '../../data/ner_folder.js'
+import { readNer } from '../../data/ner_reader.js'
+import { writePredictions } from '../../data/ner_report.js'
+import { openDevice } from '../../device/open.js'
+import { loadTagger, nerSummary, openTaggerFolder, scoreFile } from '../../training/ner_model.js'
+import { addShared, positiveInteger, type SharedOptions } from '../options.js'
+import { duration, printResult } from '../output.js'
+import { progress } from '../progress.js'
+import { scoreTable } from './finetune.js'
+
+const TASKS = ['ner'] as const
+
+interface Options extends SharedOptions {
+  data: string
+  model: string
+  out?: string
+  maxLength?: number
+}
+
+export function evaluateCommand(): Command {
+  const command = new Command('evaluate')
+    .description('Scores a fine-tuned model on a labelled file. Every word of the file is scored.')
+    .addArgument(new Argument('<task>', 'what the model does').choices(TASKS))
+    .requiredOption('--data <file>', 'labelled sentences: a word and its tag on a line')
+    .requiredOption('--model <dir>', 'folder of the model (see: finetune)')
+    .option('--out <file>', 'write words, tags and predicted tags there')
+    .option('--max-length <n>', 'most pieces of a window (default: as in training)', positiveInteger)
+  return addShared(command, 'device', 'threads', 'quiet', 'json').action(
+    (task: (typeof TASKS)[number], options: Options) => evaluate(task, options),
+  )
+}
+
+async function evaluate(task: (typeof TASKS)[number], options: Options): Promise<void> {
+  const { data, model, out, json, quiet } = options
+  const started = performance.now()
+  const folder = openTaggerFolder(model, options.maxLength)
+  const file = readNer(data)
+  checkTags(file, folder.labels, `a label of ${model}`)
+  const device = await openDevice(options.device, { threads: options.threads })
+  const bar = progress({
+    label: 'evaluate ner',
+    unit: 'words',
+    total: file.sentences.reduce((n, { words }) => n + words.length, 0),
+    quiet,
+  })
+  try {
+    const tagger = await loadTagger(folder, device)
+    const { scores, tags } = await scoreFile(tagger, file, undefined, (words) => bar.increment(words))
+    bar.stop()
+    if (out !== undefined) writePredictions(out, file.sentences, tags)
+    const test = nerSummary(scores)
+    const seconds = (performance.now() - started) / 1000
+    printResult(json, { task, metric: 'f1', data, model, test, out, seconds }, () =>
+      [scoreTable({ [data]: test }), `${duration(seconds)}`].join('\n'),
+    )
+  } finally {
+    bar.stop()
+    await device.destroy()
+  }
+}

@@ -1,0 +1,178 @@
+/** `finetune`: trains a task on a pretrained or random model, keeps the best dev checkpoint and scores test. */
+import { Argument, Command } from 'commander'
+import { openDevice } from '../../device/open.js'
+import { PRESETS } from '../../model/config.js'
+import { finetuneNer, finishedNer, type NerResult, refuseOut } from '../../training/finetune_ner.js'
+import type { NerSummary } from '../../training/ner_model.js'
+import { type NerRun, setUpNer } from '../../training/ner_setup.js'
+import {
+  addShared,
+  nonNegativeInteger,
+  nonNegativeNumber,
+  positiveInteger,
+  positiveNumber,
+  probability,
+  type SharedOptions,
+} from '../options.js'
+import { bytes, count, duration, note, printResult, table, warn } from '../output.js'
+import { type Progress, progress } from '../progress.js'
+
+const TASKS = ['ner'] as const
+
+interface Options extends SharedOptions {
+  data: string
+  model?: string
+  tokenizer?: string
+  preset?: string
+  out: string
+  epochs?: number
+  totalSteps?: number
+  batch: number
+  learningRate?: number
+  warmup?: number
+  weightDecay: number
+  clip: number
+  maxLength?: number
+  evalEvery?: number
+  dropout?: number
+  rows?: number
+  recompute: boolean
+  resume: boolean
+}
+
+export function finetuneCommand(): Command {
+  const command = new Command('finetune')
+    .description(
+      'Trains a task on a pretrained model (or on random weights), scores dev every so often, keeps the best ' +
+        'weights in OUT and scores test with them. Tasks: ner (train.tsv, devel.tsv or dev.tsv, test.tsv).',
+    )
+    .addArgument(new Argument('<task>', 'what to train').choices(TASKS))
+    .requiredOption('--data <dir>', 'folder of the data set')
+    .option('--model <dir>', 'model folder to start from; its pretraining heads have no part')
+    .option('--tokenizer <dir>', 'instead of --model: vocabulary folder for random weights')
+    .option('--preset <name>', `sizes of random weights: ${PRESETS.join(', ')}`)
+    .requiredOption('--out <dir>', 'folder to make: model, log, predictions, scores')
+    .option('--epochs <n>', 'passes over the training file', positiveInteger)
+    .option('--total-steps <n>', 'steps, in place of --epochs (default: by model size)', positiveInteger)
+    .option('--batch <n>', 'windows (sentences) of a step', positiveInteger, 32)
+    .option('--learning-rate <r>', 'peak rate (default: 1e-5, small models 5e-4)', positiveNumber)
+    .option('--warmup <n>', 'steps of warm-up (default: 320, at most a tenth)', nonNegativeInteger)
+    .option('--weight-decay <d>', "AdamW's decay", nonNegativeNumber, 0.01)
+    .option('--clip <norm>', 'largest gradient norm, 0: any', nonNegativeNumber, 1)
+    .option('--max-length <n>', 'most pieces of a window (default: 512 or what the model has)', maxLength)
+    .option('--eval-every <n>', 'steps between scorings of dev (default: 200 or a tenth)', positiveInteger)
+    .option('--dropout <p>', "dropout in the encoder (default: the model's)", probability)
+    .option('--rows <n>', 'most pieces of a micro-batch (default: 2048)', positiveInteger)
+    .option('--recompute', 'compute activations again instead of keeping them: slower, less memory', false)
+    .option('--resume', 'go on with the run in OUT', false)
+  return addShared(command, 'device', 'threads', 'seed', 'quiet', 'json').action(
+    (_: (typeof TASKS)[number], options: Options) => finetune(options),
+  )
+}
+
+function maxLength(text: string): number {
+  return Math.max(positiveInteger(text), 3)
+}
+
+async function finetune(options: Options): Promise<void> {
+  const { out, resume, quiet, json } = options
+  refuseOut(out, resume)
+  const finished = resume ? finishedNer(out) : undefined
+  if (finished) {
+    note(`${out}: has ended already`, quiet)
+    return printResult(json, { ...finished }, () => describe(finished))
+  }
+  const run = setUpNer(options)
+  const device = await openDevice(options.device, { threads: options.threads })
+  let wantsStop = false
+  const onInterrupt = () => {
+    if (wantsStop) process.exit(130)
+    wantsStop = true
+    note('\nstopping after this step (again: at once)')
+  }
+  let bar: Progress | undefined
+  process.on('SIGINT', onInterrupt)
+  try {
+    const result = await finetuneNer(run, device, out, resume, {
+      onStart(step, memory) {
+        announce(run, device.info.detail, memory, quiet)
+        bar = progress({ label: 'finetune ner', unit: 'steps', total: run.schedule.total, done: step, quiet })
+      },
+      onStep: ({ step, loss }, rate) =>
+        bar?.update(step, `loss ${loss.toFixed(4)}  ${count(Math.round(rate))} tokens/s`),
+      onEvaluation: ({ step, dev, best }) =>
+        bar?.line(`step ${count(step)}: dev ${shortScores(dev)}${best ? ' (best so far)' : ''}`),
+      interrupted: () => wantsStop,
+    })
+    bar?.stop()
+    if (result.collapsed)
+      warn(
+        'the last evaluation found no entity: training has collapsed. ' +
+          'Try a lower --learning-rate, more --warmup or another --seed',
+      )
+    printResult(json, { ...result }, () => describe(result))
+  } finally {
+    process.off('SIGINT', onInterrupt)
+    bar?.stop()
+    await device.destroy()
+  }
+}
+
+/** What will be done, on standard error. */
+function announce(run: NerRun, device: string, memory: number, quiet?: boolean): void {
+  const { data, options, parameters, schedule, windows, perEpoch, ignored } = run
+  const sentences = [data.train, data.devel, data.test]
+    .map((file) => count(file.sentences.length))
+    .join(' + ')
+  const origin = options.model ?? `random weights, seed ${options.seed}`
+  note(`${device}; ${bytes(memory)} of native memory`, quiet)
+  note(`model: ${origin}; ${count(parameters.count)} parameters; labels ${data.labels.join(', ')}`, quiet)
+  if (ignored.length > 0) note(`not used from ${origin}: ${ignored.join(', ')}`, quiet)
+  note(
+    `data: ${sentences} sentences (train + dev + test), ${count(windows.examples.length)} windows to train on ` +
+      `of up to ${run.maxLength} pieces`,
+    quiet,
+  )
+  note(
+    `steps: ${count(schedule.total)} of ${options.batch} windows (${(schedule.total / perEpoch).toFixed(1)} epochs), ` +
+      `AdamW, rate ${schedule.peak} after ${schedule.warmup} of warm-up; dev every ${count(run.evalEvery)}`,
+    quiet,
+  )
+}
+
+function shortScores({ precision, recall, f1 }: NerSummary): string {
+  return `P ${percent(precision)} R ${percent(recall)} F1 ${percent(f1)}`
+}
+
+const percent = (fraction: number) => (100 * fraction).toFixed(2)
+
+/** The scores of dev and test side by side. */
+export function scoreTable(columns: Readonly<Record<string, NerSummary>>): string {
+  const summaries = Object.values(columns)
+  const row = (name: string, value: (summary: NerSummary) => number) => [
+    name,
+    ...summaries.map((summary) => percent(value(summary))),
+  ]
+  const paper = 'paper style (inferred)'
+  return table(
+    ['score', ...Object.keys(columns)],
+    [
+      row('entity precision (exact, conlleval)', (s) => s.precision),
+      row('entity recall', (s) => s.recall),
+      row('entity F1', (s) => s.f1),
+      row('entity F1, strict IOB2', (s) => s.strict_iob2.f1),
+      row(`token accuracy, ${paper}`, (s) => s[paper].token_accuracy),
+      row(`macro F1 of B and I, ${paper}`, (s) => s[paper].macro_f1),
+      row(`weighted F1 with O, ${paper}`, (s) => s[paper].weighted_f1),
+      ['words scored', ...summaries.map(({ words }) => count(words))],
+    ],
+  )
+}
+
+function describe({ dev, test, best_step, steps, out, seconds, tokens_per_second }: NerResult): string {
+  return [
+    scoreTable({ dev, test }),
+    `best of ${count(steps)} steps: ${count(best_step)}; ${duration(seconds)}, ${count(tokens_per_second)} tokens/s; ` +
+      `model and predictions in ${out}`,
+  ].join('\n')
+}

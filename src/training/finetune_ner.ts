@@ -1,0 +1,302 @@
+/**
+ * Fine-tuning for named entity recognition: trains, scores dev every K steps and keeps the best weights in OUT, then
+ * scores test with them. OUT is a model folder from the first evaluation on; log.jsonl, predictions and scores.json
+ * stand beside it. A checkpoint goes with every evaluation, from which `resume` ends in the same bits.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { writeFileAtomic } from '../data/atomic.js'
+import { writePredictions } from '../data/ner_report.js'
+import type { Device } from '../device/device.js'
+import { UsageError, UserError } from '../error.js'
+import { compile, memoryPlan, Runtime } from '../graph/runtime.js'
+import { type Architecture, openModel, saveModel } from '../model/folder.js'
+import { readArena } from '../model/weights.js'
+import {
+  listCheckpoints,
+  makeOut,
+  pruneCheckpoints,
+  readArenas,
+  readState,
+  removeLeftovers,
+  saveCheckpoint,
+} from './checkpoint.js'
+import { TrainingLog } from './log.js'
+import { refuseTooLarge } from './memory.js'
+import { captureTraining, type NerPosition, type NerStep, trainTagger } from './ner_loop.js'
+import { type NerSummary, nerSummary, scoreFile, tagRows, writeTask } from './ner_model.js'
+import type { NerRun } from './ner_setup.js'
+import { captureTagging, NerTagger } from './ner_tagger.js'
+import { learningRate } from './schedule.js'
+
+const KIND = 'finetune ner'
+const SCORES_FILE = 'scores.json'
+
+export interface NerEvaluation {
+  readonly step: number
+  readonly dev: NerSummary
+  readonly best: boolean
+}
+
+/** What a run tells while it goes on. */
+export interface NerHooks {
+  /** Before the first step: updates made already, native bytes of the run. */
+  onStart?(step: number, bytes: number): void
+  onStep?(step: NerStep, tokensPerSecond: number): void
+  onEvaluation?(evaluation: NerEvaluation): void
+  /** Whether the person wants to stop; asked after every step. */
+  interrupted?(): boolean
+}
+
+/** The names that scripts rely on; scores are fractions in [0, 1]. */
+export interface NerResult {
+  task: 'ner'
+  /** The score that `best_step` was chosen by. */
+  metric: 'f1'
+  best_step: number
+  steps: number
+  /** The last evaluation found no entity: training went wrong. */
+  collapsed: boolean
+  dev: NerSummary
+  test: NerSummary
+  labels: readonly string[]
+  out: string
+  seconds: number
+  tokens_per_second: number
+}
+
+interface Best {
+  readonly step: number
+  readonly f1: number
+}
+
+/** How a run stands in its checkpoints. */
+interface NerState extends NerPosition {
+  readonly settings: Record<string, unknown>
+  readonly best?: Best
+  /** The last evaluation found no entity. */
+  readonly collapsed: boolean
+  /** Of the whole run so far, and of its training steps alone. */
+  readonly seconds: number
+  readonly trainingSeconds: number
+  readonly tokens: number
+}
+
+const FRESH: Omit<NerState, 'settings' | 'seconds'> = {
+  step: 0,
+  draw: 0,
+  collapsed: false,
+  trainingSeconds: 0,
+  tokens: 0,
+}
+
+/** Refuses an output folder with anything in it, unless a run there is to be resumed. */
+export function refuseOut(out: string, resume: boolean): void {
+  if (!existsSync(out)) return
+  let names: string[]
+  try {
+    names = readdirSync(out)
+  } catch {
+    throw new UsageError(`${out}: is a file, want a folder`)
+  }
+  if (names.length === 0 || resume) return
+  const stopped = listCheckpoints(out).length > 0 ? ', or go on with it by --resume' : ''
+  throw new UsageError(`${out}: is there already and not empty; remove it or name another${stopped}`)
+}
+
+/** The result of a run that has ended in that folder. */
+export function finishedNer(out: string): NerResult | undefined {
+  const file = join(out, SCORES_FILE)
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as NerResult) : undefined
+}
+
+/**
+ * Runs to the end and returns the scores. Throws a UserError for a loss that is not finite, for too little memory,
+ * for checkpoints of other settings, and when it was interrupted (a checkpoint is there then).
+ */
+export async function finetuneNer(
+  run: NerRun,
+  device: Device,
+  out: string,
+  resume: boolean,
+  hooks: NerHooks = {},
+): Promise<NerResult> {
+  const { parameters, data, schedule, options } = run
+  const graphs = {
+    ...captureTraining(parameters, run.model, run.rows, run.optimizer, options.recompute),
+    tag: captureTagging(parameters, run.model, tagRows(run.maxLength)),
+  }
+  refuseTooLarge(memoryPlan(parameters, compile(graphs).values()), device.bytes)
+  const runtime = new Runtime(device, parameters, graphs)
+  const tagger = new NerTagger(runtime, run.tokenizer, {
+    labels: data.labels,
+    maxLength: run.maxLength,
+    rows: tagRows(run.maxLength),
+  })
+  makeOut(out)
+  removeLeftovers(out)
+
+  const settings = settingsOf(run)
+  const restored = resume ? await restore(out, run, runtime, settings) : undefined
+  if (restored === undefined) await runtime.writeState('parameters', run.initial)
+  let { best, collapsed, trainingSeconds, tokens } = restored ?? FRESH
+  const began = performance.now()
+  const seconds = () => (restored?.seconds ?? 0) + (performance.now() - began) / 1000
+  const log = new TrainingLog(out, restored?.step ?? 0)
+  const description = modelOf(run)
+  const save = async (position: NerPosition) => {
+    log.sync()
+    const [values, moment1, moment2] = [
+      await runtime.readState('parameters'),
+      await runtime.readState('moment1'),
+      await runtime.readState('moment2'),
+    ]
+    const { step, draw } = position
+    const state: NerState = {
+      step,
+      draw,
+      settings,
+      best,
+      collapsed,
+      seconds: seconds(),
+      trainingSeconds,
+      tokens,
+    }
+    const arenas = { parameters: values, moment1, moment2 }
+    await saveCheckpoint(out, { kind: KIND, step, model: description, arenas, state })
+    pruneCheckpoints(out, 1)
+  }
+  const evaluate = async (position: NerPosition) => {
+    const { scores } = await scoreFile(tagger, data.devel, run.develWindows)
+    const dev = nerSummary(scores)
+    const isBest = best === undefined || dev.f1 > best.f1
+    if (isBest) {
+      best = { step: position.step, f1: dev.f1 }
+      writeTask(out, run.maxLength)
+      await saveModel(out, { ...description, data: await runtime.readState('parameters') })
+    }
+    collapsed = dev.correct === 0
+    log.write({ step: position.step, dev })
+    hooks.onEvaluation?.({ step: position.step, dev, best: isBest })
+    await save(position)
+  }
+
+  hooks.onStart?.(restored?.step ?? 0, device.bytes)
+  let stopped = false
+  let before = performance.now()
+  const loop = {
+    totalSteps: schedule.total,
+    batchSize: options.batch,
+    rows: run.rows,
+    seed: options.seed,
+    optimizer: run.optimizer,
+    rate: (step: number) => learningRate(schedule, step),
+  }
+  const start: NerPosition = restored ?? FRESH
+  await trainTagger(runtime, run.windows, loop, start, async (step) => {
+    const elapsed = (performance.now() - before) / 1000
+    trainingSeconds += elapsed
+    tokens += step.tokens
+    const rate = step.tokens / elapsed
+    log.write({
+      step: step.step,
+      loss: step.loss,
+      accuracy: step.accuracy,
+      lr: step.lr,
+      grad_norm: step.gradNorm,
+      tokens_per_second: Math.round(rate),
+    })
+    hooks.onStep?.(step, rate)
+    if (step.step % run.evalEvery === 0 || step.step === schedule.total) await evaluate(step)
+    else if (hooks.interrupted?.()) await save(step)
+    stopped = step.step < schedule.total && (hooks.interrupted?.() ?? false)
+    before = performance.now()
+    return !stopped
+  })
+  if (stopped)
+    throw new UserError(`interrupted; ${out} keeps a checkpoint: the same command with --resume goes on`)
+  if (best === undefined) throw new Error('a run ended without an evaluation')
+
+  const weights = await runtime.readState('parameters')
+  readArena(openModel(out).weights, parameters, weights)
+  await runtime.writeState('parameters', weights)
+  const dev = await scoreFile(tagger, data.devel, run.develWindows)
+  const test = await scoreFile(tagger, data.test, run.testWindows)
+  for (const [file, { tags }] of [[data.devel, dev] as const, [data.test, test] as const])
+    writePredictions(join(out, `${basename(file.path, '.tsv')}_predictions.tsv`), file.sentences, tags)
+  const result: NerResult = {
+    task: 'ner',
+    metric: 'f1',
+    best_step: best.step,
+    steps: schedule.total,
+    collapsed,
+    dev: nerSummary(dev.scores),
+    test: nerSummary(test.scores),
+    labels: data.labels,
+    out,
+    seconds: seconds(),
+    tokens_per_second: Math.round(tokens / Math.max(trainingSeconds, 1e-9)),
+  }
+  writeFileAtomic(join(out, SCORES_FILE), `${JSON.stringify({ ...result, settings }, null, 2)}\n`)
+  pruneCheckpoints(out, 0)
+  return result
+}
+
+function modelOf(run: NerRun) {
+  const architecture: Architecture = 'AlbertForTokenClassification'
+  return {
+    config: run.config,
+    architecture,
+    labels: run.data.labels,
+    parameters: run.parameters,
+    vocabularyDir: run.vocabularyDir,
+    vocabularyDigest: run.tokenizer.digest,
+  }
+}
+
+/** All that decides the bits of a run; it has to be the same when the run is resumed. */
+function settingsOf(run: NerRun): Record<string, unknown> {
+  const { options, schedule, data } = run
+  return {
+    model: options.model ?? null,
+    learning_rate: schedule.peak,
+    warmup: schedule.warmup,
+    total_steps: schedule.total,
+    batch: options.batch,
+    weight_decay: options.weightDecay,
+    clip: options.clip,
+    max_length: run.maxLength,
+    rows: run.rows,
+    eval_every: run.evalEvery,
+    dropout: run.config.dropout,
+    seed: options.seed,
+    labels: data.labels,
+    windows: run.windows.examples.length,
+    vocabulary: run.tokenizer.digest,
+  }
+}
+
+/** Puts the newest checkpoint on the device; undefined where a run was stopped before its first one. */
+async function restore(
+  out: string,
+  run: NerRun,
+  runtime: Runtime,
+  settings: Record<string, unknown>,
+): Promise<NerState | undefined> {
+  const place = listCheckpoints(out).at(-1)
+  if (place === undefined) return undefined
+  const state = readState(place.dir, KIND) as unknown as NerState
+  for (const [name, value] of Object.entries(settings)) {
+    const before = JSON.stringify(state.settings?.[name])
+    const now = JSON.stringify(value)
+    if (before !== now)
+      throw new UserError(
+        `${place.dir}: the run had ${name} ${before}, and now has ${now}; --resume changes nothing`,
+      )
+  }
+  const arenas = readArenas(place.dir, run.parameters)
+  await runtime.writeState('parameters', arenas.parameters)
+  await runtime.writeState('moment1', arenas.moment1)
+  await runtime.writeState('moment2', arenas.moment2)
+  return state
+}

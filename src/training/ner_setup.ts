@@ -1,0 +1,168 @@
+/**
+ * What a fine-tuning run of a tagger consists of, read and checked before anything is written or computed: data,
+ * vocabulary, model sizes, starting weights, schedule. Defaults are the papers' (AdamW, rate 1e-5, 10,000 steps of 32,
+ * 320 of warm-up) for models of published size, and a higher rate over a few epochs for the small presets.
+ */
+import { readNerFolder } from '../data/ner_folder.js'
+import { type NerExample, windowSentences } from '../data/ner_windows.js'
+import { Tokenizer } from '../data/tokenizer.js'
+import { UsageError } from '../error.js'
+import { ParameterSet } from '../graph/parameters.js'
+import { type AlbertConfig, checkConfig, preset } from '../model/config.js'
+import { openModel, type PretrainedModel } from '../model/folder.js'
+import { declareTokenClassification, type TokenClassificationModel } from '../model/token_classification.js'
+import { loadPretrained } from '../model/weights.js'
+import { initialValues } from './initialize.js'
+import { labelIndices } from './ner_batches.js'
+import { type LabelledWindows, stepsPerEpoch } from './ner_loop.js'
+import { modelTokenizer, windowLength } from './ner_model.js'
+import { DEFAULT_OPTIMIZER, type OptimizerSettings } from './optimizer.js'
+import { checkSchedule, type Schedule } from './schedule.js'
+
+export interface NerRunOptions {
+  /** Folder with train.tsv, devel.tsv or dev.tsv, test.tsv. */
+  readonly data: string
+  /** Model folder to start from; without it weights are random, sized by `preset`, over the pieces of `tokenizer`. */
+  readonly model?: string
+  readonly tokenizer?: string
+  readonly preset?: string
+  readonly epochs?: number
+  readonly totalSteps?: number
+  /** Windows of a step. */
+  readonly batch: number
+  readonly learningRate?: number
+  readonly warmup?: number
+  readonly weightDecay: number
+  readonly clip: number
+  readonly maxLength?: number
+  readonly evalEvery?: number
+  readonly dropout?: number
+  readonly rows?: number
+  readonly seed: number
+  readonly recompute: boolean
+}
+
+export interface NerRun {
+  readonly options: NerRunOptions
+  readonly data: ReturnType<typeof readNerFolder>
+  readonly tokenizer: Tokenizer
+  /** Folder of the vocabulary files. */
+  readonly vocabularyDir: string
+  readonly config: AlbertConfig
+  readonly parameters: ParameterSet
+  readonly model: TokenClassificationModel
+  /** The parameter arena before the first step. */
+  readonly initial: Float32Array
+  /** Tensors of the model folder that have no part in this task. */
+  readonly ignored: readonly string[]
+  readonly windows: LabelledWindows
+  readonly develWindows: NerExample[]
+  readonly testWindows: NerExample[]
+  readonly maxLength: number
+  readonly rows: number
+  readonly perEpoch: number
+  readonly schedule: Schedule
+  readonly optimizer: OptimizerSettings
+  readonly evalEvery: number
+}
+
+/** Below this hidden size a model is small: it has little to lose, and learns in fewer steps at a higher rate. */
+const SMALL = 512
+const SMALL_DEFAULTS = { learningRate: 5e-4, epochs: 10, leastSteps: 400 }
+const PAPER_DEFAULTS = { learningRate: 1e-5, totalSteps: 10_000 }
+const WARMUP = 320
+const EVAL_EVERY = 200
+
+/** Reads and checks all that a run needs. Throws a UserError that names what cannot be. */
+export function setUpNer(options: NerRunOptions): NerRun {
+  const { model: modelDir, tokenizer: tokenizerDir, seed } = options
+  if ((modelDir === undefined) === (tokenizerDir === undefined))
+    throw new UsageError('want either --model MODEL or, for random weights, --tokenizer DIR')
+  if (options.epochs !== undefined && options.totalSteps !== undefined)
+    throw new UsageError('want either --epochs or --total-steps')
+  const pretrained = modelDir === undefined ? undefined : openModel(modelDir)
+  const tokenizer = pretrained ? modelTokenizer(pretrained) : Tokenizer.load(tokenizerDir as string)
+  const config = configuration(options, pretrained, tokenizer.size)
+  const maxLength = windowLength({ config }, options.maxLength)
+  const rows = options.rows ?? Math.max(2048, maxLength)
+  if (rows < maxLength)
+    throw new UsageError(`--rows is ${rows}, but one window has up to ${maxLength} pieces`)
+  const data = readNerFolder(options.data)
+
+  const windowsOf = (sentences: { words: string[] }[]) => windowSentences(sentences, tokenizer, maxLength)
+  const examples = windowsOf(data.train.sentences)
+  const perEpoch = stepsPerEpoch(examples.length, options.batch)
+  const small = config.hiddenSize < SMALL
+  const usual = small
+    ? Math.max(SMALL_DEFAULTS.epochs * perEpoch, SMALL_DEFAULTS.leastSteps)
+    : PAPER_DEFAULTS.totalSteps
+  const total = options.totalSteps ?? (options.epochs === undefined ? usual : options.epochs * perEpoch)
+  const schedule = checkSchedule({
+    peak: options.learningRate ?? (small ? SMALL_DEFAULTS : PAPER_DEFAULTS).learningRate,
+    warmup: options.warmup ?? Math.min(WARMUP, Math.floor(total / 10)),
+    total,
+  })
+
+  const parameters = new ParameterSet()
+  const model = declareTokenClassification(parameters, config, data.labels.length)
+  const initial = initialValues(parameters, seed)
+  return {
+    options,
+    data,
+    tokenizer,
+    vocabularyDir: (modelDir ?? tokenizerDir) as string,
+    config,
+    parameters,
+    model,
+    initial,
+    ignored: pretrained ? loadEncoder(pretrained, parameters, initial) : [],
+    windows: { examples, labels: labelIndices(data.train.sentences, examples, data.labels) },
+    develWindows: windowsOf(data.devel.sentences),
+    testWindows: windowsOf(data.test.sentences),
+    maxLength,
+    rows,
+    perEpoch,
+    schedule,
+    optimizer: {
+      ...DEFAULT_OPTIMIZER,
+      name: 'adamw',
+      weightDecay: options.weightDecay,
+      clip: options.clip,
+    },
+    evalEvery: options.evalEvery ?? Math.min(EVAL_EVERY, Math.ceil(total / 10)),
+  }
+}
+
+/** The sizes of the pretrained model, which `--preset` may only confirm, or those of the preset. */
+function configuration(
+  { preset: name, dropout, model }: NerRunOptions,
+  pretrained: PretrainedModel | undefined,
+  vocabularySize: number,
+): AlbertConfig {
+  const overrides = dropout === undefined ? {} : { dropout }
+  if (pretrained === undefined) {
+    if (name === undefined) throw new UsageError('random weights want a --preset')
+    return preset(name, vocabularySize, overrides)
+  }
+  if (name !== undefined) {
+    const wanted = preset(name, vocabularySize)
+    for (const size of ['hiddenSize', 'layers'] as const)
+      if (wanted[size] !== pretrained.config[size])
+        throw new UsageError(
+          `${model} is not of preset ${name}: its ${size} is ${pretrained.config[size]}, not ${wanted[size]}`,
+        )
+  }
+  return checkConfig({ ...pretrained.config, ...overrides })
+}
+
+/** Fills the encoder from pretrained weights; heads, a classifier among them, have no part in a new task. */
+function loadEncoder(
+  { weights }: PretrainedModel,
+  parameters: ParameterSet,
+  data: Float32Array,
+): readonly string[] {
+  const isHead = (name: string) => name.startsWith('classifier.')
+  const heads = [...weights.tensors.keys()].filter(isHead)
+  const tensors = new Map([...weights.tensors].filter(([name]) => !isHead(name)))
+  return [...loadPretrained({ ...weights, tensors }, parameters, data).ignored, ...heads]
+}
