@@ -116,7 +116,7 @@ export async function buildInstances(
       shortProbability: settings.shortProbability,
       singleSentence: settings.singleSentence,
     }
-    const pool = new InstancePool(context, Math.min(settings.workers, blocks.length))
+    const pool = new InstancePool(context, Math.min(settings.workers, blocks.length), tokenizer)
     try {
       let done = 0
       let tokens = 0

@@ -6,13 +6,14 @@ import { Worker } from 'node:worker_threads'
 import { UserError } from '../error.js'
 import { type Task, type TaskContext, type TaskResult, TaskRunner } from './instance_tasks.js'
 import type { WorkerReply } from './instance_worker.js'
+import type { Tokenizer } from './tokenizer.js'
 
 export class InstancePool {
   private readonly workers: Worker[] = []
   private readonly runner?: TaskRunner
 
-  constructor(context: TaskContext, workers: number) {
-    if (workers === 1) this.runner = new TaskRunner(context)
+  constructor(context: TaskContext, workers: number, tokenizer: Tokenizer) {
+    if (workers === 1) this.runner = new TaskRunner(context, tokenizer)
     else {
       const file = new URL('./instance_worker.js', import.meta.url)
       while (this.workers.length < workers) this.workers.push(new Worker(file, { workerData: context }))

@@ -49,8 +49,11 @@ export class TaskRunner {
   private store?: DocumentStore
   private storeFiles = 0
 
-  constructor(private readonly context: TaskContext) {
-    this.tokenizer = Tokenizer.load(context.tokenizerDir)
+  constructor(
+    private readonly context: TaskContext,
+    tokenizer?: Tokenizer,
+  ) {
+    this.tokenizer = tokenizer ?? Tokenizer.load(context.tokenizerDir)
   }
 
   run(task: Task): TaskResult {

@@ -9,10 +9,8 @@ const KEY_BYTES = 1 << 24
 const VALUE_WORDS = 1 << 23
 
 export class WordCache {
-  private hashes = new Int32Array(1 << 14)
-  private keyAt = new Int32Array(1 << 14)
-  private keyLength = new Int32Array(1 << 14)
-  private valueAt = new Int32Array(1 << 14)
+  /** [slots x 4] hash, key offset, key length (0: free), value offset: one cache line holds a slot. */
+  private slots = new Int32Array(1 << 16)
   private keys = new Uint8Array(1 << 18)
   private keyTop = 0
   private entries = 0
@@ -22,16 +20,17 @@ export class WordCache {
 
   /** Index of the value of bytes[start..end) whose hash is `hash`, or -1. */
   find(bytes: Uint8Array, start: number, end: number, hash: number): number {
-    const mask = this.hashes.length - 1
+    const { slots, keys } = this
+    const mask = slots.length - 1
     const length = end - start
-    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const kept = this.keyLength[slot]
+    for (let slot = (hash << 2) & mask; ; slot = (slot + 4) & mask) {
+      const kept = slots[slot + 2]
       if (kept === 0) return -1
-      if (kept !== length || this.hashes[slot] !== hash) continue
-      const at = this.keyAt[slot] - start
+      if (kept !== length || slots[slot] !== hash) continue
+      const at = slots[slot + 1] - start
       let i = start
-      while (i < end && this.keys[at + i] === bytes[i]) i++
-      if (i === end) return this.valueAt[slot]
+      while (i < end && keys[at + i] === bytes[i]) i++
+      if (i === end) return slots[slot + 3]
     }
   }
 
@@ -43,12 +42,12 @@ export class WordCache {
       this.keyTop + length > KEY_BYTES ||
       this.valueTop + ids.length + 1 > VALUE_WORDS
     ) {
-      this.keyLength.fill(0)
+      this.slots.fill(0)
       this.entries = 0
       this.keyTop = 0
       this.valueTop = 0
     }
-    if (this.entries * 2 >= this.hashes.length && this.hashes.length < SLOTS) this.rehash()
+    if (this.entries * 8 >= this.slots.length && this.slots.length < 4 * SLOTS) this.rehash()
     if (this.keyTop + length > this.keys.length) this.keys = grown(this.keys, this.keyTop + length)
     if (this.valueTop + ids.length + 1 > this.values.length) {
       this.values = grown(this.values, this.valueTop + ids.length + 1)
@@ -64,24 +63,21 @@ export class WordCache {
   }
 
   private place(hash: number, keyAt: number, length: number, valueAt: number): void {
-    const mask = this.hashes.length - 1
-    let slot = hash & mask
-    while (this.keyLength[slot] !== 0) slot = (slot + 1) & mask
-    this.hashes[slot] = hash
-    this.keyAt[slot] = keyAt
-    this.keyLength[slot] = length
-    this.valueAt[slot] = valueAt
+    const { slots } = this
+    const mask = slots.length - 1
+    let slot = (hash << 2) & mask
+    while (slots[slot + 2] !== 0) slot = (slot + 4) & mask
+    slots[slot] = hash
+    slots[slot + 1] = keyAt
+    slots[slot + 2] = length
+    slots[slot + 3] = valueAt
   }
 
   private rehash(): void {
-    const { hashes, keyAt, keyLength, valueAt } = this
-    const size = hashes.length * 2
-    this.hashes = new Int32Array(size)
-    this.keyAt = new Int32Array(size)
-    this.keyLength = new Int32Array(size)
-    this.valueAt = new Int32Array(size)
-    for (let slot = 0; slot < hashes.length; slot++) {
-      if (keyLength[slot] > 0) this.place(hashes[slot], keyAt[slot], keyLength[slot], valueAt[slot])
+    const { slots } = this
+    this.slots = new Int32Array(slots.length * 2)
+    for (let slot = 0; slot < slots.length; slot += 4) {
+      if (slots[slot + 2] > 0) this.place(slots[slot], slots[slot + 1], slots[slot + 2], slots[slot + 3])
     }
   }
 }
