@@ -1,0 +1,98 @@
+/** `plan`: the memory of a pretraining run, known before it starts, without taking any. */
+import { Command, Option } from 'commander'
+import { openDevice } from '../../device/open.js'
+import { UsageError } from '../../error.js'
+import { compile, memoryPlan } from '../../graph/runtime.js'
+import { preset } from '../../model/config.js'
+import { availableMemory } from '../../training/memory.js'
+import { DEFAULT_OPTIMIZER } from '../../training/optimizer.js'
+import type { PretrainChoices } from '../../training/pretrain_settings.js'
+import { microBatchCapacity } from '../../training/pretraining_batch.js'
+import { pretrainingPrograms } from '../../training/pretraining_programs.js'
+import { addModelOptions, modelText } from '../model_options.js'
+import { addShared, positiveInteger, type SharedOptions } from '../options.js'
+import { bytes, count, printResult, table } from '../output.js'
+
+interface Options extends PretrainChoices, Pick<SharedOptions, 'device' | 'threads' | 'json'> {
+  rows: number
+  sequences?: number
+  masked?: number
+  vocabulary: number
+}
+
+export function planCommand(): Command {
+  const command = new Command('plan').description(
+    'memory of a pretraining run: parameters, gradients, moments, activations of one micro-batch',
+  )
+  addModelOptions(command)
+    .option('--rows <n>', 'tokens of a micro-batch', positiveInteger, 4096)
+    .option('--sequences <n>', 'sequences of a micro-batch (default: as pretrain)', positiveInteger)
+    .option(
+      '--masked <n>',
+      'masked tokens of a micro-batch (default: 20 in 512, as pretrain)',
+      positiveInteger,
+    )
+    .option('--vocabulary <n>', 'pieces of the vocabulary', positiveInteger, 30000)
+    .option('--recompute', 'compute activations again in the backward pass instead of keeping them')
+    .addOption(new Option('--optimizer <name>').choices(['lamb', 'adamw']).default('lamb'))
+  return addShared(command, 'device', 'threads', 'json').action(run)
+}
+
+async function run(options: Options): Promise<void> {
+  const { preset: name, rows, vocabulary, recompute = false } = options
+  if (name === undefined) throw new UsageError('which model? give --preset')
+  const { embeddingSize, hiddenSize, layers, heads, intermediateSize, maxPositions } = options
+  const overrides = { embeddingSize, hiddenSize, layers, heads, intermediateSize, maxPositions }
+  const given = Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined))
+  const config = preset(name, vocabulary, given)
+  const usual = microBatchCapacity(rows, rows, Math.min(512, config.maxPositions), 20)
+  const capacity = {
+    rows,
+    sequences: options.sequences ?? usual.sequences,
+    masked: options.masked ?? usual.masked,
+  }
+  const optimizer = { ...DEFAULT_OPTIMIZER, name: options.optimizer ?? 'lamb' }
+  const { parameters, graphs } = pretrainingPrograms(config, capacity, optimizer, recompute)
+  const memory = memoryPlan(parameters, compile(graphs).values())
+  const device = await openDevice(options.device, { threads: options.threads })
+  const working = device.bytes
+  await device.destroy()
+  const total = memory.totalBytes + working
+  const available = availableMemory()
+  const result = {
+    parameters: memory.parameters,
+    parameter_bytes: memory.parameterBytes,
+    gradient_bytes: memory.gradientBytes,
+    moment_bytes: memory.optimizerBytes,
+    optimizer_bytes: memory.gradientBytes + memory.optimizerBytes,
+    activation_bytes: memory.activationBytes,
+    working_bytes: working,
+    total_bytes: total,
+    available_bytes: available,
+    fits: total <= available,
+    rows: capacity.rows,
+    sequences: capacity.sequences,
+    masked: capacity.masked,
+  }
+  printResult(options.json, result, () => {
+    const line = (what: string, size: number) => [what, bytes(size), count(size)]
+    return [
+      `${modelText(options)}, ${count(memory.parameters)} parameters; micro-batches of ${count(rows)} tokens, ` +
+        `${count(capacity.sequences)} sequences, ${count(capacity.masked)} masked${recompute ? ', recomputed' : ''}`,
+      '',
+      table(
+        ['memory', 'size', 'bytes'],
+        [
+          line('parameters', memory.parameterBytes),
+          line('gradients', memory.gradientBytes),
+          line('moments', memory.optimizerBytes),
+          line('activations', memory.activationBytes),
+          line(`device (${options.device})`, working),
+          line('total', total),
+        ],
+      ),
+      '',
+      `${bytes(available)} are available here: ${result.fits ? 'it fits' : 'it does not fit'}`,
+    ].join('\n')
+  })
+}

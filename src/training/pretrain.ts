@@ -1,0 +1,325 @@
+/**
+ * The pretraining loop. A step draws `batch` instances, runs its micro-batches (all but the last through the program
+ * `accumulate`, the last through `step`) and logs what came out; while the device runs, the next micro-batch is
+ * collated or the next step drawn. Held-out evaluation, checkpoints and the end of the run happen between steps. What
+ * a run will do is a function of its settings and seed: a resumed run continues with the same bits.
+ */
+import { setImmediate as turn } from 'node:timers/promises'
+import type { Instance } from '../data/instance_stream.js'
+import type { Device } from '../device/device.js'
+import { UserError } from '../error.js'
+import { Runtime } from '../graph/runtime.js'
+import { saveModel } from '../model/folder.js'
+import { listCheckpoints, makeOut, pruneCheckpoints, removeLeftovers, saveCheckpoint } from './checkpoint.js'
+import { evaluatePretraining } from './evaluate_pretraining.js'
+import { TrainingLog } from './log.js'
+import { refuseTooLarge } from './memory.js'
+import { corrections, optimizerInputs } from './optimizer.js'
+import { dataFacts, KIND, type PretrainSetup } from './pretrain_setup.js'
+import { Collator, type MicroBatch, maskedCount, splitStep } from './pretraining_batch.js'
+import { addLosses, type Losses, means, mlmScale, noLosses } from './pretraining_programs.js'
+import { learningRate } from './schedule.js'
+
+export interface PretrainRun {
+  readonly out: string
+  /** Folder of the vocabulary, copied beside the weights. */
+  readonly vocabularyDir: string
+  /** End after so many steps in all, or after so many minutes of this process, at a step boundary. */
+  readonly steps?: number
+  readonly minutes?: number
+  readonly evalEvery: number
+  readonly saveEvery: number
+  /** Checkpoints to keep besides the best one. */
+  readonly keep: number
+  /** Aborted: finish the step, write a checkpoint, return. */
+  readonly signal?: AbortSignal
+  readonly events?: PretrainEvents
+}
+
+export interface PretrainEvents {
+  /** Memory is taken, the first step is about to be run. */
+  started?(step: number, device: Device): void
+  step?(line: StepLine): void
+  heldOut?(step: number, losses: Losses): void
+  saved?(step: number, dir: string, best: boolean): void
+}
+
+/** A line of the log. */
+export interface StepLine {
+  /** Updates done, this one included. */
+  readonly step: number
+  readonly loss: number
+  readonly mlm: number
+  readonly sop: number
+  readonly mlm_accuracy: number
+  readonly sop_accuracy: number
+  readonly lr: number
+  /** Global norm of the gradients before clipping. */
+  readonly grad_norm: number
+  readonly tokens_per_second: number
+}
+
+export interface PretrainResult {
+  readonly step: number
+  readonly last?: StepLine
+  readonly heldOut?: Losses
+  readonly best?: { readonly step: number; readonly loss: number }
+  readonly tokensPerSecond: number
+  /** Stopped by the signal: there is a checkpoint, but OUT is no model yet. */
+  readonly interrupted: boolean
+}
+
+/** Instances of a step, cut into micro-batches of which the first is collated; `cursor`: the stream before them. */
+interface PendingStep {
+  readonly cursor: object
+  readonly batches: Instance[][]
+  readonly first: MicroBatch
+  readonly masked: number
+  readonly sequences: number
+}
+
+/** Runs (or continues) pretraining. Throws a UserError when a loss is not finite or memory is short. */
+export async function pretrain(
+  setup: PretrainSetup,
+  device: Device,
+  run: PretrainRun,
+): Promise<PretrainResult> {
+  refuseTooLarge(setup.memory, device.bytes)
+  const runtime = new Runtime(device, setup.programs.parameters, setup.programs.graphs)
+  try {
+    return await new Pretraining(setup, runtime, run).run()
+  } finally {
+    runtime.free()
+  }
+}
+
+class Pretraining {
+  private step = 0
+  /** Micro-batches run so far, which is what dropout masks are drawn for. */
+  private draw = 0
+  private best?: { step: number; loss: number }
+  private last?: StepLine
+  private heldOut?: Losses
+  private saved?: number
+  private evaluated?: number
+  private pending: PendingStep
+  private tokens = 0
+  private seconds = 0
+  private readonly log: TrainingLog
+  private readonly collators: [Collator, Collator]
+  private readonly tables: Record<string, Int32Array>
+  private readonly parameters
+
+  constructor(
+    private readonly setup: PretrainSetup,
+    private readonly runtime: Runtime,
+    private readonly options: PretrainRun,
+  ) {
+    this.parameters = setup.programs.parameters
+    this.collators = [new Collator(setup.capacity), new Collator(setup.capacity)]
+    this.tables = optimizerInputs(this.parameters)
+    if (setup.resumed) this.restore(setup.resumed.place.step, setup.resumed.state)
+    makeOut(options.out)
+    removeLeftovers(options.out)
+    this.log = new TrainingLog(options.out, this.step)
+    this.pending = this.drawStep()
+  }
+
+  private restore(step: number, state: Record<string, unknown>): void {
+    const { draw, cursor, best, last, heldOut } = state as {
+      draw: number
+      cursor: object
+      best?: { step: number; loss: number }
+      last?: StepLine
+      heldOut?: { step: number; losses: Losses }
+    }
+    this.step = step
+    this.saved = step
+    this.draw = draw
+    this.best = best
+    this.last = last
+    this.heldOut = heldOut?.losses
+    this.evaluated = heldOut?.step
+    this.setup.stream.restore(cursor)
+  }
+
+  async run(): Promise<PretrainResult> {
+    const { options, setup } = this
+    const { events, signal } = options
+    await this.writeArenas()
+    const end = Math.min(setup.settings.schedule.total, options.steps ?? Number.POSITIVE_INFINITY)
+    const deadline = performance.now() + (options.minutes ?? Number.POSITIVE_INFINITY) * 60_000
+    events?.started?.(this.step, this.runtime.device)
+    while (this.step < end && performance.now() < deadline && !signal?.aborted) {
+      const line = await this.trainStep()
+      this.log.write({ ...line })
+      events?.step?.(line)
+      let save = this.step % options.saveEvery === 0
+      if (this.step % options.evalEvery === 0 || this.step === end) save = (await this.evaluate()) || save
+      if (save) await this.save()
+    }
+    const interrupted = signal?.aborted === true && this.step < end
+    if (!interrupted && this.step > 0) await this.evaluate()
+    await this.save()
+    if (!interrupted) {
+      const data = await this.runtime.readState('parameters')
+      await saveModel(options.out, { ...this.model(), data })
+    }
+    await setup.stream.close()
+    return {
+      step: this.step,
+      last: this.last,
+      heldOut: this.heldOut,
+      best: this.best,
+      tokensPerSecond: this.seconds > 0 ? this.tokens / this.seconds : 0,
+      interrupted,
+    }
+  }
+
+  private async writeArenas(): Promise<void> {
+    const arenas = this.setup.arenas()
+    for (const name of ['parameters', 'moment1', 'moment2'] as const)
+      await this.runtime.writeState(name, arenas[name])
+  }
+
+  private drawStep(): PendingStep {
+    const { stream, settings, capacity } = this.setup
+    const cursor = stream.state()
+    const instances = Array.from({ length: settings.batch }, () => stream.next())
+    const batches = splitStep(instances, capacity)
+    const first = this.collate(batches[0])
+    return { cursor, batches, first, masked: maskedCount(instances), sequences: instances.length }
+  }
+
+  /** The buffers of the other collator may still be on their way to the device. */
+  private collate(instances: readonly Instance[]): MicroBatch {
+    this.collators.reverse()
+    return this.collators[0].collate(instances)
+  }
+
+  private async trainStep(): Promise<StepLine> {
+    const { runtime, pending, step } = this
+    const { schedule, optimizer, seed } = this.setup.settings
+    const started = performance.now()
+    const lr = learningRate(schedule, step)
+    const common = {
+      seed,
+      lr,
+      ...corrections(optimizer, step + 1),
+      mlm_scale: mlmScale(pending.masked),
+      sop_scale: 1 / pending.sequences,
+    }
+    const sums = noLosses()
+    let batch = pending.first
+    for (let i = 0; i < pending.batches.length; i++) {
+      const isLast = i === pending.batches.length - 1
+      const program = isLast ? 'step' : 'accumulate'
+      const { inputs, rows, sequences, masked } = batch
+      const current = batch
+      const running = runtime.run(program, isLast ? { ...inputs, ...this.tables } : inputs, {
+        ...common,
+        rows,
+        sequences,
+        masked,
+        draw: this.draw,
+      })
+      // its failure is met below, when the next batch is ready
+      running.catch(() => undefined)
+      this.draw = (this.draw + 1) % 2 ** 32
+      // lets the device start before this thread is busy with the next batch
+      await turn()
+      if (isLast) this.pending = this.drawStep()
+      else batch = this.collate(pending.batches[i + 1])
+      await running
+      await addLosses(runtime, program, current, sums)
+    }
+    const [gradNorm] = await runtime.read('step', 'grad_norm')
+    const losses = means(sums)
+    this.refuseNonFinite(step + 1, losses, gradNorm)
+    const seconds = (performance.now() - started) / 1000
+    this.step++
+    this.tokens += sums.rows
+    this.seconds += seconds
+    this.last = {
+      step: this.step,
+      loss: losses.loss,
+      mlm: losses.mlm,
+      sop: losses.sop,
+      mlm_accuracy: losses.mlmAccuracy,
+      sop_accuracy: losses.sopAccuracy,
+      lr,
+      grad_norm: gradNorm,
+      tokens_per_second: Math.round(sums.rows / seconds),
+    }
+    return this.last
+  }
+
+  private refuseNonFinite(step: number, losses: Losses, gradNorm: number): void {
+    const what = [
+      ['the MLM loss', losses.mlm],
+      ['the SOP loss', losses.sop],
+      ['the norm of the gradients', gradNorm],
+    ].find(([, value]) => !Number.isFinite(value))
+    if (!what) return
+    const good = listCheckpoints(this.options.out).at(-1)
+    throw new UserError(
+      `step ${step}: ${what[0]} is ${what[1]}; the last good checkpoint: ${good?.dir ?? 'none yet'} ` +
+        '(a lower --learning-rate, a longer --warmup or --clip often help)',
+    )
+  }
+
+  /** Evaluates on the held-out instances; true where the loss is the best so far. */
+  private async evaluate(): Promise<boolean> {
+    const { setup, step } = this
+    if (setup.heldOut.length === 0 || this.evaluated === step) return false
+    const losses = await evaluatePretraining(this.runtime, setup.capacity, setup.heldOut)
+    this.heldOut = losses
+    this.evaluated = step
+    const { loss, mlm, sop, mlmAccuracy, sopAccuracy } = losses
+    const heldout = { loss, mlm, sop, mlm_accuracy: mlmAccuracy, sop_accuracy: sopAccuracy }
+    this.log.write({ step, heldout })
+    this.options.events?.heldOut?.(step, losses)
+    const isBest = this.best === undefined || loss < this.best.loss
+    if (isBest) this.best = { step, loss }
+    return isBest
+  }
+
+  private model() {
+    const { settings, tokenizer } = this.setup
+    return {
+      config: settings.config,
+      architecture: 'AlbertForPreTraining' as const,
+      parameters: this.parameters,
+      vocabularyDir: this.options.vocabularyDir,
+      vocabularyDigest: tokenizer.digest,
+    }
+  }
+
+  private async save(): Promise<void> {
+    const { runtime, setup, options, step } = this
+    if (this.saved === step || step === 0) return
+    this.log.sync()
+    const dir = await saveCheckpoint(options.out, {
+      kind: KIND,
+      step,
+      model: this.model(),
+      arenas: {
+        parameters: await runtime.readState('parameters'),
+        moment1: await runtime.readState('moment1'),
+        moment2: await runtime.readState('moment2'),
+      },
+      state: {
+        settings: setup.settings,
+        data: dataFacts(setup.stream),
+        draw: this.draw,
+        cursor: this.pending.cursor,
+        best: this.best,
+        last: this.last,
+        heldOut: this.heldOut && { step: this.evaluated, losses: this.heldOut },
+      },
+    })
+    this.saved = step
+    pruneCheckpoints(options.out, options.keep, this.best?.step)
+    options.events?.saved?.(step, dir, this.best?.step === step)
+  }
+}

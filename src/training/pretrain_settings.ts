@@ -1,0 +1,218 @@
+/**
+ * The settings of a pretraining run: what a person chose, completed by the defaults of the papers (base and larger) or
+ * of this project (nano, mini). They are kept in every checkpoint, so that a resumed run cannot differ by accident.
+ */
+import { z } from 'zod'
+import { UsageError } from '../error.js'
+import { type AlbertConfig, checkConfig, preset } from '../model/config.js'
+import { DEFAULT_OPTIMIZER, type OptimizerSettings } from './optimizer.js'
+import { checkSchedule, type Schedule } from './schedule.js'
+
+/** What can be chosen; what is left out has a default. */
+export interface PretrainChoices {
+  preset?: string
+  embeddingSize?: number
+  hiddenSize?: number
+  layers?: number
+  heads?: number
+  intermediateSize?: number
+  maxPositions?: number
+  dropout?: number
+  optimizer?: 'lamb' | 'adamw'
+  learningRate?: number
+  weightDecay?: number
+  clip?: number
+  totalSteps?: number
+  warmup?: number
+  batch?: number
+  rows?: number
+  recompute?: boolean
+  seed?: number
+}
+
+const whole = z.number().int().nonnegative()
+const settingsSchema = z.object({
+  preset: z.string().optional(),
+  config: z.object({
+    vocabularySize: whole,
+    embeddingSize: whole,
+    hiddenSize: whole,
+    layers: whole,
+    heads: whole,
+    intermediateSize: whole,
+    maxPositions: whole,
+    segmentTypes: whole,
+    dropout: z.number(),
+    classifierDropout: z.number(),
+    layerNormEps: z.number(),
+    initializerRange: z.number(),
+  }),
+  optimizer: z.object({
+    name: z.enum(['lamb', 'adamw']),
+    beta1: z.number(),
+    beta2: z.number(),
+    eps: z.number(),
+    weightDecay: z.number(),
+    clip: z.number(),
+    biasCorrection: z.boolean(),
+  }),
+  schedule: z.object({ peak: z.number(), warmup: whole, total: whole }),
+  batch: whole,
+  rows: whole,
+  recompute: z.boolean(),
+  seed: whole,
+})
+
+export interface PretrainSettings {
+  readonly preset?: string
+  readonly config: AlbertConfig
+  readonly optimizer: OptimizerSettings
+  readonly schedule: Schedule
+  /** Instances of a step. */
+  readonly batch: number
+  /** Tokens of a micro-batch, at most. */
+  readonly rows: number
+  readonly recompute: boolean
+  readonly seed: number
+}
+
+interface Defaults {
+  readonly batch: number
+  readonly totalSteps: number
+  readonly warmup: number
+  readonly lamb: number
+  readonly adamw: number
+}
+
+/** Naseem et al. 2020 and 2022; batch 1024 for base, 256 for the larger ones. */
+const papers: Defaults = { batch: 256, totalSteps: 200_000, warmup: 3125, lamb: 0.00176, adamw: 1e-4 }
+const defaults: Readonly<Record<string, Defaults>> = {
+  nano: { batch: 16, totalSteps: 500, warmup: 50, lamb: 0.005, adamw: 1e-3 },
+  mini: { batch: 32, totalSteps: 4000, warmup: 400, lamb: 0.003, adamw: 5e-4 },
+  base: { ...papers, batch: 1024 },
+}
+
+/** Rates from here on are LAMB's: AdamW's losses stall or explode. */
+const LAMB_RATE = 0.001
+
+const sizes = ['embeddingSize', 'hiddenSize', 'layers', 'heads', 'intermediateSize', 'maxPositions'] as const
+
+export interface DataLimits {
+  /** Pieces and masked pieces of an instance, at most. */
+  readonly maxLength: number
+  readonly maxPredictions: number
+  readonly vocabularySize: number
+}
+
+/**
+ * Completes choices. `init` is the configuration of the model that the run starts from; sizes and preset must agree
+ * with it. Throws a UsageError for what cannot be.
+ */
+export function resolveSettings(
+  choices: PretrainChoices,
+  data: DataLimits,
+  init?: AlbertConfig,
+): PretrainSettings {
+  const config = resolveConfig(choices, data, init)
+  const d = defaults[choices.preset ?? ''] ?? papers
+  const name = choices.optimizer ?? 'lamb'
+  const total = choices.totalSteps ?? d.totalSteps
+  const schedule = checkSchedule({
+    peak: choices.learningRate ?? d[name],
+    warmup: choices.warmup ?? Math.min(d.warmup, Math.floor(total / 10)),
+    total,
+  })
+  const batch = choices.batch ?? d.batch
+  const rows = choices.rows ?? Math.max(data.maxLength, Math.min(4096, batch * data.maxLength))
+  if (rows < data.maxLength)
+    throw new UsageError(
+      `micro-batches of ${rows} rows cannot hold an instance of ${data.maxLength} pieces (want --rows ${data.maxLength} or more)`,
+    )
+  return {
+    preset: choices.preset,
+    config,
+    optimizer: {
+      ...DEFAULT_OPTIMIZER,
+      name,
+      weightDecay: choices.weightDecay ?? DEFAULT_OPTIMIZER.weightDecay,
+      clip: choices.clip ?? DEFAULT_OPTIMIZER.clip,
+    },
+    schedule,
+    batch,
+    rows,
+    recompute: choices.recompute ?? false,
+    seed: choices.seed ?? 42,
+  }
+}
+
+function resolveConfig(choices: PretrainChoices, data: DataLimits, init?: AlbertConfig): AlbertConfig {
+  const chosen: Partial<Record<(typeof sizes)[number], number>> = {}
+  for (const name of sizes) if (choices[name] !== undefined) chosen[name] = choices[name]
+  const dropout = choices.dropout === undefined ? {} : { dropout: choices.dropout }
+  if (choices.preset === undefined && init === undefined)
+    throw new UsageError('which model? give --preset, or --init with a model folder')
+  const wanted =
+    choices.preset === undefined ? undefined : preset(choices.preset, data.vocabularySize, chosen)
+  if (init) {
+    for (const name of sizes) {
+      const want = wanted?.[name] ?? chosen[name]
+      // positions are bought with the preset, but the weights decide how many there are
+      const isChosen = name in chosen || (wanted !== undefined && name !== 'maxPositions')
+      if (isChosen && want !== init[name])
+        throw new UsageError(`${name} is to be ${want}, but the model of --init has ${init[name]}`)
+    }
+  }
+  const config = checkConfig({ ...(init ?? (wanted as AlbertConfig)), ...dropout })
+  if (config.maxPositions < data.maxLength)
+    throw new UsageError(
+      `the instances have up to ${data.maxLength} pieces, the model ${config.maxPositions} positions ` +
+        `(want --max-positions ${data.maxLength}, or instances of --seq-length ${config.maxPositions})`,
+    )
+  return config
+}
+
+/** The settings of a checkpoint's state.json, and whether what is chosen now agrees. */
+export function resumeSettings(state: unknown, choices: PretrainChoices, dir: string): PretrainSettings {
+  const parsed = settingsSchema.safeParse(state)
+  if (!parsed.success)
+    throw new UsageError(`${dir}: ${parsed.error.issues[0].path.join('.')} of its settings is not readable`)
+  const settings = parsed.data
+  const { config, optimizer, schedule } = settings
+  const saved: Required<Omit<PretrainChoices, 'preset'>> & { preset?: string } = {
+    preset: settings.preset,
+    embeddingSize: config.embeddingSize,
+    hiddenSize: config.hiddenSize,
+    layers: config.layers,
+    heads: config.heads,
+    intermediateSize: config.intermediateSize,
+    maxPositions: config.maxPositions,
+    dropout: config.dropout,
+    optimizer: optimizer.name,
+    learningRate: schedule.peak,
+    weightDecay: optimizer.weightDecay,
+    clip: optimizer.clip,
+    totalSteps: schedule.total,
+    warmup: schedule.warmup,
+    batch: settings.batch,
+    rows: settings.rows,
+    recompute: settings.recompute,
+    seed: settings.seed,
+  }
+  for (const name of Object.keys(saved) as (keyof PretrainChoices)[]) {
+    const now = choices[name]
+    if (now !== undefined && now !== saved[name])
+      throw new UsageError(
+        `${dir}: the run was started with ${name} ${saved[name] ?? 'unset'}, not ${now}; a resumed run keeps its settings`,
+      )
+  }
+  return settings
+}
+
+/** What a person should hear about the settings before a run. */
+export function warnings({ optimizer, schedule }: PretrainSettings): string[] {
+  if (optimizer.name === 'adamw' && schedule.peak >= LAMB_RATE)
+    return [
+      `learning rate ${schedule.peak} is one for LAMB; with AdamW the loss often stays near 7 (try 1e-4, or --optimizer lamb)`,
+    ]
+  return []
+}

@@ -1,0 +1,98 @@
+/**
+ * The three programs of pretraining over one set of parameters: `accumulate` adds the gradients of a micro-batch,
+ * `step` does so and then updates, `evaluate` only computes losses. They share one activation arena.
+ */
+import { Capture } from '../autograd/tensor.js'
+import type { Graph } from '../graph/graph.js'
+import { ParameterSet } from '../graph/parameters.js'
+import type { Runtime } from '../graph/runtime.js'
+import type { AlbertConfig } from '../model/config.js'
+import { declarePretraining, type PretrainingCapacity, pretrainingLoss } from '../model/pretraining.js'
+import { appendUpdate, type OptimizerSettings } from './optimizer.js'
+import type { MicroBatch } from './pretraining_batch.js'
+
+export interface PretrainingPrograms {
+  readonly parameters: ParameterSet
+  readonly graphs: { readonly step: Graph; readonly accumulate: Graph; readonly evaluate: Graph }
+}
+
+export function pretrainingPrograms(
+  config: AlbertConfig,
+  capacity: PretrainingCapacity,
+  optimizer: OptimizerSettings,
+  recompute: boolean,
+): PretrainingPrograms {
+  const parameters = new ParameterSet()
+  const model = declarePretraining(parameters, config)
+  const capture = (training: boolean, update: boolean): Graph => {
+    const captured = new Capture(parameters)
+    const loss = pretrainingLoss(captured, model, capacity, { training, recompute: training && recompute })
+    if (training) captured.backward(loss)
+    if (update) appendUpdate(captured, optimizer)
+    return captured.graph
+  }
+  return {
+    parameters,
+    graphs: { step: capture(true, true), accumulate: capture(true, false), evaluate: capture(false, false) },
+  }
+}
+
+/** Sums over the examples of one or more micro-batches. */
+export interface LossSums {
+  mlm: number
+  mlmCorrect: number
+  masked: number
+  sop: number
+  sopCorrect: number
+  sequences: number
+  rows: number
+}
+
+export function noLosses(): LossSums {
+  return { mlm: 0, mlmCorrect: 0, masked: 0, sop: 0, sopCorrect: 0, sequences: 0, rows: 0 }
+}
+
+/** Adds what the last run of a program gave for `batch`. */
+export async function addLosses(
+  runtime: Runtime,
+  program: keyof PretrainingPrograms['graphs'],
+  batch: MicroBatch,
+  sums: LossSums,
+): Promise<void> {
+  const names = ['mlm_loss', 'mlm_correct', 'sop_loss', 'sop_correct']
+  const [mlm, mlmCorrect, sop, sopCorrect] = await Promise.all(names.map((n) => runtime.read(program, n)))
+  sums.mlm += mlm[0]
+  sums.mlmCorrect += mlmCorrect[0]
+  sums.masked += batch.masked
+  sums.sop += sop[0]
+  sums.sopCorrect += sopCorrect[0]
+  sums.sequences += batch.sequences
+  sums.rows += batch.rows
+}
+
+/** Means of a step or of a held-out set. `loss` is what is minimised. */
+export interface Losses {
+  readonly loss: number
+  readonly mlm: number
+  readonly sop: number
+  readonly mlmAccuracy: number
+  readonly sopAccuracy: number
+}
+
+/** sum(MLM) / (masked + 1e-5) + mean(SOP), as the original's loss. */
+export function means(sums: LossSums): Losses {
+  const mlm = sums.mlm * mlmScale(sums.masked)
+  const sop = sums.sop / sums.sequences
+  return {
+    loss: mlm + sop,
+    mlm,
+    sop,
+    mlmAccuracy: sums.mlmCorrect / Math.max(1, sums.masked),
+    sopAccuracy: sums.sopCorrect / sums.sequences,
+  }
+}
+
+/** What the sum of the MLM losses of a step is multiplied by. */
+export function mlmScale(masked: number): number {
+  return 1 / (masked + 1e-5)
+}
