@@ -86,9 +86,9 @@ fn main(
     most = max(most, group_max(score, lane));
     var e = 0.0;
     if (lane < count) {
-      e = exp(score - most);
+      e = exponential(score - most);
     }
-    let shrink = exp(before - most);
+    let shrink = exponential(before - most);
     total = total * shrink + group_sum(e, lane);
     if (lane < count) {
       scores[lane] = e * dropout_factor(site, k0 + lane - range.x, index);
@@ -112,7 +112,7 @@ fn main(
     }
   }
   if (lane == 0u) {
-    lse[index] = select(0.0, most + log(total), total > 0.0);
+    lse[index] = select(0.0, most + logarithm(total), total > 0.0);
   }
 }
 
@@ -153,7 +153,7 @@ fn backward_pair(i: u32, j: u32, a: u32, first: u32) -> Pair {
     delta += dy[o + d] * y[o + d];
   }
   let site = Site(params.p, params.seed, params.draw, params.stream, params.layer);
-  let p = exp(score - lse[i * params.heads + a]);
+  let p = exponential(score - lse[i * params.heads + a]);
   let factor = dropout_factor(site, j - first, i * params.heads + a);
   return Pair(p * factor, p * (factor * dp - delta));
 }

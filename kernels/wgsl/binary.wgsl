@@ -18,13 +18,16 @@ fn power(a: f32, b: f32) -> f32 {
 
 // The order of BINARY_FUNCTIONS in src/ops/binary.ts.
 fn apply(which: u32, a: f32, b: f32) -> f32 {
+  if (is_nan(a) || is_nan(b)) {
+    return select(0.0, bitcast<f32>(nan_bits), which < 7u);
+  }
   switch (which) {
     case 0u: { return a + b; }
     case 1u: { return a - b; }
     case 2u: { return a * b; }
     case 3u: { return a / b; }
-    case 4u: { return select(b, a, a >= b || a != a); }
-    case 5u: { return select(b, a, a <= b || a != a); }
+    case 4u: { return max(a, b); }
+    case 5u: { return min(a, b); }
     case 6u: { return power(a, b); }
     case 7u: { return select(0.0, 1.0, a == b); }
     case 8u: { return select(0.0, 1.0, a < b); }

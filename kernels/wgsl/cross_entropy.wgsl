@@ -31,13 +31,13 @@ fn main(
   let row = n * params.classes;
   var most = -MAX_FLOAT;
   for (var c = lane; c < params.classes; c += LANES) {
-    most = max(most, logits[row + c]);
+    most = larger(most, logits[row + c]);
   }
   most = group_max(most, lane);
   var sum = 0.0;
   var first = params.classes;
   for (var c = lane; c < params.classes; c += LANES) {
-    sum += exp(logits[row + c] - most);
+    sum += exponential(logits[row + c] - most);
     if (logits[row + c] == most) {
       first = min(first, c);
     }
@@ -47,7 +47,7 @@ fn main(
   let best = -group_max(-f32(first), lane);
   if (lane == 0u) {
     let label = labels[n];
-    let l = log(sum);
+    let l = logarithm(sum);
     lse[n] = most + l;
     loss[n] = 0.0;
     if (label >= i32(params.classes)) {
@@ -86,7 +86,7 @@ fn main(
   let label = labels[n];
   var g = 0.0;
   if (label >= 0) {
-    g = dloss[n] * (exp(logits[i] - lse[n]) - select(0.0, 1.0, u32(label) == i % params.classes));
+    g = dloss[n] * (exponential(logits[i] - lse[n]) - select(0.0, 1.0, u32(label) == i % params.classes));
   }
   dlogits[i] = g;
 }

@@ -47,23 +47,23 @@ fn main(
   for (var v = lane; v < params.vocabulary; v += LANES) {
     let l = logit(m, v);
     if (l > most) {
-      total = total * exp(most - l);
+      total = total * exponential(most - l);
       most = l;
       first = v;
     }
-    total += exp(l - most);
+    total += exponential(l - most);
   }
   let largest = group_max(most, lane);
-  let sum = group_sum(total * exp(most - largest), lane);
+  let sum = group_sum(total * exponential(most - largest), lane);
   // word numbers below 2^24 are exact as floats
   let best = -group_max(select(-MAX_FLOAT, -f32(first), most == largest), lane);
   if (lane == 0u) {
-    lse[m] = largest + log(sum);
+    lse[m] = largest + logarithm(sum);
     loss[m] = 0.0;
     correct[m] = 0.0;
     let label = labels[m];
     if (label >= 0 && u32(label) < params.vocabulary) {
-      loss[m] = log(sum) + (largest - logit(m, u32(label)));
+      loss[m] = logarithm(sum) + (largest - logit(m, u32(label)));
       correct[m] = select(0.0, 1.0, f32(label) == best);
     }
   }
@@ -95,7 +95,7 @@ fn dlogit(m: u32, v: u32) -> f32 {
   for (var e = 0u; e < params.width; e++) {
     sum += x[m * params.width + e] * weight[v * params.width + e];
   }
-  return dloss[m] * (exp(sum + bias[v] - lse[m]) - select(0.0, 1.0, u32(labels[m]) == v));
+  return dloss[m] * (exponential(sum + bias[v] - lse[m]) - select(0.0, 1.0, u32(labels[m]) == v));
 }
 
 // workgroups: vocabulary

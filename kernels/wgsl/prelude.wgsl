@@ -39,7 +39,7 @@ fn group_max(value: f32, lane: u32) -> f32 {
   workgroupBarrier();
   for (var half = LANES / 2u; half > 0u; half >>= 1u) {
     if (lane < half) {
-      lane_values[lane] = max(lane_values[lane], lane_values[lane + half]);
+      lane_values[lane] = larger(lane_values[lane], lane_values[lane + half]);
     }
     workgroupBarrier();
   }
@@ -94,16 +94,50 @@ fn dropout_factor(site: Site, e: u32, j: u32) -> f32 {
 }
 
 // ---------------------------------------------------------------- functions
+// WGSL lets an implementation assume that there are neither NaNs nor infinities, so they are told by their bits.
+
+var<private> infinity_bits: u32 = 0x7f800000u;  // WGSL has no literal for it
+var<private> nan_bits: u32 = 0x7fc00000u;
 
 fn is_finite(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
 
-var<private> infinity_bits: u32 = 0x7f800000u;  // WGSL has no literal for it
-var<private> nan_bits: u32 = 0x7fc00000u;
+fn is_nan(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+}
+
+// NaN if either is.
+fn larger(a: f32, b: f32) -> f32 {
+  if (is_nan(a)) {
+    return a;
+  }
+  if (is_nan(b)) {
+    return b;
+  }
+  return max(a, b);
+}
+
+// 0 below -87.3, finite above 88.7, as the CPU kernels have it.
+fn exponential(x: f32) -> f32 {
+  if (is_nan(x)) {
+    return x;
+  }
+  return select(exp(min(x, 88.722)), 0.0, x < -87.33654);
+}
+
+fn logarithm(x: f32) -> f32 {
+  if (is_nan(x)) {
+    return x;
+  }
+  return log(x);
+}
 
 // The built-in tanh may overflow for large |x| and lose digits near 0.
 fn tanh_safe(x: f32) -> f32 {
+  if (is_nan(x)) {
+    return x;
+  }
   if (abs(x) < 0.25) {
     let s = x * x;
     return x * (1.0 + s * (-0.333333333 + s * (0.133333333 + s * (-0.0539682540 + s * (0.0218694885 + s * -0.0088632355)))));

@@ -39,7 +39,7 @@ fn main(
   } else {
     var most = -bitcast<f32>(infinity_bits);
     for (var k = lane; k < params.axis; k += LANES) {
-      most = max(most, x[first + k * params.inner]);
+      most = larger(most, x[first + k * params.inner]);
     }
     most = group_max(most, lane);
     if (lane == 0u) {

@@ -1,6 +1,7 @@
 // Softmax over the last dimension, y[n,c] = exp(x[n,c]) / sum_c exp(x[n,c]), or its logarithm.
 //
-// Work split: one workgroup is one row, its lanes walk the columns with a stride of 64. The largest x is subtracted first.
+// Work split: one workgroup is one row, its lanes walk the columns with a stride of 64. The largest x is subtracted first;
+// a row whose values are all -inf gives zeros (log: -inf).
 
 // ---------------------------------------------------------------- forward
 
@@ -24,19 +25,19 @@ fn main(
   let row = n * params.columns;
   var most = -MAX_FLOAT;
   for (var c = lane; c < params.columns; c += LANES) {
-    most = max(most, x[row + c]);
+    most = larger(most, x[row + c]);
   }
   most = group_max(most, lane);
   var sum = 0.0;
   for (var c = lane; c < params.columns; c += LANES) {
-    sum += exp(x[row + c] - most);
+    sum += exponential(x[row + c] - most);
   }
   sum = group_sum(sum, lane);
   for (var c = lane; c < params.columns; c += LANES) {
     if (params.log != 0u) {
-      y[row + c] = x[row + c] - most - log(sum);
+      y[row + c] = x[row + c] - most - select(logarithm(sum), 0.0, sum == 0.0);
     } else {
-      y[row + c] = exp(x[row + c] - most) / sum;
+      y[row + c] = exponential(x[row + c] - most) / select(sum, 1.0, sum == 0.0);
     }
   }
 }
@@ -70,7 +71,7 @@ fn main(
   sum = group_sum(sum, lane);
   for (var c = lane; c < params.columns; c += LANES) {
     if (params.log != 0u) {
-      dx[row + c] = dy[row + c] - exp(y[row + c]) * sum;
+      dx[row + c] = dy[row + c] - exponential(y[row + c]) * sum;
     } else {
       dx[row + c] = y[row + c] * (dy[row + c] - sum);
     }
