@@ -24,7 +24,7 @@ export interface BuildOptions {
   maxLength?: number
   /** Default 20. */
   maxPredictions?: number
-  /** Copies with masks of their own (static). Default 10. */
+  /** Copies with masks of their own (static). Default 40, as in the original. */
   dupeFactor?: number
   /** Masks on disk, or drawn when instances are read. Default static. */
   masking?: 'static' | 'dynamic'
@@ -54,7 +54,7 @@ function checked(options: BuildOptions) {
   const settings = {
     maxLength: 512,
     maxPredictions: 20,
-    dupeFactor: 10,
+    dupeFactor: 40,
     masking: 'static' as const,
     seed: 12345,
     workers: 1,

@@ -6,7 +6,6 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { InputError, UserError } from '../error.js'
-import type { DocumentFile } from './document_shard.js'
 import { SOURCES } from './instance_shard.js'
 import { SINGLE_SENTENCE, STREAM } from './instances.js'
 import { Philox } from './random.js'
@@ -135,5 +134,3 @@ export function unpackBits(text: string, length: number): Uint8Array {
   const bytes = Buffer.from(text, 'base64')
   return Uint8Array.from({ length }, (_, i) => (bytes[i >> 3] >> (i & 7)) & 1)
 }
-
-export type { DocumentFile }

@@ -1,11 +1,11 @@
 /**
- * Writes a vocabulary folder: tokenizer.json (what Hugging Face's tokenizers load) and tokenizer_config.json
+ * Writes a vocabulary folder, whole or not at all: tokenizer.json (what Hugging Face's tokenizers load) and tokenizer_config.json
  * (special pieces and the project's own option `digit_comma`). Pieces under the digit-comma rule carry
  * Hugging Face's penalty of 100, so that its fast tokenizer avoids them too; reading takes it off again.
  */
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { writeFileAtomic } from './atomic.js'
+import { mkdirSync, renameSync, rmSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { refuseExisting, syncFolder, temporaryName, writeSynced } from './atomic.js'
 import { DIGIT_COMMA_PENALTY, endsInDigitComma, METASPACE } from './tokenizer_json.js'
 
 export const ALBERT_SPECIAL = ['<pad>', '<unk>', '[CLS]', '[SEP]', '[MASK]']
@@ -123,7 +123,18 @@ function write(dir: string, special: string[], idOf: Map<string, number>, parts:
     mask_token: mask,
     ...options,
   }
-  mkdirSync(dir, { recursive: true })
-  writeFileAtomic(join(dir, 'tokenizer_config.json'), `${JSON.stringify(config, null, 2)}\n`)
-  writeFileAtomic(join(dir, 'tokenizer.json'), `${JSON.stringify(tokenizer)}\n`)
+  refuseExisting(dir)
+  const temporary = temporaryName(dir)
+  try {
+    mkdirSync(temporary, { recursive: true })
+    writeSynced(join(temporary, 'tokenizer_config.json'), `${JSON.stringify(config, null, 2)}\n`)
+    writeSynced(join(temporary, 'tokenizer.json'), `${JSON.stringify(tokenizer)}\n`)
+    syncFolder(temporary)
+    rmSync(dir, { recursive: true, force: true })
+    renameSync(temporary, dir)
+  } catch (error) {
+    rmSync(temporary, { recursive: true, force: true })
+    throw error
+  }
+  syncFolder(dirname(resolve(dir)))
 }

@@ -48,7 +48,7 @@ export function instancesCommand(): Command {
       '--dupe-factor <n>',
       'copies of every document with masks of their own (static masking)',
       positiveInteger,
-      10,
+      40,
     )
     .addOption(
       new Option('--masking <when>', 'write masks to disk, or draw them when instances are read')
