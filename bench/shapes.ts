@@ -47,7 +47,7 @@ export const products = {
   base_intermediate_1024: { M: 1024, K: 768, N: 3072 },
   base_output_1024: { M: 1024, K: 3072, N: 768 },
   base_embedding_1024: { M: 1024, K: 128, N: 768 },
-  vocabulary_160: { M: 160, K: 128, N: 30000 },
+  base_intermediate_4096: { M: 4096, K: 768, N: 3072 },
   square_512: { M: 512, K: 512, N: 512 },
   square_1024: { M: 1024, K: 1024, N: 1024 },
   odd_333: { M: 333, K: 257, N: 415 },
@@ -58,6 +58,7 @@ export const rows = {
   base_1024: { N: 1024, H: 768 },
   base_4096: { N: 4096, H: 768 },
   base_intermediate_1024: { N: 1024, H: 3072 },
+  base_intermediate_4096: { N: 4096, H: 3072 },
 } as const
 
 /** Attention over B full sequences. */
@@ -65,4 +66,12 @@ export const attentions = {
   base_8x128: { B: 8, S: 128, A: 12, D: 64 },
   base_2x512: { B: 2, S: 512, A: 12, D: 64 },
   base_32x27: { B: 32, S: 27, A: 12, D: 64 },
+  base_32x128: { B: 32, S: 128, A: 12, D: 64 },
+  base_8x512: { B: 8, S: 512, A: 12, D: 64 },
+} as const
+
+/** Rows that meet the vocabulary: the masked ones of 1024 and 4096. */
+export const vocabularies = {
+  vocabulary_160: { M: 160, E: 128, V: 30000 },
+  vocabulary_640: { M: 640, E: 128, V: 30000 },
 } as const

@@ -27,12 +27,15 @@ export interface BenchOptions {
   samples?: number
 }
 
+/** BIOALBERT_BENCH_QUICK=1: every check, but a sample or two, whose times mean nothing. */
+export const quick = process.env.BIOALBERT_BENCH_QUICK === '1'
+
 /** Runs one bench; resolves to its timing. Rejects when the check or a call fails. */
 export async function bench(
   name: string,
   cost: Cost,
   fn: () => unknown,
-  { check, warmup = 3, seconds = 2, samples = 8 }: BenchOptions = {},
+  { check, warmup = quick ? 0 : 3, seconds = quick ? 0.01 : 2, samples = quick ? 1 : 8 }: BenchOptions = {},
 ): Promise<Timing> {
   await check?.()
   for (let i = 0; i < warmup; i++) await fn()

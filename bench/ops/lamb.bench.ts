@@ -1,0 +1,4 @@
+import { lamb } from '../../src/ops/lamb.js'
+import { benchUpdate } from '../support/update.js'
+
+await benchUpdate(lamb, true)

@@ -1,0 +1,279 @@
+/**
+ * One op by itself: a graph of the op and its backward pass, cut into a program for each, so that both are timed apart.
+ * Both are first compared with a float64 oracle on sampled elements. Operands of role `activation` get a gradient that
+ * is written, a `weight` one that accumulates in the arena of gradients, a `fixed` operand none; in-place ops
+ * change fixed operands.
+ */
+import { backward } from '../../src/autograd/backward.js'
+import { Capture } from '../../src/autograd/tensor.js'
+import { openCpu } from '../../src/device/cpu.js'
+import type { Device, DeviceBuffer, Prepared } from '../../src/device/device.js'
+import { type Call, calls, type Program } from '../../src/device/program.js'
+import type { GraphValue } from '../../src/graph/graph.js'
+import { ParameterSet, zeros } from '../../src/graph/parameters.js'
+import { compile, type InputData } from '../../src/graph/runtime.js'
+import { fill } from '../../src/ops/fill.js'
+import { type Attrs, defineOp, type Op } from '../../src/ops/op.js'
+import { scale } from '../../src/ops/scale.js'
+import { byteSize, elements, f32, type Spec } from '../../src/ops/shape.js'
+import { philox } from '../../test/support/philox.js'
+import { type Random, random } from '../../test/support/random.js'
+import { bench } from './bench.js'
+
+export interface Operand {
+  readonly role: 'activation' | 'weight' | 'fixed'
+  readonly shape: readonly number[]
+  /** Uniform in [-sqrt 3, sqrt 3) if left out: mean 0, variance 1. */
+  readonly data?: InputData
+}
+
+export const activation = (...shape: number[]): Operand => ({ role: 'activation', shape })
+export const weight = (...shape: number[]): Operand => ({ role: 'weight', shape })
+export const fixed = (data: InputData, ...shape: number[]): Operand => ({ role: 'fixed', shape, data })
+/** i32 uniform in [low, high). */
+export const indexes = (low: number, high: number, n: number): Operand =>
+  fixed(random(n).integers(n, low, high), n)
+
+/** What element i of a result should be, in float64. */
+export type Expected = (i: number) => number
+
+export interface OpBench<A extends Attrs> {
+  readonly inputs: Readonly<Record<string, Operand>>
+  readonly attrs: A
+  /**
+   * What to expect of results by name: outputs, `d<input>`, and inputs that the op changes. `data` has the inputs and, as
+   * `d<output>`, the gradient that arrives at the first output. What is left out is not compared.
+   */
+  expected(data: Readonly<Record<string, InputData>>): Readonly<Record<string, Expected>>
+  /** An element to compare, where those of interest are rare. */
+  sample?(name: string, draw: Random): number | undefined
+  readonly scalars?: Readonly<Record<string, number>>
+  /** Operations of the backward pass over those of the forward pass. Default 2. */
+  readonly backwardFlops?: number
+  /** Bytes moved at least, where that is not all of what the kernels are given. */
+  readonly bytes?: { readonly forward: number; readonly backward?: number }
+}
+
+/** Results of so many elements are compared, the first and the last among them. */
+const samples = 16
+const tolerance = { forward: 2e-5, backward: 1e-4 }
+
+/** Times forward and backward of an op. Rejects when one of them computes something else than expected. */
+export async function benchOp<A extends Attrs>(name: string, op: Op<A>, options: OpBench<A>): Promise<void> {
+  const device = openCpu()
+  try {
+    const { data, values, specs, parts, read } = await prepare(device, op, options)
+    const expected = options.expected(data)
+    const scalars = { seed, draw, ...options.scalars }
+    const flops = op.flops(specs, options.attrs)
+    for (const part of ['forward', 'backward'] as const) {
+      const { prepared, bytes } = parts[part]
+      if (!prepared) continue
+      const names = Object.keys(expected).filter(
+        (key) => values.has(key) && isGradient(key, op) === (part !== 'forward'),
+      )
+      if (names.length === 0) throw new Error(`${op.name} ${name}: nothing of ${part} is compared`)
+      const times = part === 'forward' ? 1 : (options.backwardFlops ?? 2)
+      const run = () => device.run(prepared, scalars)
+      const check = async () => {
+        await run()
+        for (const key of names) {
+          const label = `${op.name} ${name}: ${key}`
+          compare(label, await read(key), expected[key], tolerance[part], (r) => options.sample?.(key, r))
+        }
+      }
+      const cost = { flops: flops * times || undefined, bytes: options.bytes?.[part] ?? bytes }
+      await bench(`${op.name} ${name} ${part}`, cost, run, { check })
+    }
+  } finally {
+    await device.destroy()
+  }
+}
+
+/** Whether a factor of the dropout masks of a bench is 0 or 1 / (1 - p): element e of a plane (kernels/cpu/philox.h). */
+export function dropoutFactor(p: number, stream: number, plane: number, e: number): number {
+  if (p === 0) return 1
+  const words = philox([Math.floor(e / 4), plane, stream * 65536, draw], [seed, 0xb10a1be7])
+  return words[e % 4] >= Math.floor(Math.fround(p) * 2 ** 32) ? 1 / (1 - p) : 0
+}
+
+/** Sum of f(0) .. f(n - 1). */
+export function sum(n: number, f: (i: number) => number): number {
+  let s = 0
+  for (let i = 0; i < n; i++) s += f(i)
+  return s
+}
+
+/** Computes each f(i) once. */
+export function once<T>(f: (i: number) => T): (i: number) => T {
+  const known = new Map<number, T>()
+  return (i) => {
+    let value = known.get(i)
+    if (value === undefined) {
+      value = f(i)
+      known.set(i, value)
+    }
+    return value
+  }
+}
+
+const seed = 1
+const draw = 3
+
+/** An operand as the op sees it, whose gradient is kept for the comparison. */
+function leafOp(keep: (gradient: GraphValue) => void) {
+  return defineOp<Record<string, never>>({
+    name: 'leaf',
+    inputs: ['x'],
+    outputs: ['y'],
+    infer: ([x]) => [x],
+    params: ({ x }) => ({ count: elements(x), factor: 1 }),
+    forward: scale.forward,
+    gradient: (scope) => keep(scope.incoming('y') as GraphValue),
+    flops: () => 0,
+  })
+}
+
+/** A number whose gradient is `gradient` with respect to `result`. */
+const start = defineOp<Record<string, never>>({
+  name: 'start',
+  inputs: ['result', 'gradient'],
+  outputs: ['y'],
+  infer: () => [f32(1)],
+  params: () => ({ count: 1, value: 0 }),
+  forward: fill.forward,
+  gradient: (scope) => scope.give('result', scope.value('gradient')),
+  flops: () => 0,
+})
+
+interface Part {
+  /** Undefined where there is nothing to run. */
+  prepared?: Prepared
+  bytes: number
+}
+
+async function prepare<A extends Attrs>(device: Device, op: Op<A>, { inputs, attrs, scalars }: OpBench<A>) {
+  const parameters = new ParameterSet()
+  for (const name of op.inputs)
+    if (inputs[name].role === 'weight') parameters.add(name, inputs[name].shape, { init: zeros })
+  const capture = new Capture(parameters)
+  const { graph } = capture
+  const data: Record<string, InputData> = {}
+  /** What is written before the first run. */
+  const filled: [GraphValue, InputData][] = []
+  const values = new Map<string, GraphValue>()
+
+  const operands = op.inputs.map((name, i) => {
+    const { role, shape } = inputs[name]
+    data[name] = inputs[name].data ?? uniform(i + 1, shape)
+    if (role === 'weight') {
+      const value = capture.parameter(parameters.get(name)).value
+      filled.push([value, data[name]])
+      return value
+    }
+    const spec: Spec = { shape, dtype: data[name] instanceof Float32Array ? 'f32' : 'i32' }
+    const raw = graph.value(spec, { kind: 'input', name }, role === 'activation', name, graph.root)
+    graph.inputs.set(name, raw)
+    filled.push([raw, data[name]])
+    return role === 'activation'
+      ? graph.emit(
+          leafOp((gradient) => values.set(`d${name}`, gradient)),
+          [raw],
+          {},
+        )[0]
+      : raw
+  })
+  op.inputs.forEach((name, i) => {
+    values.set(name, operands[i])
+  })
+  const first = graph.root.nodes.length
+  const outputs = graph.emit(op, operands, attrs)
+  op.outputs.forEach((name, i) => {
+    values.set(name, outputs[i])
+  })
+  const end = graph.root.nodes.length
+  let backwardFirst = end
+  if (outputs[0]?.differentiable) {
+    const name = `d${op.outputs[0]}`
+    const arriving = graph.input(name, outputs[0].spec)
+    data[name] = uniform(99, arriving.spec.shape as number[])
+    filled.push([arriving, data[name]])
+    values.set(name, arriving)
+    const loss = capture.graph.emit(start, [outputs[0], arriving], {})[0]
+    graph.output('loss', loss)
+    backwardFirst = graph.root.nodes.length + 1 // after the 1 that backward starts from
+    backward(graph, loss)
+    for (const p of parameters.all) {
+      const { name, offset, shape } = p
+      values.set(`d${name}`, graph.state('gradients', `d${name}`, offset, f32(...shape), false))
+    }
+  }
+  // nothing may take the memory of what a later run reads
+  for (const [name, value] of values) graph.output(name, value)
+
+  const { plan, program } = compile({ [op.name]: graph }).get(op.name)!
+  const buffers = new Map<string, DeviceBuffer>()
+  for (const arena of program.arenas) buffers.set(arena.name, device.alloc(arena.bytes, arena.name))
+  const part = (from: number, to: number): Part => {
+    const cut: Program = { ...program, steps: program.steps.slice(from, to) }
+    const bytes = [...calls(cut)].reduce((n, call) => n + callBytes(call), 0)
+    return cut.steps.length === 0
+      ? { bytes }
+      : { prepared: device.prepare(cut, [...buffers.values()]), bytes }
+  }
+  for (const [value, content] of filled) {
+    const { arena, offset } = plan.place(value)
+    await device.write(buffers.get(arena)!, offset, content)
+  }
+  const leaves = part(0, first)
+  if (leaves.prepared) await device.run(leaves.prepared, { seed, draw, ...scalars })
+  const specs = Object.fromEntries([...values].map(([name, value]) => [name, value.spec]))
+  return {
+    data,
+    values,
+    specs,
+    parts: { forward: part(first, end), backward: part(backwardFirst, graph.root.nodes.length) },
+    async read(name: string): Promise<InputData> {
+      const value = values.get(name)!
+      const { arena, offset } = plan.place(value)
+      const bytes = await device.read(buffers.get(arena)!, offset, byteSize(value.spec))
+      return value.spec.dtype === 'f32' ? new Float32Array(bytes) : new Int32Array(bytes)
+    },
+  }
+}
+
+function isGradient(name: string, op: { inputs: readonly string[] }): boolean {
+  return op.inputs.some((input) => name === `d${input}`)
+}
+
+/** Bytes of everything that a call is given, twice what it adds onto. */
+function callBytes({ kernel, refs }: Call): number {
+  const times = { read: 1, write: 1, accumulate: 2, scratch: 0 } as const
+  return kernel.buffers.reduce((n, { access }, i) => n + times[access] * refs[i].bytes, 0)
+}
+
+function uniform(seed: number, shape: readonly number[]): Float32Array {
+  const r = random(seed)
+  const data = new Float32Array(shape.reduce((a, b) => a * b, 1))
+  for (let i = 0; i < data.length; i++) data[i] = r.uniform(-Math.sqrt(3), Math.sqrt(3))
+  return data
+}
+
+/** Throws unless sampled elements are as expected, up to a share of their value and of their root mean square. */
+function compare(
+  label: string,
+  found: InputData,
+  expected: Expected,
+  tolerance: number,
+  sample: (draw: Random) => number | undefined,
+): void {
+  const r = random(label.length)
+  const at = Array.from({ length: samples }, () => sample(r) ?? r.integer(found.length))
+  at.push(0, found.length - 1)
+  const want = at.map(expected)
+  const rms = Math.sqrt(want.reduce((n, v) => n + v * v, 0) / want.length)
+  at.forEach((i, k) => {
+    if (!(Math.abs(found[i] - want[k]) <= tolerance * (Math.abs(want[k]) + rms)))
+      throw new Error(`${label}[${i}] is ${found[i]} (want ${want[k]})`)
+  })
+}
