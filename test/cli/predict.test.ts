@@ -1,0 +1,148 @@
+/** finetune, evaluate and predict as a person runs them: what they print, and what a kill leaves to go on with. */
+import { spawn, spawnSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { commandLine } from '../support/paths.js'
+import { toyFolder } from '../support/toy_run.js'
+
+const test = suite('finetune, evaluate, predict')
+
+const folder = toyFolder({ train: 120, devel: 40, test: 50 }, 'Sign')
+
+function bioalbert(argv: string[], input = ''): { stdout: string; stderr: string; status: number | null } {
+  return spawnSync(process.execPath, [commandLine, ...argv], { cwd: folder, encoding: 'utf8', input })
+}
+
+const finetune = (out: string, ...more: string[]) =>
+  `finetune ner --preset nano --data d --tokenizer v --out ${out} --batch 16 --learning-rate 1e-3 --json`
+    .split(' ')
+    .concat(more)
+const last = (text: string) => JSON.parse(text.trimEnd().split('\n').at(-1) as string)
+
+test('finetune prints the scores as one JSON object', () => {
+  const { stdout, stderr, status } = bioalbert(finetune('o', '--total-steps', '200', '--eval-every', '40'))
+  assert.is(status, 0, stderr)
+  assert.is(stdout.trimEnd().split('\n').length, 1)
+  const result = last(stdout)
+  assert.is(result.task, 'ner')
+  assert.is(result.metric, 'f1')
+  assert.is(result.best_step % 40, 0)
+  for (const part of [result.dev, result.test]) {
+    assert.ok(part.f1 > 0.8, `F1 ${part.f1}`)
+    assert.ok(Math.abs(part.f1 - (2 * part.precision * part.recall) / (part.precision + part.recall)) < 1e-12)
+    assert.ok(part['paper style (inferred)'].token_accuracy > 0.9)
+    assert.equal(Object.keys(part.types), ['Sign'])
+  }
+  assert.match(stderr, /random weights, seed 42/)
+  assert.match(stderr, /labels O, B-Sign, I-Sign/)
+})
+
+test('evaluate repeats the scores of test to the last bit', () => {
+  const { stdout, stderr, status } = bioalbert(
+    'evaluate ner --data d/test.tsv --model o --threads 1 --out p/again.tsv --json'.split(' '),
+  )
+  assert.is(status, 0, stderr)
+  assert.equal(last(stdout).test, JSON.parse(readFileSync(join(folder, 'o', 'scores.json'), 'utf8')).test)
+  const read = (path: string) => readFileSync(join(folder, path), 'utf8')
+  assert.is(read('p/again.tsv'), read('o/test_predictions.tsv'))
+})
+
+test('a finished run that is resumed prints its scores again', () => {
+  const { stdout, stderr, status } = bioalbert(finetune('o', '--resume'))
+  assert.is(status, 0, stderr)
+  assert.equal(last(stdout).test, JSON.parse(readFileSync(join(folder, 'o', 'scores.json'), 'utf8')).test)
+})
+
+const sentence = 'The patient had cough, and fever.'
+
+test('predict marks entities in the text', () => {
+  const { stdout, stderr, status } = bioalbert(['predict', '--model', 'o', '--text', sentence])
+  assert.is(status, 0, stderr)
+  assert.is(stdout.replace(/\[(.*?)\]\(Sign\)/g, '$1'), `${sentence}\n`)
+  assert.match(stdout, /\[cough\]\(Sign\)/)
+})
+
+test('JSON lines have an object for each line, with offsets in characters', () => {
+  const text = `${sentence}\n\n\u{1f912} ${sentence} Patients had cough.\r\n`
+  const { stdout, stderr, status } = bioalbert(['predict', '--model', 'o', '--format', 'jsonl'], text)
+  assert.is(status, 0, stderr)
+  const objects = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  assert.equal(
+    objects.map((object) => object.text),
+    [sentence, '', `\u{1f912} ${sentence} Patients had cough.`],
+  )
+  assert.is(objects[1].entities.length, 0)
+  assert.ok(objects[2].entities.length >= 2)
+  for (const { text: line, entities } of objects)
+    for (const entity of entities) {
+      assert.is([...line].slice(entity.start, entity.end).join(''), entity.text)
+      assert.is(entity.type, 'Sign')
+      assert.ok(entity.score > 0 && entity.score <= 1)
+    }
+})
+
+test('CoNLL has every word once, a blank line after each sentence', () => {
+  writeFileSync(join(folder, 'text'), `${sentence} Patients had cough.\n\n${sentence}\n`)
+  const { stdout, stderr, status } = bioalbert(['predict', 'text', '--model', 'o', '--format', 'conll'])
+  assert.is(status, 0, stderr)
+  const words = (text: string) => text.match(/\w+|[^\w\s]/g)?.join(' ')
+  const blocks = stdout.trimEnd().split('\n\n')
+  assert.equal(
+    blocks.map((block) => block.replace(/\t\S+/g, '').replace(/\n/g, ' ').trim()),
+    [sentence, 'Patients had cough.', sentence].map(words),
+  )
+  for (const row of stdout.split('\n')) if (row !== '') assert.match(row, /^\S+\t(O|[BI]-Sign)$/)
+})
+
+test('a sentence longer than a window is labelled to its end', () => {
+  const long = `${'the patient had zinc and '.repeat(60)}cough .`
+  const { stdout, stderr, status } = bioalbert([
+    'predict',
+    '--model',
+    'o',
+    '--format',
+    'conll',
+    '--text',
+    long,
+  ])
+  assert.is(status, 0, stderr)
+  assert.is(stdout.trimEnd().split('\n').length, 60 * 5 + 2)
+})
+
+test('nothing comes of nothing', () => {
+  const { stdout, stderr, status } = bioalbert(['predict', '--model', 'o'])
+  assert.is(status, 0, stderr)
+  assert.is(stdout, '')
+})
+
+test('a run killed twice and resumed ends in the same bits', async () => {
+  const options = ['--total-steps', '40', '--eval-every', '4', '--dropout', '0.1', '--rows', '128']
+  assert.is(bioalbert(finetune('whole', ...options)).status, 0)
+  for (let kills = 0; kills < 2; kills++) {
+    const child = spawn(process.execPath, [commandLine, ...finetune('killed', ...options, '--resume')], {
+      cwd: folder,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    let seen = 0
+    child.stderr.on('data', (chunk: Buffer) => {
+      // somewhere after the second scoring that this process made
+      seen += chunk.toString().split(/^step /m).length - 1
+      if (seen >= 2) setTimeout(() => child.kill('SIGKILL'), 13 * kills)
+    })
+    const signal = await new Promise((resolve) => child.on('close', (_, name) => resolve(name)))
+    assert.is(signal, 'SIGKILL', 'ended before it was killed')
+  }
+  const { status, stderr } = bioalbert(finetune('killed', ...options, '--resume'))
+  assert.is(status, 0, stderr)
+  const weights = (out: string) => readFileSync(join(folder, out, 'model.safetensors'))
+  assert.ok(weights('killed').equals(weights('whole')))
+  const predictions = (out: string) => readFileSync(join(folder, out, 'test_predictions.tsv'), 'utf8')
+  assert.is(predictions('killed'), predictions('whole'))
+})
+
+test.run()
