@@ -3,7 +3,7 @@
  * a thread of its own; the event loop stays free.
  */
 import { isaFromEnvironment, threadsFromEnvironment } from '../environment.js'
-import { UsageError } from '../error.js'
+import { UsageError, UserError } from '../error.js'
 import { type BufferHandle, encodeProgram, loadAddon, type ProgramHandle } from './addon.js'
 import type { Device, DeviceBuffer, DeviceInfo, Prepared, TimelineEvent } from './device.js'
 import type { Program } from './program.js'
@@ -109,10 +109,12 @@ export function openCpu(options: CpuOptions = {}): Device {
     prepare(program, arenas) {
       const isFloat = Uint8Array.from(program.scalars, (s) => (s.type === 'f32' ? 1 : 0))
       const handles = arenas.map((a) => (a as CpuBuffer).handle)
-      return new CpuPrepared(
-        program,
-        addon.prepare(engine, handles, isFloat, encodeProgram(program, kernelIndex)),
-      )
+      const code = encodeProgram(program, kernelIndex)
+      try {
+        return new CpuPrepared(program, addon.prepare(engine, handles, isFloat, code))
+      } catch (error) {
+        throw new UserError((error as Error).message)
+      }
     },
     run: async (prepared, scalars) => {
       await execute(prepared, scalars, false)
