@@ -7,6 +7,7 @@ import type { NerSummary } from '../../training/ner_model.js'
 import { type NerRun, setUpNer } from '../../training/ner_setup.js'
 import {
   addShared,
+  integerWithin,
   nonNegativeInteger,
   nonNegativeNumber,
   positiveInteger,
@@ -59,7 +60,11 @@ export function finetuneCommand(): Command {
     .option('--warmup <n>', 'steps of warm-up (default: 320, at most a tenth)', nonNegativeInteger)
     .option('--weight-decay <d>', "AdamW's decay", nonNegativeNumber, 0.01)
     .option('--clip <norm>', 'largest gradient norm, 0: any', nonNegativeNumber, 1)
-    .option('--max-length <n>', 'most pieces of a window (default: 512 or what the model has)', maxLength)
+    .option(
+      '--max-length <n>',
+      'most pieces of a window (default: 512 or what the model has)',
+      integerWithin(3, 65535),
+    )
     .option('--eval-every <n>', 'steps between scorings of dev (default: 200 or a tenth)', positiveInteger)
     .option('--dropout <p>', "dropout in the encoder (default: the model's)", probability)
     .option('--rows <n>', 'most pieces of a micro-batch (default: 2048)', positiveInteger)
@@ -68,10 +73,6 @@ export function finetuneCommand(): Command {
   return addShared(command, 'device', 'threads', 'seed', 'quiet', 'json').action(
     (_: (typeof TASKS)[number], options: Options) => finetune(options),
   )
-}
-
-function maxLength(text: string): number {
-  return Math.max(positiveInteger(text), 3)
 }
 
 async function finetune(options: Options): Promise<void> {

@@ -6,7 +6,7 @@ import { InputError, UsageError } from '../../error.js'
 import { loadTagger, openTaggerFolder } from '../../training/ner_model.js'
 import { joinSentences, type LabelledLine, labelLines } from '../../training/ner_text.js'
 import { conllRows, type HighlightOptions, highlighter, jsonLine, wantsColour } from '../highlight.js'
-import { addShared, positiveInteger, type SharedOptions } from '../options.js'
+import { addShared, integerWithin, type SharedOptions } from '../options.js'
 import { note } from '../output.js'
 
 const FORMATS = ['text', 'jsonl', 'conll'] as const
@@ -34,7 +34,7 @@ export function predictCommand(): Command {
     .option('--text <text>', 'label this text')
     .addOption(new Option('--format <name>', 'what to print').choices(FORMATS))
     .option('--entity <name>', 'the TYPE where labels have none (B and I)', 'ENTITY')
-    .option('--max-length <n>', 'most pieces of a window (default: as in training)', positiveInteger)
+    .option('--max-length <n>', 'most pieces of a window (default: as in training)', integerWithin(3, 65535))
   return addShared(command, 'device', 'threads', 'json').action(predict)
 }
 
@@ -83,27 +83,28 @@ async function write(text: string): Promise<void> {
 
 /** Lines of a file or of standard input, without their ends. Throws an InputError for bytes that are no UTF-8. */
 async function* readLines(file: string | undefined): AsyncGenerator<string> {
-  const name = file ?? 'standard input'
-  const decoder = new TextDecoder('utf-8', { fatal: true })
-  let rest = ''
-  let line = 1
-  const decode = (bytes?: Uint8Array): string => {
+  let line = 0
+  const decode = (bytes: Uint8Array): string => {
+    line++
     try {
-      return decoder.decode(bytes, { stream: bytes !== undefined })
+      // A byte order mark is one at the beginning only.
+      const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: line > 1 }).decode(bytes)
+      return text.endsWith('\r') ? text.slice(0, -1) : text
     } catch {
-      const found = `bytes that are not UTF-8 (in this line or soon after)`
-      throw new InputError({ file: name, line, found, expected: 'UTF-8 text' })
+      const found = 'bytes that are not UTF-8'
+      throw new InputError({ file: file ?? 'standard input', line, found, expected: 'UTF-8 text' })
     }
   }
   const source: AsyncIterable<Buffer> = file === undefined ? process.stdin : createReadStream(file)
+  let rest: Buffer[] = []
   for await (const chunk of source) {
-    const lines = (rest + decode(chunk)).split('\n')
-    rest = lines.pop() ?? ''
-    for (const text of lines) {
-      yield text.endsWith('\r') ? text.slice(0, -1) : text
-      line++
+    let start = 0
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
+      yield decode(Buffer.concat([...rest, chunk.subarray(start, end)]))
+      rest = []
+      start = end + 1
     }
+    if (start < chunk.length) rest.push(chunk.subarray(start))
   }
-  rest += decode()
-  if (rest !== '') yield rest
+  if (rest.length > 0) yield decode(Buffer.concat(rest))
 }

@@ -1,0 +1,41 @@
+/** Model folders with random weights over the small vocabulary, as files for tests of what is refused. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Tokenizer } from '../../src/data/tokenizer.js'
+import { ParameterSet } from '../../src/graph/parameters.js'
+import { preset } from '../../src/model/config.js'
+import { saveModel } from '../../src/model/folder.js'
+import { declarePretraining } from '../../src/model/pretraining.js'
+import { declareTokenClassification } from '../../src/model/token_classification.js'
+import { folderWith, temporaryFolder } from './temporary.js'
+import { smallTokenizerJson } from './vocabulary.js'
+
+/**
+ * The files of a nano model under `name/`: a tagger with these labels, or a pretraining model without any.
+ * `positions` is how many pieces a sequence may have.
+ */
+export async function toyModel(
+  name: string,
+  labels?: readonly string[],
+  positions = 64,
+): Promise<Record<string, Uint8Array>> {
+  const vocabularyDir = join(folderWith({ 'v/tokenizer.json': smallTokenizerJson() }), 'v')
+  const tokenizer = Tokenizer.load(vocabularyDir)
+  const config = preset('nano', tokenizer.size, { maxPositions: positions })
+  const parameters = new ParameterSet()
+  if (labels) declareTokenClassification(parameters, config, labels.length)
+  else declarePretraining(parameters, config)
+  const dir = temporaryFolder()
+  await saveModel(dir, {
+    config,
+    architecture: labels ? 'AlbertForTokenClassification' : 'AlbertForPreTraining',
+    labels,
+    parameters,
+    data: Float32Array.from({ length: parameters.arenaElements }, (_, i) => Math.sin(i) / 50),
+    vocabularyDir,
+    vocabularyDigest: tokenizer.digest,
+  })
+  return Object.fromEntries(
+    readdirSync(dir).map((file) => [`${name}/${file}`, readFileSync(join(dir, file))]),
+  )
+}
