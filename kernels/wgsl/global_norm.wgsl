@@ -1,7 +1,7 @@
 // norm[0] = sqrt(sum of gradients[i]^2) over the chunks of a table [chunks, 3] of (segment, start, count).
 //
-// Work split: one workgroup is one chunk (at most 16,384 elements); one more adds the chunks. Sums are trees over 64
-// lanes, in f32. Infinite or NaN gradients, and squares that overflow, make the norm not finite.
+// Work split: one workgroup is one chunk (at most 16,384 elements); one more adds the chunks. Sums are in f32, in a
+// fixed order over 64 lanes. Infinite or NaN gradients, and squares that overflow, make the norm not finite.
 
 // ---------------------------------------------------------------- forward
 

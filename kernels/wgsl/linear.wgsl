@@ -1,24 +1,17 @@
 // Dense layer: y[n,o] = sum_i x[n,i] weight[o,i] + bias[o].
 //
-// Work split: one workgroup is a tile of 16 x 16 results; its 256 invocations bring tiles of both operands into
-// workgroup memory, 16 terms of the sum at a time. Sums run in order of the index, in f32.
+// Work split: one workgroup is a tile of 32 x 32 results, one invocation 4 x 4 of them in registers. Sums run in the
+// order of the index, in f32.
 
-const TILE = 16u;
-
-var<workgroup> left: array<f32, TILE * TILE>;
-var<workgroup> right: array<f32, TILE * TILE>;
-
-// Sum over the TILE columns of one row of each tile.
-fn multiply_tiles(i: u32, j: u32) -> f32 {
-  var sum = 0.0;
-  for (var k = 0u; k < TILE; k++) {
-    sum += left[i * TILE + k] * right[j * TILE + k];
-  }
-  return sum;
-}
+const TILE = 32u;  // results of a workgroup in each direction: 8 x 8 invocations of 4 x 4
 
 fn tiles(size: u32) -> u32 {
   return (size + TILE - 1u) / TILE;
+}
+
+// Four indices from `first` on, `step` apart, those past the end moved onto the last.
+fn four(first: u32, step: u32, size: u32) -> vec4u {
+  return min(first + step * vec4u(0u, 1u, 2u, 3u), vec4u(size - 1u));
 }
 
 // ---------------------------------------------------------------- forward
@@ -31,34 +24,40 @@ struct Params { rows: u32, in: u32, out: u32 }
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 @group(0) @binding(4) var<uniform> params: Params;
 
-// workgroups: ceil(rows / 16) * ceil(out / 16)
-@compute @workgroup_size(TILE * TILE)
+// workgroups: ceil(rows / 32) * ceil(out / 32)
+@compute @workgroup_size(LANES)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let tile = group_index(group, groups);
-  let i = lane / TILE;
-  let j = lane % TILE;
-  let n0 = tile / tiles(params.out) * TILE;
-  let o0 = tile % tiles(params.out) * TILE;
-  var sum = 0.0;
-  for (var k = 0u; k < params.in; k += TILE) {
-    left[lane] = 0.0;
-    right[lane] = 0.0;
-    if (n0 + i < params.rows && k + j < params.in) {
-      left[lane] = x[(n0 + i) * params.in + k + j];
-    }
-    if (o0 + i < params.out && k + j < params.in) {
-      right[lane] = weight[(o0 + i) * params.in + k + j];
-    }
-    workgroupBarrier();
-    sum += multiply_tiles(i, j);
-    workgroupBarrier();
+  let r0 = tile / tiles(params.out) * TILE + lane / 8u * 4u;
+  let c0 = tile % tiles(params.out) * TILE + lane % 8u;
+  if (r0 >= params.rows || c0 >= params.out) {
+    return;
   }
-  if (n0 + i < params.rows && o0 + j < params.out) {
-    y[(n0 + i) * params.out + o0 + j] = sum + bias[o0 + j];
+  let r = four(r0, 1u, params.rows);
+  let c = four(c0, 8u, params.out);
+  var sum0 = vec4f();
+  var sum1 = vec4f();
+  var sum2 = vec4f();
+  var sum3 = vec4f();
+  for (var k = 0u; k < params.in; k++) {
+    let b = vec4f(weight[c.x * params.in + k], weight[c.y * params.in + k], weight[c.z * params.in + k], weight[c.w * params.in + k]);
+    sum0 += x[r.x * params.in + k] * b;
+    sum1 += x[r.y * params.in + k] * b;
+    sum2 += x[r.z * params.in + k] * b;
+    sum3 += x[r.w * params.in + k] * b;
+  }
+  let sums = array<vec4f, 4>(sum0, sum1, sum2, sum3);
+  for (var i = 0u; i < 4u; i++) {
+    for (var j = 0u; j < 4u; j++) {
+      if (r0 + i < params.rows && c0 + 8u * j < params.out) {
+        let o = c0 + 8u * j;
+        y[(r0 + i) * params.out + o] = sums[i][j] + bias[o];
+      }
+    }
   }
 }
 
@@ -72,34 +71,39 @@ struct Params { rows: u32, in: u32, out: u32 }
 @group(0) @binding(2) var<storage, read_write> dx: array<f32>;
 @group(0) @binding(3) var<uniform> params: Params;
 
-// workgroups: ceil(rows / 16) * ceil(in / 16)
-@compute @workgroup_size(TILE * TILE)
+// workgroups: ceil(rows / 32) * ceil(in / 32)
+@compute @workgroup_size(LANES)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let tile = group_index(group, groups);
-  let i = lane / TILE;
-  let j = lane % TILE;
-  let n0 = tile / tiles(params.in) * TILE;
-  let i0 = tile % tiles(params.in) * TILE;
-  var sum = 0.0;
-  for (var k = 0u; k < params.out; k += TILE) {
-    left[lane] = 0.0;
-    right[j * TILE + i] = 0.0;
-    if (n0 + i < params.rows && k + j < params.out) {
-      left[lane] = dy[(n0 + i) * params.out + k + j];
-    }
-    if (k + i < params.out && i0 + j < params.in) {
-      right[j * TILE + i] = weight[(k + i) * params.in + i0 + j];
-    }
-    workgroupBarrier();
-    sum += multiply_tiles(i, j);
-    workgroupBarrier();
+  let r0 = tile / tiles(params.in) * TILE + lane / 8u * 4u;
+  let c0 = tile % tiles(params.in) * TILE + lane % 8u;
+  if (r0 >= params.rows || c0 >= params.in) {
+    return;
   }
-  if (n0 + i < params.rows && i0 + j < params.in) {
-    dx[(n0 + i) * params.in + i0 + j] = sum;
+  let r = four(r0, 1u, params.rows);
+  let c = four(c0, 8u, params.in);
+  var sum0 = vec4f();
+  var sum1 = vec4f();
+  var sum2 = vec4f();
+  var sum3 = vec4f();
+  for (var k = 0u; k < params.out; k++) {
+    let b = vec4f(weight[k * params.in + c.x], weight[k * params.in + c.y], weight[k * params.in + c.z], weight[k * params.in + c.w]);
+    sum0 += dy[r.x * params.out + k] * b;
+    sum1 += dy[r.y * params.out + k] * b;
+    sum2 += dy[r.z * params.out + k] * b;
+    sum3 += dy[r.w * params.out + k] * b;
+  }
+  let sums = array<vec4f, 4>(sum0, sum1, sum2, sum3);
+  for (var i = 0u; i < 4u; i++) {
+    for (var j = 0u; j < 4u; j++) {
+      if (r0 + i < params.rows && c0 + 8u * j < params.in) {
+        dx[(r0 + i) * params.in + c0 + 8u * j] = sums[i][j];
+      }
+    }
   }
 }
 
@@ -111,54 +115,56 @@ struct Params { rows: u32, in: u32, out: u32 }
 @group(0) @binding(3) var<storage, read_write> dbias: array<f32>;
 @group(0) @binding(4) var<uniform> params: Params;
 
-// workgroups: ceil(out / 16) * ceil(in / 16)
-@compute @workgroup_size(TILE * TILE)
+// workgroups: ceil(out / 32) * ceil(in / 32)
+@compute @workgroup_size(LANES)
 fn gradient_of_weight(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let tile = group_index(group, groups);
-  let i = lane / TILE;
-  let j = lane % TILE;
-  let o0 = tile / tiles(params.in) * TILE;
-  let i0 = tile % tiles(params.in) * TILE;
-  var sum = 0.0;
-  for (var k = 0u; k < params.rows; k += TILE) {
-    left[j * TILE + i] = 0.0;
-    right[j * TILE + i] = 0.0;
-    if (k + i < params.rows && o0 + j < params.out) {
-      left[j * TILE + i] = dy[(k + i) * params.out + o0 + j];
-    }
-    if (k + i < params.rows && i0 + j < params.in) {
-      right[j * TILE + i] = x[(k + i) * params.in + i0 + j];
-    }
-    workgroupBarrier();
-    sum += multiply_tiles(i, j);
-    workgroupBarrier();
+  let r0 = tile / tiles(params.in) * TILE + lane / 8u * 4u;
+  let c0 = tile % tiles(params.in) * TILE + lane % 8u;
+  if (r0 >= params.out || c0 >= params.in) {
+    return;
   }
-  if (o0 + i < params.out && i0 + j < params.in) {
-    dweight[(o0 + i) * params.in + i0 + j] += sum;
+  let r = four(r0, 1u, params.out);
+  let c = four(c0, 8u, params.in);
+  var sum0 = vec4f();
+  var sum1 = vec4f();
+  var sum2 = vec4f();
+  var sum3 = vec4f();
+  for (var k = 0u; k < params.rows; k++) {
+    let b = vec4f(x[k * params.in + c.x], x[k * params.in + c.y], x[k * params.in + c.z], x[k * params.in + c.w]);
+    sum0 += dy[k * params.out + r.x] * b;
+    sum1 += dy[k * params.out + r.y] * b;
+    sum2 += dy[k * params.out + r.z] * b;
+    sum3 += dy[k * params.out + r.w] * b;
+  }
+  let sums = array<vec4f, 4>(sum0, sum1, sum2, sum3);
+  for (var i = 0u; i < 4u; i++) {
+    for (var j = 0u; j < 4u; j++) {
+      if (r0 + i < params.out && c0 + 8u * j < params.in) {
+        dweight[(r0 + i) * params.in + c0 + 8u * j] += sums[i][j];
+      }
+    }
   }
 }
 
-// workgroups: out
+// workgroups: ceil(out / 64)
 @compute @workgroup_size(LANES)
 fn gradient_of_bias(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let o = group_index(group, groups);
+  let o = element_index(group, groups, lane);
   if (o >= params.out) {
     return;
   }
   var sum = 0.0;
-  for (var n = lane; n < params.rows; n += LANES) {
+  for (var n = 0u; n < params.rows; n++) {
     sum += dy[n * params.out + o];
   }
-  sum = group_sum(sum, lane);
-  if (lane == 0u) {
-    dbias[o] += sum;
-  }
+  dbias[o] += sum;
 }

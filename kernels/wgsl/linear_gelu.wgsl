@@ -2,22 +2,15 @@
 //
 // Work split: as linear.wgsl. Backward makes dz here; the rest is linear's.
 
-const TILE = 16u;
-
-var<workgroup> left: array<f32, TILE * TILE>;
-var<workgroup> right: array<f32, TILE * TILE>;
-
-// Sum over the TILE columns of one row of each tile.
-fn multiply_tiles(i: u32, j: u32) -> f32 {
-  var sum = 0.0;
-  for (var k = 0u; k < TILE; k++) {
-    sum += left[i * TILE + k] * right[j * TILE + k];
-  }
-  return sum;
-}
+const TILE = 32u;  // results of a workgroup in each direction: 8 x 8 invocations of 4 x 4
 
 fn tiles(size: u32) -> u32 {
   return (size + TILE - 1u) / TILE;
+}
+
+// Four indices from `first` on, `step` apart, those past the end moved onto the last.
+fn four(first: u32, step: u32, size: u32) -> vec4u {
+  return min(first + step * vec4u(0u, 1u, 2u, 3u), vec4u(size - 1u));
 }
 
 // ---------------------------------------------------------------- forward
@@ -31,36 +24,42 @@ struct Params { rows: u32, in: u32, out: u32 }
 @group(0) @binding(4) var<storage, read_write> z: array<f32>;
 @group(0) @binding(5) var<uniform> params: Params;
 
-// workgroups: ceil(rows / 16) * ceil(out / 16)
-@compute @workgroup_size(TILE * TILE)
+// workgroups: ceil(rows / 32) * ceil(out / 32)
+@compute @workgroup_size(LANES)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let tile = group_index(group, groups);
-  let i = lane / TILE;
-  let j = lane % TILE;
-  let n0 = tile / tiles(params.out) * TILE;
-  let o0 = tile % tiles(params.out) * TILE;
-  var sum = 0.0;
-  for (var k = 0u; k < params.in; k += TILE) {
-    left[lane] = 0.0;
-    right[lane] = 0.0;
-    if (n0 + i < params.rows && k + j < params.in) {
-      left[lane] = x[(n0 + i) * params.in + k + j];
-    }
-    if (o0 + i < params.out && k + j < params.in) {
-      right[lane] = weight[(o0 + i) * params.in + k + j];
-    }
-    workgroupBarrier();
-    sum += multiply_tiles(i, j);
-    workgroupBarrier();
+  let r0 = tile / tiles(params.out) * TILE + lane / 8u * 4u;
+  let c0 = tile % tiles(params.out) * TILE + lane % 8u;
+  if (r0 >= params.rows || c0 >= params.out) {
+    return;
   }
-  if (n0 + i < params.rows && o0 + j < params.out) {
-    let at = (n0 + i) * params.out + o0 + j;
-    z[at] = sum + bias[o0 + j];
-    y[at] = gelu(sum + bias[o0 + j]);
+  let r = four(r0, 1u, params.rows);
+  let c = four(c0, 8u, params.out);
+  var sum0 = vec4f();
+  var sum1 = vec4f();
+  var sum2 = vec4f();
+  var sum3 = vec4f();
+  for (var k = 0u; k < params.in; k++) {
+    let b = vec4f(weight[c.x * params.in + k], weight[c.y * params.in + k], weight[c.z * params.in + k], weight[c.w * params.in + k]);
+    sum0 += x[r.x * params.in + k] * b;
+    sum1 += x[r.y * params.in + k] * b;
+    sum2 += x[r.z * params.in + k] * b;
+    sum3 += x[r.w * params.in + k] * b;
+  }
+  let sums = array<vec4f, 4>(sum0, sum1, sum2, sum3);
+  for (var i = 0u; i < 4u; i++) {
+    for (var j = 0u; j < 4u; j++) {
+      if (r0 + i < params.rows && c0 + 8u * j < params.out) {
+        let o = c0 + 8u * j;
+        let value = sums[i][j] + bias[o];
+        z[(r0 + i) * params.out + o] = value;
+        y[(r0 + i) * params.out + o] = gelu(value);
+      }
+    }
   }
 }
 

@@ -1,23 +1,16 @@
 // Matrix products y = op(a) op(b), one for each of a batch; a_step and b_step lead from one matrix to the next.
 //
-// Work split: one workgroup is a tile of 16 x 16 results of one product, as linear.wgsl.
+// Work split: one workgroup is a tile of 32 x 32 results of one product, one invocation 4 x 4 of them in registers.
 
-const TILE = 16u;
-
-var<workgroup> left: array<f32, TILE * TILE>;
-var<workgroup> right: array<f32, TILE * TILE>;
-
-// Sum over the TILE columns of one row of each tile.
-fn multiply_tiles(i: u32, j: u32) -> f32 {
-  var sum = 0.0;
-  for (var k = 0u; k < TILE; k++) {
-    sum += left[i * TILE + k] * right[j * TILE + k];
-  }
-  return sum;
-}
+const TILE = 32u;  // results of a workgroup in each direction: 8 x 8 invocations of 4 x 4
 
 fn tiles(size: u32) -> u32 {
   return (size + TILE - 1u) / TILE;
+}
+
+// Four indices from `first` on, `step` apart, those past the end moved onto the last.
+fn four(first: u32, step: u32, size: u32) -> vec4u {
+  return min(first + step * vec4u(0u, 1u, 2u, 3u), vec4u(size - 1u));
 }
 
 // ---------------------------------------------------------------- forward
@@ -31,40 +24,46 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 @group(0) @binding(3) var<uniform> params: Params;
 
-// workgroups: batch * ceil(m / 16) * ceil(n / 16)
-@compute @workgroup_size(TILE * TILE)
+// workgroups: batch * ceil(m / 32) * ceil(n / 32)
+@compute @workgroup_size(LANES)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let each = tiles(params.m) * tiles(params.n);
-  let index = group_index(group, groups);
-  let product = index / each;
-  let tile = index % each;
-  let i = lane / TILE;
-  let j = lane % TILE;
-  let m0 = tile / tiles(params.n) * TILE;
-  let n0 = tile % tiles(params.n) * TILE;
-  var sum = 0.0;
-  for (var k = 0u; k < params.k; k += TILE) {
-    left[lane] = 0.0;
-    right[lane] = 0.0;
-    if (product < params.batch && k + j < params.k) {
-      if (m0 + i < params.m) {
-        let at = select((m0 + i) * params.k + k + j, (k + j) * params.m + m0 + i, params.transpose_a != 0u);
-        left[lane] = a[product * params.a_step + at];
-      }
-      if (n0 + i < params.n) {
-        let at = select((k + j) * params.n + n0 + i, (n0 + i) * params.k + k + j, params.transpose_b != 0u);
-        right[lane] = b[product * params.b_step + at];
+  let product = group_index(group, groups) / max(each, 1u);
+  let tile = group_index(group, groups) % max(each, 1u);
+  let r0 = tile / tiles(params.n) * TILE + lane / 8u * 4u;
+  let c0 = tile % tiles(params.n) * TILE + lane % 8u;
+  if (product >= params.batch || r0 >= params.m || c0 >= params.n) {
+    return;
+  }
+  let a0 = product * params.a_step;
+  let b0 = product * params.b_step;
+  let a_row = select(params.k, 1u, params.transpose_a != 0u);
+  let a_column = select(1u, params.m, params.transpose_a != 0u);
+  let b_row = select(params.n, 1u, params.transpose_b != 0u);
+  let b_column = select(1u, params.k, params.transpose_b != 0u);
+  let r = four(r0, 1u, params.m);
+  let c = four(c0, 8u, params.n);
+  var sum0 = vec4f();
+  var sum1 = vec4f();
+  var sum2 = vec4f();
+  var sum3 = vec4f();
+  for (var k = 0u; k < params.k; k++) {
+    let row = vec4f(b[b0 + c.x * b_column + k * b_row], b[b0 + c.y * b_column + k * b_row], b[b0 + c.z * b_column + k * b_row], b[b0 + c.w * b_column + k * b_row]);
+    sum0 += a[a0 + r.x * a_row + k * a_column] * row;
+    sum1 += a[a0 + r.y * a_row + k * a_column] * row;
+    sum2 += a[a0 + r.z * a_row + k * a_column] * row;
+    sum3 += a[a0 + r.w * a_row + k * a_column] * row;
+  }
+  let sums = array<vec4f, 4>(sum0, sum1, sum2, sum3);
+  for (var i = 0u; i < 4u; i++) {
+    for (var j = 0u; j < 4u; j++) {
+      if (r0 + i < params.m && c0 + 8u * j < params.n) {
+        y[(product * params.m + r0 + i) * params.n + c0 + 8u * j] = sums[i][j];
       }
     }
-    workgroupBarrier();
-    sum += multiply_tiles(i, j);
-    workgroupBarrier();
-  }
-  if (product < params.batch && m0 + i < params.m && n0 + j < params.n) {
-    y[(product * params.m + m0 + i) * params.n + n0 + j] = sum;
   }
 }

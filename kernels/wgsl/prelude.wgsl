@@ -20,30 +20,28 @@ fn element_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
 
 var<workgroup> lane_values: array<f32, LANES>;
 
+// Every lane adds all values itself: one pass over workgroup memory costs less than the barriers of a tree.
 fn group_sum(value: f32, lane: u32) -> f32 {
   workgroupBarrier();
   lane_values[lane] = value;
   workgroupBarrier();
-  for (var half = LANES / 2u; half > 0u; half >>= 1u) {
-    if (lane < half) {
-      lane_values[lane] += lane_values[lane + half];
-    }
-    workgroupBarrier();
+  var sums = vec4f();
+  for (var i = 0u; i < LANES; i += 4u) {
+    sums += vec4f(lane_values[i], lane_values[i + 1u], lane_values[i + 2u], lane_values[i + 3u]);
   }
-  return lane_values[0];
+  return (sums.x + sums.y) + (sums.z + sums.w);
 }
 
+// The largest value; NaN if there is one.
 fn group_max(value: f32, lane: u32) -> f32 {
   workgroupBarrier();
   lane_values[lane] = value;
   workgroupBarrier();
-  for (var half = LANES / 2u; half > 0u; half >>= 1u) {
-    if (lane < half) {
-      lane_values[lane] = larger(lane_values[lane], lane_values[lane + half]);
-    }
-    workgroupBarrier();
+  var most = lane_values[0];
+  for (var i = 1u; i < LANES; i++) {
+    most = larger(most, lane_values[i]);
   }
-  return lane_values[0];
+  return most;
 }
 
 // ---------------------------------------------------------------- random words and dropout (kernels/cpu/philox.h)

@@ -1,6 +1,6 @@
 // Sum, mean or maximum over the middle axis: y[o,i] = fn over k of x[o,k,i].
 //
-// Work split: one workgroup is one output; its lanes walk the axis with a stride of 64 and are then added up as a tree.
+// Work split: one workgroup is one output; its lanes walk the axis with a stride of 64 and are then added up.
 // Backward: one invocation is one output of the forward pass and walks the axis.
 // Numerics: mean of nothing is 0, maximum of nothing -inf. Of equal maxima the first gets the gradient.
 
