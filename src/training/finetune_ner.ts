@@ -169,7 +169,7 @@ export async function finetuneNer(
   const evaluate = async (position: NerPosition) => {
     const { scores } = await scoreFile(tagger, data.devel, run.develWindows)
     const dev = nerSummary(scores)
-    const isBest = best === undefined || dev.f1 > best.f1
+    const isBest = best === undefined || best.f1 === 0 || dev.f1 > best.f1
     if (isBest) {
       best = { step: position.step, f1: dev.f1 }
       writeTask(out, run.maxLength)
