@@ -2,13 +2,18 @@
  * The WGSL sources: what they declare is what the ops declare, all of them compile, and what breaks the conventions of
  * webgpu_source.ts is refused with the kernel's name. Needs no adapter: Dawn's null backend compiles and runs nothing.
  */
+import { join } from 'node:path'
+import { build } from 'esbuild'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { Kernel } from '../../src/device/kernel.js'
+import type { Program } from '../../src/device/program.js'
 import { openWebgpu } from '../../src/device/webgpu.js'
 import { kernelSources } from '../../src/device/webgpu_node.js'
 import { parseExpression, readKernels } from '../../src/device/webgpu_source.js'
 import * as ops from '../../src/ops/index.js'
 import type { Op } from '../../src/ops/op.js'
+import { root } from '../support/paths.js'
 
 const test = suite('webgpu kernels')
 
@@ -73,6 +78,40 @@ test('without an adapter the device says so', async () => {
     message = `${error.name}: ${error.message}`
   })
   assert.match(message, /UsageError: the webgpu device is not available: there is no adapter/)
+})
+
+test('a kernel that does not compile is named by the first run, and the device lives on', async () => {
+  const { create } = await import('webgpu')
+  const sources = kernelSources()
+  const files = { ...sources.files, scale: sources.files.scale.replace('* params.factor', '* params.fact') }
+  const device = await openWebgpu(create(['backend=null']), { ...sources, files })
+  const buffer = device.alloc(512, 'x')
+  const step = (kernel: Kernel, offsets: readonly number[], params: readonly number[]): Program => {
+    const place = { arena: 0, bytes: 4, stride: 0, shift: 0, modulo: 1 }
+    const refs = offsets.map((offset) => ({ ...place, offset }))
+    const call = { kind: 'call', kernel, refs, params, label: kernel.name, flops: 0, bytes: 0 } as const
+    return { name: 'test', arenas: [{ name: 'a', bytes: 512 }], scalars: [], steps: [call] }
+  }
+  const bad = device.prepare(step(ops.scale.forward, [0, 256], [1, 2]), [buffer])
+  let message = ''
+  await device.run(bad, {}).catch((error: Error) => {
+    message = `${error.name}: ${error.message}`
+  })
+  assert.match(message, /UserError: webgpu: kernel scale_forward main: .*fact/s)
+  await device.run(device.prepare(step(ops.fill.forward, [0], [1, 2]), [buffer]), {})
+  await device.destroy()
+})
+
+test('the device itself needs nothing of Node', async () => {
+  const { outputFiles } = await build({
+    entryPoints: [join(root, 'src/device/webgpu.ts')],
+    bundle: true,
+    platform: 'browser',
+    format: 'esm',
+    write: false,
+    logLevel: 'silent',
+  })
+  assert.ok(outputFiles[0].text.includes('requestAdapter'))
 })
 
 test('numbers of workgroups follow from the parameters', () => {
