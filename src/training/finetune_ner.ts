@@ -65,6 +65,19 @@ export interface NerResult {
   tokens_per_second: number
 }
 
+/** The end of a run that a person stopped; a checkpoint of that step is there. */
+export class Interruption extends UserError {
+  override name = 'Interruption'
+  constructor(
+    out: string,
+    readonly step: number,
+  ) {
+    super(
+      `interrupted after step ${step}; the same command with --resume goes on from the checkpoint in ${out}`,
+    )
+  }
+}
+
 interface Best {
   readonly step: number
   readonly f1: number
@@ -112,7 +125,7 @@ export function finishedNer(out: string): NerResult | undefined {
 
 /**
  * Runs to the end and returns the scores. Throws a UserError for a loss that is not finite, for too little memory,
- * for checkpoints of other settings, and when it was interrupted (a checkpoint is there then).
+ * for checkpoints of other settings, and an Interruption when it was stopped.
  */
 export async function finetuneNer(
   run: NerRun,
@@ -182,7 +195,7 @@ export async function finetuneNer(
   }
 
   hooks.onStart?.(restored?.step ?? 0, device.bytes)
-  let stopped = false
+  let stopped = 0
   let before = performance.now()
   const loop = {
     totalSteps: schedule.total,
@@ -209,12 +222,11 @@ export async function finetuneNer(
     hooks.onStep?.(step, rate)
     if (step.step % run.evalEvery === 0 || step.step === schedule.total) await evaluate(step)
     else if (hooks.interrupted?.()) await save(step)
-    stopped = step.step < schedule.total && (hooks.interrupted?.() ?? false)
+    if (step.step < schedule.total && hooks.interrupted?.()) stopped = step.step
     before = performance.now()
-    return !stopped
+    return stopped === 0
   })
-  if (stopped)
-    throw new UserError(`interrupted; ${out} keeps a checkpoint: the same command with --resume goes on`)
+  if (stopped) throw new Interruption(out, stopped)
   if (best === undefined) throw new Error('a run ended without an evaluation')
 
   const weights = await runtime.readState('parameters')

@@ -66,10 +66,12 @@ export interface NerRun {
   readonly evalEvery: number
 }
 
-/** Below this hidden size a model is small: it has little to lose, and learns in fewer steps at a higher rate. */
-const SMALL = 512
-const SMALL_DEFAULTS = { learningRate: 5e-4, epochs: 10, leastSteps: 400 }
-const PAPER_DEFAULTS = { learningRate: 1e-5, totalSteps: 10_000 }
+/** What suits a model by its hidden size: the less it has to lose, the higher the rate and the fewer the steps. */
+const DEFAULTS = [
+  { hidden: 128, learningRate: 1e-3, epochs: 10, leastSteps: 400 },
+  { hidden: 512, learningRate: 3e-4, epochs: 10, leastSteps: 400 },
+  { hidden: Number.POSITIVE_INFINITY, learningRate: 1e-5, epochs: 0, leastSteps: 10_000 },
+]
 const WARMUP = 320
 const EVAL_EVERY = 200
 
@@ -92,13 +94,11 @@ export function setUpNer(options: NerRunOptions): NerRun {
   const windowsOf = (sentences: { words: string[] }[]) => windowSentences(sentences, tokenizer, maxLength)
   const examples = windowsOf(data.train.sentences)
   const perEpoch = stepsPerEpoch(examples.length, options.batch)
-  const small = config.hiddenSize < SMALL
-  const usual = small
-    ? Math.max(SMALL_DEFAULTS.epochs * perEpoch, SMALL_DEFAULTS.leastSteps)
-    : PAPER_DEFAULTS.totalSteps
-  const total = options.totalSteps ?? (options.epochs === undefined ? usual : options.epochs * perEpoch)
+  const usual = DEFAULTS.find(({ hidden }) => config.hiddenSize <= hidden) ?? DEFAULTS[0]
+  const usualSteps = Math.max(usual.epochs * perEpoch, usual.leastSteps)
+  const total = options.totalSteps ?? (options.epochs === undefined ? usualSteps : options.epochs * perEpoch)
   const schedule = checkSchedule({
-    peak: options.learningRate ?? (small ? SMALL_DEFAULTS : PAPER_DEFAULTS).learningRate,
+    peak: options.learningRate ?? usual.learningRate,
     warmup: options.warmup ?? Math.min(WARMUP, Math.floor(total / 10)),
     total,
   })

@@ -5,6 +5,7 @@
  */
 import { Capture } from '../autograd/tensor.js'
 import { gatherTags, type NerExample, type WordTokenizer, windowSentences } from '../data/ner_windows.js'
+import { UserError } from '../error.js'
 import type { Graph } from '../graph/graph.js'
 import type { Runtime } from '../graph/runtime.js'
 import { type TokenClassificationModel, tokenClassification } from '../model/token_classification.js'
@@ -88,7 +89,10 @@ export class NerTagger {
           const row = logits.subarray(word * labels.length, (word + 1) * labels.length)
           const best = largest(row)
           predicted[e][k] = best
-          scores[sentence][words[k]] = probability(row, best)
+          const score = probability(row, best)
+          if (!Number.isFinite(score))
+            throw new UserError('the model gives no numbers: its weights are damaged')
+          scores[sentence][words[k]] = score
         }
       }
       onWords?.(word)

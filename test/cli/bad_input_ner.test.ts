@@ -13,6 +13,7 @@ const pretrained = await toyModel('p')
 const tagger = await toyModel('t', ['O', 'B', 'I'])
 const generic = await toyModel('g', ['LABEL_0', 'LABEL_1'])
 const more = await toyModel('m', ['O', 'B', 'I', 'B-X', 'I-X'])
+const damaged = await toyModel('n', ['O', 'B', 'I'], () => Number.NaN)
 
 const words = (line: string) => line.split(' ')
 const random = (...rest: string[]) =>
@@ -372,6 +373,13 @@ badInput(test, [
     files: pretrained,
     status: 1,
     says: /id2label/,
+  },
+  {
+    name: 'predict: weights that are no numbers',
+    argv: words('predict --model n --text fever --json'),
+    files: damaged,
+    status: 1,
+    says: /weights are damaged/,
   },
   {
     name: 'predict: a task file of something else',

@@ -1,6 +1,6 @@
 /** finetune, evaluate and predict as a person runs them: what they print, and what a kill leaves to go on with. */
 import { spawn, spawnSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -118,6 +118,35 @@ test('nothing comes of nothing', () => {
   const { stdout, stderr, status } = bioalbert(['predict', '--model', 'o'])
   assert.is(status, 0, stderr)
   assert.is(stdout, '')
+})
+
+test('an interrupt writes a checkpoint and says how to go on', async () => {
+  const options = finetune('stopped', '--total-steps', '60', '--eval-every', '10')
+  const child = spawn(process.execPath, [commandLine, ...options], { cwd: folder })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString()
+  })
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr += chunk.toString()
+    if (!child.killed && /^step 10: dev/m.test(stderr)) child.kill('SIGINT')
+  })
+  const status = await new Promise((resolve) => child.on('close', resolve))
+  assert.is(status, 130)
+  assert.match(stderr, /--resume/)
+  const { step, interrupted } = last(stdout)
+  assert.ok(interrupted)
+  assert.equal(
+    readdirSync(join(folder, 'stopped')).filter((name) => name.startsWith('checkpoint')),
+    [`checkpoint-${step}`],
+  )
+  const refused = bioalbert(options)
+  assert.is(refused.status, 2)
+  assert.match(refused.stderr, /--resume/)
+  const resumed = bioalbert([...options, '--resume'])
+  assert.is(resumed.status, 0, resumed.stderr)
+  assert.is(last(resumed.stdout).steps, 60)
 })
 
 test('a run killed twice and resumed ends in the same bits', async () => {

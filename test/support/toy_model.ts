@@ -12,16 +12,16 @@ import { smallTokenizerJson } from './vocabulary.js'
 
 /**
  * The files of a nano model under `name/`: a tagger with these labels, or a pretraining model without any.
- * `positions` is how many pieces a sequence may have.
+ * `value` gives the weights by their place in the arena.
  */
 export async function toyModel(
   name: string,
   labels?: readonly string[],
-  positions = 64,
+  value = (place: number) => Math.sin(place) / 50,
 ): Promise<Record<string, Uint8Array>> {
   const vocabularyDir = join(folderWith({ 'v/tokenizer.json': smallTokenizerJson() }), 'v')
   const tokenizer = Tokenizer.load(vocabularyDir)
-  const config = preset('nano', tokenizer.size, { maxPositions: positions })
+  const config = preset('nano', tokenizer.size, { maxPositions: 64 })
   const parameters = new ParameterSet()
   if (labels) declareTokenClassification(parameters, config, labels.length)
   else declarePretraining(parameters, config)
@@ -31,7 +31,7 @@ export async function toyModel(
     architecture: labels ? 'AlbertForTokenClassification' : 'AlbertForPreTraining',
     labels,
     parameters,
-    data: Float32Array.from({ length: parameters.arenaElements }, (_, i) => Math.sin(i) / 50),
+    data: Float32Array.from({ length: parameters.arenaElements }, (_, i) => value(i)),
     vocabularyDir,
     vocabularyDigest: tokenizer.digest,
   })

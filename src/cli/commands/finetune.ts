@@ -2,7 +2,13 @@
 import { Argument, Command } from 'commander'
 import { openDevice } from '../../device/open.js'
 import { PRESETS } from '../../model/config.js'
-import { finetuneNer, finishedNer, type NerResult, refuseOut } from '../../training/finetune_ner.js'
+import {
+  finetuneNer,
+  finishedNer,
+  Interruption,
+  type NerResult,
+  refuseOut,
+} from '../../training/finetune_ner.js'
 import type { NerSummary } from '../../training/ner_model.js'
 import { type NerRun, setUpNer } from '../../training/ner_setup.js'
 import {
@@ -56,7 +62,7 @@ export function finetuneCommand(): Command {
     .option('--epochs <n>', 'passes over the training file', positiveInteger)
     .option('--total-steps <n>', 'steps, in place of --epochs (default: by model size)', positiveInteger)
     .option('--batch <n>', 'windows (sentences) of a step', positiveInteger, 32)
-    .option('--learning-rate <r>', 'peak rate (default: 1e-5, small models 5e-4)', positiveNumber)
+    .option('--learning-rate <r>', 'peak rate (default: 1e-5, mini 3e-4, nano 1e-3)', positiveNumber)
     .option('--warmup <n>', 'steps of warm-up (default: 320, at most a tenth)', nonNegativeInteger)
     .option('--weight-decay <d>', "AdamW's decay", nonNegativeNumber, 0.01)
     .option('--clip <norm>', 'largest gradient norm, 0: any', nonNegativeNumber, 1)
@@ -87,12 +93,13 @@ async function finetune(options: Options): Promise<void> {
   const device = await openDevice(options.device, { threads: options.threads })
   let wantsStop = false
   const onInterrupt = () => {
+    // a second one does not wait for the step
     if (wantsStop) process.exit(130)
     wantsStop = true
-    note('\nstopping after this step (again: at once)')
+    note('\ninterrupted: finishing the step and writing a checkpoint (once more to quit at once)')
   }
   let bar: Progress | undefined
-  process.on('SIGINT', onInterrupt)
+  process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt)
   try {
     const result = await finetuneNer(run, device, out, resume, {
       onStart(step, memory) {
@@ -112,8 +119,14 @@ async function finetune(options: Options): Promise<void> {
           'Try a lower --learning-rate, more --warmup or another --seed',
       )
     printResult(json, { ...result }, () => describe(result))
+  } catch (error) {
+    if (!(error instanceof Interruption)) throw error
+    bar?.stop()
+    process.exitCode = 130
+    note(error.message)
+    if (json) printResult(json, { task: 'ner', interrupted: true, step: error.step, out }, '')
   } finally {
-    process.off('SIGINT', onInterrupt)
+    process.off('SIGINT', onInterrupt).off('SIGTERM', onInterrupt)
     bar?.stop()
     await device.destroy()
   }
