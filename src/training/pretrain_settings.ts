@@ -128,7 +128,8 @@ export function resolveSettings(
     throw new UsageError(
       `micro-batches of ${rows} rows cannot hold an instance of ${data.maxLength} pieces (want --rows ${data.maxLength} or more)`,
     )
-  return {
+  // through the schema, so that a resumed run writes its keys in the same order
+  return settingsSchema.parse({
     preset: choices.preset,
     config,
     optimizer: {
@@ -142,7 +143,7 @@ export function resolveSettings(
     rows,
     recompute: choices.recompute ?? false,
     seed: choices.seed ?? 42,
-  }
+  })
 }
 
 function resolveConfig(choices: PretrainChoices, data: DataLimits, init?: AlbertConfig): AlbertConfig {

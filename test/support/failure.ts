@@ -9,3 +9,16 @@ export function fail(message: string): never {
   error.stack = ['Mismatch', ...frames.slice(1)].join('\n')
   throw error
 }
+
+/** Fails unless the promise is rejected with a message that matches. */
+export async function rejects(promise: Promise<unknown>, pattern: RegExp): Promise<void> {
+  let message: string
+  try {
+    await promise
+    message = 'nothing was thrown'
+  } catch (error) {
+    message = (error as Error).message
+    if (pattern.test(message)) return
+  }
+  fail(`want an error that matches ${pattern}: ${message}`)
+}

@@ -1,0 +1,140 @@
+/** Pretrained weights into parameters: names, variants of names, what is refused, what is only told. */
+import { join } from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { ParameterSet } from '../../src/graph/parameters.js'
+import { preset } from '../../src/model/config.js'
+import { openModel, saveModel } from '../../src/model/folder.js'
+import { declarePretraining } from '../../src/model/pretraining.js'
+import { readSafetensors, type TensorToWrite, writeSafetensors } from '../../src/model/safetensors.js'
+import { declareTokenClassification } from '../../src/model/token_classification.js'
+import { arenaTensors, loadPretrained } from '../../src/model/weights.js'
+import { sameBits } from '../support/allclose.js'
+import { random } from '../support/random.js'
+import { folderWith, temporaryFolder } from '../support/temporary.js'
+
+const test = suite('weights')
+
+const config = preset('nano', 40)
+
+function pretraining(): ParameterSet {
+  const set = new ParameterSet()
+  declarePretraining(set, config)
+  return set
+}
+
+/** Random values of every parameter; nothing between them. */
+function values(set: ParameterSet, seed = 3): Float32Array {
+  const data = new Float32Array(set.arenaElements)
+  const { normals } = random(seed)
+  for (const { offset, size } of set.segments) data.set(normals(size), offset)
+  return data
+}
+
+type Tensors = Map<string, TensorToWrite>
+
+/** Writes the tensors of a pretraining model after `change` and reads them into `set`. */
+async function through(change: (tensors: Tensors) => void, set = pretraining()) {
+  const from = pretraining()
+  const tensors: Tensors = new Map(arenaTensors(from, values(from)))
+  change(tensors)
+  const path = join(temporaryFolder(), 'model.safetensors')
+  await writeSafetensors(path, tensors)
+  const data = new Float32Array(set.arenaElements)
+  const report = loadPretrained(readSafetensors(path), set, data)
+  return { report, data }
+}
+
+test('weights come back bit for bit, under the names of Hugging Face', async () => {
+  const { report, data } = await through((tensors) => {
+    const names = [...tensors.keys()]
+    for (const part of ['query', 'key', 'value'])
+      assert.ok(
+        names.includes(`albert.encoder.albert_layer_groups.0.albert_layers.0.attention.${part}.weight`),
+      )
+    assert.ok(names.includes('predictions.bias') && names.includes('sop_classifier.classifier.weight'))
+  })
+  assert.equal(report, { missing: [], ignored: [] })
+  sameBits(data, values(pretraining()))
+})
+
+test('names without `albert.`, TensorFlow’s gamma and beta, and a repeated decoder are understood', async () => {
+  const { report, data } = await through((tensors) => {
+    for (const [name, tensor] of [...tensors]) {
+      tensors.delete(name)
+      const bare = name.replace(/^albert\./, '')
+      tensors.set(
+        bare.replace('LayerNorm.weight', 'LayerNorm.gamma').replace('LayerNorm.bias', 'LayerNorm.beta'),
+        tensor,
+      )
+    }
+    tensors.set('embeddings.position_ids', { shape: [1, 2], data: Int32Array.of(0, 1) })
+    tensors.set(
+      'predictions.decoder.weight',
+      tensors.get('embeddings.word_embeddings.weight') as TensorToWrite,
+    )
+    tensors.set('predictions.decoder.bias', tensors.get('predictions.bias') as TensorToWrite)
+    tensors.delete('predictions.bias')
+  })
+  assert.equal(report, { missing: [], ignored: [] })
+  sameBits(data, values(pretraining()))
+})
+
+test('heads that are missing or left over are listed, not refused', async () => {
+  const missing = await through((tensors) => {
+    for (const name of [...tensors.keys()]) if (name.startsWith('sop_')) tensors.delete(name)
+    tensors.set('classifier.weight', { shape: [3, 64], data: new Float32Array(192) })
+  })
+  assert.equal(missing.report.missing, ['sop_classifier.classifier.weight', 'sop_classifier.classifier.bias'])
+  assert.equal(missing.report.ignored, ['classifier.weight'])
+
+  const classifier = new ParameterSet()
+  declareTokenClassification(classifier, config, 3)
+  const { report } = await through(() => {}, classifier)
+  assert.equal(report.missing, ['classifier.weight', 'classifier.bias'])
+  assert.ok(report.ignored.includes('albert.pooler.weight') && report.ignored.includes('predictions.bias'))
+})
+
+test('an encoder that lacks a tensor, has another one, or one of another shape is refused by its name', async () => {
+  const cases: [(tensors: Tensors) => void, RegExp][] = [
+    [(t) => t.delete('albert.encoder.embedding_hidden_mapping_in.bias'), /no tensor .*mapping_in\.bias/],
+    [
+      (t) => t.set('albert.encoder.albert_layer_groups.1.x', { shape: [1], data: new Float32Array(1) }),
+      /albert_layer_groups\.1\.x/,
+    ],
+    [
+      (t) => t.set('albert.embeddings.LayerNorm.bias', { shape: [31], data: new Float32Array(31) }),
+      /LayerNorm\.bias', F32 \[31\], expected .*\[32\]/,
+    ],
+    [
+      (t) => t.set('predictions.decoder.weight', { shape: [2, 2], data: new Float32Array(4) }),
+      /decoder\.weight/,
+    ],
+  ]
+  for (const [change, says] of cases) {
+    let message = 'nothing was thrown'
+    await through(change).catch((error: Error) => {
+      message = error.message
+    })
+    assert.match(message, says)
+  }
+})
+
+test('a model folder comes back as it was saved, vocabulary and its digest included', async () => {
+  const vocabularyDir = folderWith({ 'tokenizer.json': '{}', 'tokenizer_config.json': '{"a":1}' })
+  const dir = join(temporaryFolder(), 'm')
+  const parameters = pretraining()
+  const data = values(parameters)
+  const digest = 'd'.repeat(64)
+  const architecture = 'AlbertForPreTraining'
+  await saveModel(dir, { config, architecture, parameters, data, vocabularyDir, vocabularyDigest: digest })
+  const model = openModel(dir)
+  assert.equal(model.config, config)
+  assert.is(model.vocabularyDigest, digest)
+  assert.ok(model.hasVocabulary)
+  const back = new Float32Array(parameters.arenaElements)
+  loadPretrained(model.weights, parameters, back)
+  sameBits(back, data)
+})
+
+test.run()
