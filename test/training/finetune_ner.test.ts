@@ -4,12 +4,17 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { readNer } from '../../src/data/ner_reader.js'
+import { importVocabulary } from '../../src/data/vocabulary_import.js'
 import { openCpu } from '../../src/device/cpu.js'
 import { readSafetensors } from '../../src/model/safetensors.js'
 import type { NerStep } from '../../src/training/ner_loop.js'
 import { loadTagger, nerSummary, openTaggerFolder, scoreFile } from '../../src/training/ner_model.js'
+import { setUpNer } from '../../src/training/ner_setup.js'
 import { allclose } from '../support/allclose.js'
-import { temporaryFolder } from '../support/temporary.js'
+import { noSharedData, sharedFile } from '../support/shared_data.js'
+import { skip } from '../support/skip.js'
+import { folderWith, temporaryFolder } from '../support/temporary.js'
+import { toyModel } from '../support/toy_model.js'
 import { toyFolder, toyOptions, toyRun } from '../support/toy_run.js'
 
 const test = suite('fine-tuning of named entities')
@@ -189,6 +194,44 @@ test('a classifier of another task is left behind, the encoder is not', async ()
   allclose(values(after, word), values(before, word), { rtol: 0, atol: 1e-6 })
   assert.not.equal([...values(after, 'classifier.weight')], [...values(before, 'classifier.weight')])
 })
+
+test('heads of pretraining are left behind by name, the encoder is taken', async () => {
+  const files = folderWith(await toyModel('p'))
+  const run = setUpNer(toyOptions(folder, { model: join(files, 'p') }))
+  assert.equal([...run.ignored].sort(), [
+    'albert.pooler.bias',
+    'albert.pooler.weight',
+    'predictions.LayerNorm.bias',
+    'predictions.LayerNorm.weight',
+    'predictions.bias',
+    'predictions.dense.bias',
+    'predictions.dense.weight',
+    'sop_classifier.classifier.bias',
+    'sop_classifier.classifier.weight',
+  ])
+  const stored = readSafetensors(join(files, 'p', 'model.safetensors')).tensors
+  for (const { name, offset, size } of run.parameters.segments) {
+    if (name.startsWith('classifier.')) continue
+    const expected = stored.get(name)?.float32() as Float32Array
+    allclose(run.initial.subarray(offset, offset + size), expected, { rtol: 0, atol: 0 })
+  }
+})
+
+const spiece = sharedFile('vocab', 'albert', 'spiece.model')
+const disease = sharedFile('ner', 'NCBI-disease')
+const real = 'of a released data set every word is scored'
+if (spiece === undefined || disease === undefined) skip(test, real, noSharedData)
+else
+  test(real, async () => {
+    const vocabulary = join(temporaryFolder(), 'v')
+    importVocabulary(spiece, vocabulary)
+    // short windows, so that many sentences are cut
+    const options = toyOptions(folder, { data: disease, tokenizer: vocabulary, totalSteps: 1, maxLength: 32 })
+    const { dev, test: tested } = await toyRun(options, { out: newOut() })
+    // words, sentences and mentions as counted by others, see the data's README
+    assert.equal([dev.words, dev.sentences, dev.gold], [23969, 923, 787])
+    assert.equal([tested.words, tested.sentences, tested.gold], [24497, 940, 960])
+  })
 
 test('a run that ends with nothing but O is said to have collapsed', async () => {
   const rare = toyFolder({ train: 60, devel: 20, test: 20 })
