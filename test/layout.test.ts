@@ -52,12 +52,18 @@ function opStems(): string[] {
   return [...found].map((match) => match[1]).filter((stem) => !notOps.includes(stem))
 }
 
-test('every op has its source, its CPU kernel and its test, and src/ops/index.ts names it', () => {
+test('every op has its source, its CPU kernel, its test and its bench, and src/ops/index.ts names it', () => {
   const ops = opStems()
   assert.ok(ops.length > 0)
   const complaints: string[] = []
   for (const stem of ops) {
-    for (const file of [`src/ops/${stem}.ts`, `kernels/cpu/${stem}.cc`, `test/ops/${stem}.test.ts`]) {
+    const wanted = [
+      `src/ops/${stem}.ts`,
+      `kernels/cpu/${stem}.cc`,
+      `test/ops/${stem}.test.ts`,
+      `bench/ops/${stem}.bench.ts`,
+    ]
+    for (const file of wanted) {
       if (!existsSync(join(root, file))) complaints.push(`${stem}: ${file} is missing`)
     }
   }

@@ -54,7 +54,9 @@ export async function pretrainingStep(
   const model = declarePretraining(set, config)
   const capture = new Capture(set)
   const capacity = { rows: N, sequences: B, masked }
-  capture.backward(pretrainingLoss(capture, model, capacity, { training: true, recompute: options.recompute }))
+  capture.backward(
+    pretrainingLoss(capture, model, capacity, { training: true, recompute: options.recompute }),
+  )
   appendUpdate(capture, DEFAULT_OPTIMIZER)
   const runtime = new Runtime(device, set, { step: capture.graph })
   await runtime.writeState(
