@@ -119,10 +119,11 @@ class Pretraining {
     this.collators = [new Collator(setup.capacity), new Collator(setup.capacity)]
     this.tables = optimizerInputs(this.parameters)
     if (setup.resumed) this.restore(setup.resumed.place.step, setup.resumed.state)
+    // a shard that is not whole is met before anything is written
+    this.pending = this.drawStep()
     makeOut(options.out)
     removeLeftovers(options.out)
     this.log = new TrainingLog(options.out, this.step)
-    this.pending = this.drawStep()
   }
 
   private restore(step: number, state: Record<string, unknown>): void {

@@ -21,6 +21,7 @@ import {
 } from './checkpoint.js'
 import { heldOutInstances, unigramBaseline } from './evaluate_pretraining.js'
 import { initialValues } from './initialize.js'
+import { refuseTooLarge } from './memory.js'
 import {
   type PretrainChoices,
   type PretrainSettings,
@@ -100,6 +101,7 @@ export async function setUpPretraining(sources: PretrainSources): Promise<Pretra
   )
   const programs = pretrainingPrograms(settings.config, capacity, settings.optimizer, settings.recompute)
   const memory = memoryPlan(programs.parameters, compile(programs.graphs).values())
+  refuseTooLarge(memory, 0)
   if (place && state) checkData(place.dir, state, stream)
   const start = startingPoint(programs, settings, place, model)
   return {

@@ -184,7 +184,7 @@ function describe(setup: PretrainSetup, device: Device, { init }: Options): stri
       (heldOut.length > 0
         ? `${count(heldOut.length)} held out, unigram baseline of MLM accuracy ${percent(setup.baseline)}`
         : 'nothing held out'),
-    `step: ${count(batch)} instances, about ${count(Math.round(tokens))} tokens in ${count(micro)} micro-batch${micro === 1 ? '' : 'es'} or more`,
+    `step: ${count(batch)} instances, about ${count(Math.round(tokens))} tokens in ${micro === 1 ? 'a micro-batch' : `${count(micro)} micro-batches or more`}`,
     `schedule: ${optimizer.name}, rate ${schedule.peak}, ${count(schedule.warmup)} steps of warm-up, ${count(schedule.total)} steps in all`,
   ]
   if (setup.init) {
