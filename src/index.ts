@@ -1,6 +1,7 @@
 /** Everything that programs written against the package use. */
 export * from './autograd/functions.js'
 export * from './autograd/layers.js'
+export { sgd } from './autograd/sgd.js'
 export { Capture, Tensor } from './autograd/tensor.js'
 export type { Device, DeviceInfo, DeviceName, TimelineEvent } from './device/device.js'
 export { openDevice } from './device/open.js'

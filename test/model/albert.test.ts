@@ -1,41 +1,16 @@
 /** ALBERT against transformers in float64: outputs, every gradient by name, ten LAMB and ten AdamW steps. */
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { suite } from 'uvu'
 import { Capture } from '../../src/autograd/tensor.js'
 import { cpuInfo, openCpu } from '../../src/device/cpu.js'
 import { ParameterSet } from '../../src/graph/parameters.js'
 import { type InputData, Runtime } from '../../src/graph/runtime.js'
-import { parseConfig } from '../../src/model/config.js'
 import { declarePretraining, pretrainingLoss } from '../../src/model/pretraining.js'
-import { readSafetensors } from '../../src/model/safetensors.js'
 import { declareTokenClassification, tokenClassification } from '../../src/model/token_classification.js'
 import { appendUpdate, DEFAULT_OPTIMIZER, optimizerInputs } from '../../src/training/optimizer.js'
+import { type Golden, openGolden, weightsInto } from '../support/albert_golden.js'
 import { allclose } from '../support/allclose.js'
-import { root } from '../support/paths.js'
 
 const test = suite('albert')
-const folder = join(root, 'test/golden/albert')
-
-type Golden = ReturnType<typeof openGolden>
-
-function openGolden(name: string) {
-  const path = join(folder, `${name}.json`)
-  const json = JSON.parse(readFileSync(path, 'utf8'))
-  const { tensors } = readSafetensors(join(folder, `${name}.safetensors`))
-  const floats = (key: string) => tensors.get(key)!.float32()
-  const ints = (key: string) => Int32Array.from(tensors.get(key)!.int32())
-  const config = parseConfig(JSON.stringify(json.config), path).config
-  return { json, tensors, floats, ints, config, has: (key: string) => tensors.has(key) }
-}
-
-/** The names of golden tensors are those of transformers; the embedding's tied copies are stored once. */
-function weightsInto(set: ParameterSet, golden: Golden, prefix: string): Float32Array {
-  const arena = new Float32Array(set.arenaElements)
-  for (const s of set.segments) arena.set(golden.floats(`${prefix}/${s.name}`), s.offset)
-  return arena
-}
-
 interface Built {
   runtime: Runtime
   inputs: Record<string, InputData>

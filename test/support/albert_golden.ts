@@ -1,0 +1,29 @@
+/** The golden files of ALBERT that test/golden/albert.py wrote. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ParameterSet } from '../../src/graph/parameters.js'
+import { parseConfig } from '../../src/model/config.js'
+import { readSafetensors } from '../../src/model/safetensors.js'
+import { root } from './paths.js'
+
+const folder = join(root, 'test/golden/albert')
+
+export type Golden = ReturnType<typeof openGolden>
+
+/** One case of test/golden/albert.py, whose head says what is in it. */
+export function openGolden(name: string) {
+  const path = join(folder, `${name}.json`)
+  const json = JSON.parse(readFileSync(path, 'utf8'))
+  const { tensors } = readSafetensors(join(folder, `${name}.safetensors`))
+  const floats = (key: string) => tensors.get(key)!.float32()
+  const ints = (key: string) => Int32Array.from(tensors.get(key)!.int32())
+  const config = parseConfig(JSON.stringify(json.config), path).config
+  return { json, tensors, floats, ints, config, has: (key: string) => tensors.has(key) }
+}
+
+/** The names of golden tensors are those of transformers; the embedding's tied copies are stored once. */
+export function weightsInto(set: ParameterSet, golden: Golden, prefix: string): Float32Array {
+  const arena = new Float32Array(set.arenaElements)
+  for (const s of set.segments) arena.set(golden.floats(`${prefix}/${s.name}`), s.offset)
+  return arena
+}
