@@ -16,7 +16,7 @@ const change = (from: number, to: number) => `${(100 * (to / from - 1)).toFixed(
 
 for (const { name } of [steps.mini_8x128]) {
   const script = fileURLToPath(new URL('../support/soak.js', import.meta.url))
-  const child = spawnSync(process.execPath, [script, name, `${last}`], {
+  const child = spawnSync(process.execPath, ['--expose-gc', script, name, `${last}`], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
   })

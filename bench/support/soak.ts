@@ -1,6 +1,7 @@
 /**
  * The process that bench/steps/memory.bench.ts looks at: so many pretraining steps of a named shape and nothing else.
- * Usage: node soak.js SHAPE STEPS. Prints one JSON object: bytes resident before the device is opened, after step 2, at
+ * Usage: node --expose-gc soak.js SHAPE STEPS. Garbage is collected once, after step 2, so that the initial weights as
+ * JavaScript made them do not count; from then on the collector does as it likes. Prints one JSON object: bytes resident before the device is opened, after step 2, at
  * most from then on and at the end; bytes that the device holds and that were planned; seconds of a step.
  */
 import { openCpu } from '../../src/device/cpu.js'
@@ -32,6 +33,8 @@ const turn = async () => {
 }
 await turn()
 await turn()
+if (globalThis.gc === undefined) throw new Error('soak.js needs node --expose-gc')
+await globalThis.gc({ type: 'major', execution: 'async' })
 const second = resident()
 const held = device.bytes
 let most = second

@@ -77,6 +77,11 @@ export function pretrainCommand(): Command {
     .option('--keep <n>', 'checkpoints to keep besides the best', positiveInteger, 2)
     .option('--minutes <m>', 'end the run at the first step after so many minutes', positiveNumber)
     .option('--seed <n>', 'seed of everything random (default: 42)', seed)
+    .addHelpText(
+      'after',
+      '\nInterrupted (Ctrl-C), it finishes the step, writes a checkpoint and exits with status 130; the same command\n' +
+        'with --resume goes on from there, or from the last checkpoint of a run that was killed, to the same bits.',
+    )
   return addShared(command, 'steps', 'device', 'threads', 'json', 'quiet').action(run)
 }
 
