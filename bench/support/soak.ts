@@ -1,8 +1,9 @@
 /**
  * The process that bench/steps/memory.bench.ts looks at: so many pretraining steps of a named shape and nothing else.
  * Usage: node --expose-gc soak.js SHAPE STEPS. Garbage is collected once, after step 2, so that the initial weights as
- * JavaScript made them do not count; from then on the collector does as it likes. Prints one JSON object: bytes resident before the device is opened, after step 2, at
- * most from then on and at the end; bytes that the device holds and that were planned; seconds of a step.
+ * JavaScript made them do not count; from then on the collector does as it likes. Prints one JSON object: bytes
+ * resident before the device is opened, after step 2, at most from then on and at the end; bytes that the device
+ * holds and that were planned; seconds of a step.
  */
 import { openCpu } from '../../src/device/cpu.js'
 import { type StepName, steps } from '../shapes.js'
