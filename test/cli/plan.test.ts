@@ -1,0 +1,70 @@
+/** `plan` and `devices`: what they print, and the sizes of the published models. */
+import { spawnSync } from 'node:child_process'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { commandLine } from '../support/paths.js'
+
+const test = suite('plan, devices')
+
+function bioalbert(...argv: string[]): { stdout: string; json: Record<string, unknown> } {
+  const { stdout, stderr, status } = spawnSync(process.execPath, [commandLine, ...argv], { encoding: 'utf8' })
+  assert.is(status, 0, stderr)
+  const last = stdout.trimEnd().split('\n').at(-1) ?? ''
+  return { stdout, json: argv.includes('--json') ? JSON.parse(last) : {} }
+}
+
+function plan(...more: string[]): Record<string, number> {
+  return bioalbert('plan', '--rows', '512', '--json', ...more).json as Record<string, number>
+}
+
+test('the encoders have as many parameters as the published ones', () => {
+  // Hugging Face's albert-*-v2 (AlbertModel), of which the papers' tables give the first digits
+  const published = { base: 11_683_584, large: 17_683_968, xlarge: 58_724_864, xxlarge: 222_595_584 }
+  const hidden = { base: 768, large: 1024, xlarge: 2048, xxlarge: 4096 }
+  for (const [name, encoder] of Object.entries(published)) {
+    const h = hidden[name as keyof typeof hidden]
+    // dense H -> E with bias, layernorm, bias of the vocabulary; two classes of sentence order
+    const heads = 128 * h + 128 + 2 * 128 + 30_000 + 2 * h + 2
+    assert.is(plan('--preset', name).parameters, encoder + heads, name)
+  }
+})
+
+test('the total is the sum of its parts, and gradients and moments are as large as the parameters', () => {
+  const p = plan('--preset', 'base')
+  assert.is(p.total_bytes, p.parameter_bytes + p.optimizer_bytes + p.activation_bytes + p.working_bytes)
+  assert.is(p.gradient_bytes, p.parameter_bytes)
+  assert.is(p.optimizer_bytes, 3 * p.parameter_bytes)
+  assert.ok(p.parameter_bytes >= 4 * p.parameters && p.parameter_bytes < 4.01 * p.parameters)
+  assert.ok(p.available_bytes > 0)
+})
+
+test('recomputing needs less memory, more rows and layers need more, but no more parameters', () => {
+  const base = plan('--preset', 'base')
+  assert.ok(plan('--preset', 'base', '--recompute').activation_bytes < base.activation_bytes / 2)
+  const deeper = plan('--preset', 'base', '--layers', '24')
+  assert.is(deeper.parameters, base.parameters)
+  assert.ok(deeper.activation_bytes > 1.5 * base.activation_bytes)
+})
+
+test('plan speaks to people as well', () => {
+  const { stdout } = bioalbert('plan', '--preset', 'nano', '--layers', '3')
+  for (const says of [/nano with layers 3/, /activations +[\d.]+ MiB/, /total/, /it fits/])
+    assert.match(stdout, says)
+})
+
+test('devices tells what can run, and why the rest cannot', () => {
+  const { devices } = bioalbert('devices', '--json').json as {
+    devices: { name: string; available: boolean; reason: string | null; detail: string | null }[]
+  }
+  assert.equal(
+    devices.map((d) => d.name),
+    ['cpu', 'webgpu', 'cuda'],
+  )
+  assert.is(devices[0].available, true)
+  assert.match(devices[0].detail ?? '', /\d+ threads?$/)
+  for (const { available, reason, detail } of devices)
+    assert.ok(available ? detail !== null && reason === null : reason !== null && detail === null)
+  assert.match(bioalbert('devices').stdout, /cuda +no +.*not built/)
+})
+
+test.run()
