@@ -87,7 +87,7 @@ interface Defaults {
 /** Naseem et al. 2020 and 2022; batch 1024 for base, 256 for the larger ones. */
 const papers: Defaults = { batch: 256, totalSteps: 200_000, warmup: 3125, lamb: 0.00176, adamw: 1e-4 }
 const defaults: Readonly<Record<string, Defaults>> = {
-  nano: { batch: 16, totalSteps: 500, warmup: 50, lamb: 0.005, adamw: 1e-3 },
+  nano: { batch: 16, totalSteps: 3000, warmup: 300, lamb: 0.015, adamw: 1e-3 },
   mini: { batch: 32, totalSteps: 4000, warmup: 400, lamb: 0.004, adamw: 5e-4 },
   base: { ...papers, batch: 1024 },
 }

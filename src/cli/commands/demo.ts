@@ -27,7 +27,7 @@ interface Size {
   finetuneSteps: number
 }
 
-const FULL: Size = { documents: 2000, pretrainSteps: 3000, finetuneSteps: 300 }
+const FULL: Size = { documents: 2000, pretrainSteps: 5000, finetuneSteps: 400 }
 const SHORT: Size = { documents: 300, pretrainSteps: 60, finetuneSteps: 60 }
 
 const main = fileURLToPath(new URL('../main.js', import.meta.url))
@@ -108,10 +108,13 @@ export function demoCommand(): Command {
       at('vocab'),
       '--out',
       at('instances'),
+      // short sequences and many updates: what breaks the plateau of masked language modelling soonest
       '--seq-length',
-      '64',
+      '48',
       '--max-predictions',
-      '10',
+      '8',
+      '--short-seq-prob',
+      '0',
       ...seeded,
     )
     const pretrained = await step(
