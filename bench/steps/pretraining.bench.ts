@@ -15,7 +15,7 @@ import { pretrainingStep, stepFlops } from '../support/pretraining_step.js'
 const script = fileURLToPath(new URL('../../../bench/peers/albert_step.py', import.meta.url))
 const python = peerPython()
 const threads = availableParallelism()
-const counts = quick ? { rounds: 1, warmup: 0 } : { rounds: 9, warmup: 1 }
+const counts = quick ? { rounds: 1, warmup: 0 } : { rounds: 5, warmup: 1 }
 
 if (python === undefined)
   console.log('BIOALBERT_PEER_PYTHON names no interpreter with PyTorch: ours alone, no peer')
