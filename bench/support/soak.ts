@@ -35,7 +35,7 @@ const turn = async () => {
 await turn()
 await turn()
 if (globalThis.gc === undefined) throw new Error('soak.js needs node --expose-gc')
-await globalThis.gc({ type: 'major', execution: 'async' })
+globalThis.gc()
 const second = resident()
 const held = device.bytes
 let most = second
