@@ -28,7 +28,7 @@ interface Size {
 }
 
 const FULL: Size = { documents: 2000, pretrainSteps: 5000, finetuneSteps: 400 }
-const SHORT: Size = { documents: 300, pretrainSteps: 60, finetuneSteps: 60 }
+const SHORT: Size = { documents: 300, pretrainSteps: 200, finetuneSteps: 150 }
 
 const main = fileURLToPath(new URL('../main.js', import.meta.url))
 
