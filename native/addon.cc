@@ -5,6 +5,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <type_traits>
 
 #include "buffer.h"
 #include "command_list.h"
@@ -26,8 +27,14 @@ struct Engine {
 // Handles hold a shared_ptr: a run in flight keeps what it uses alive, whatever JavaScript lets go.
 template <class T>
 Napi::Value wrap(Napi::Env env, std::shared_ptr<T> object, const napi_type_tag& tag) {
-  auto external = Napi::External<std::shared_ptr<T>>::New(
-      env, new std::shared_ptr<T>(std::move(object)), [](Napi::Env, std::shared_ptr<T>* p) { delete p; });
+  auto external =
+      Napi::External<std::shared_ptr<T>>::New(env, new std::shared_ptr<T>(std::move(object)), [](Napi::Env e, std::shared_ptr<T>* p) {
+        // a buffer that nobody freed by hand still counts as external memory
+        if constexpr (std::is_same_v<T, Buffer>) {
+          if (*p) Napi::MemoryManagement::AdjustExternalMemory(e, -int64_t((*p)->bytes()));
+        }
+        delete p;
+      });
   external.TypeTag(&tag);
   return external;
 }
