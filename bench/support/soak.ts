@@ -5,6 +5,7 @@
  * resident before the device is opened, after step 2, at most from then on and at the end; bytes that the device
  * holds and that were planned; seconds of a step.
  */
+import { setTimeout } from 'node:timers/promises'
 import { openCpu } from '../../src/device/cpu.js'
 import { type StepName, steps } from '../shapes.js'
 import { pretrainingStep } from './pretraining_step.js'
@@ -35,6 +36,8 @@ const turn = async () => {
 await turn()
 await turn()
 if (globalThis.gc === undefined) throw new Error('soak.js needs node --expose-gc')
+globalThis.gc()
+await setTimeout(500) // array buffers are freed in the background
 globalThis.gc()
 const second = resident()
 const held = device.bytes
