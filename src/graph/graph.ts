@@ -7,7 +7,7 @@ import type { Kernel, ParamType } from '../device/kernel.js'
 import type { ParamValue } from '../device/program.js'
 import { contiguous, copy } from '../ops/copy.js'
 import type { Attrs, Op, Value } from '../ops/op.js'
-import { capacity, type Dim, elements, param, product, type Spec, shapeText } from '../ops/shape.js'
+import { capacity, type Dim, elements, type Spec, shapeText } from '../ops/shape.js'
 import type { ParameterSet } from './parameters.js'
 
 /** Where a value lives and what it is. */
@@ -226,7 +226,13 @@ export class Graph {
       params,
       tensors: record ? tensors : {},
       label: [kernel.name, ...this.scopeNames].join(' '),
-      flops: kernel === op.forward ? forward : (2 * forward) / (op.backward?.length ?? 1),
+      // backward kernels share twice the operations; kernels of a gradient rule count where they call other ops
+      flops:
+        kernel === op.forward
+          ? forward
+          : op.backward?.includes(kernel)
+            ? (2 * forward) / op.backward.length
+            : 0,
     })
   }
 
@@ -275,11 +281,6 @@ export class Graph {
   output(name: string, value: GraphValue): void {
     this.outputs.set(name, value)
   }
-}
-
-/** Number of elements of a value as a kernel parameter. */
-export function countParam(value: Value): ParamValue {
-  return param(product(value.spec.shape))
 }
 
 /** Elements of a value at capacity. */

@@ -36,8 +36,6 @@ function fixed(arena: ArenaName, offset: number): Place {
 export class Plan {
   /** Size of the activation arena. */
   readonly bytes: number
-  /** Activation bytes that are live during each node of the step. */
-  readonly liveBytes: readonly number[]
 
   private readonly repeatOf = new Map<Body, RepeatNode>()
   /** Repeats by the value that they hand to the next iteration. */
@@ -69,9 +67,6 @@ export class Plan {
 
     const all = [...this.storages.all, ...[...this.workspaces.values()].map((w) => w.storage)]
     this.bytes = assignOffsets(all)
-    this.liveBytes = nodes.map((_, at) =>
-      all.reduce((n, s) => n + (s.first <= at && at <= s.last ? s.bytes : 0), 0),
-    )
   }
 
   private needRepeat(node: RepeatNode, at: number): void {
