@@ -8,7 +8,8 @@
 // chunk; it leaves the largest logit and the sum of exponentials of every row in `statistics`, which are then joined in
 // order (online softmax, Milakov and Gimelshein 2018). Backward, one task is a group of chunks (at most 32 groups): it
 // owns their dweight and dbias and writes the group's part of dx, [groups, rows, width]; the parts are added in order.
-// Numerics: a logit that is not finite makes the loss of its row NaN. Saved for backward: lse.
+// Numerics: a logit that is not finite makes the loss of its row NaN, and so does a label past the vocabulary; a label
+// below 0 gives loss 0 and no gradient. Saved for backward: lse.
 #include "gemm.h"
 #include "kernel.h"
 
@@ -106,7 +107,7 @@ void linear_cross_entropy_forward(Team& team, const float* x, const float* weigh
       const double sum = double(top) + ::log(total);
       lse[m] = float(sum);
       const bool has_label = labels[m] >= 0 && uint32_t(labels[m]) < vocabulary;
-      loss[m] = has_label ? float(sum - double(label_logit[m])) : 0.0f;
+      loss[m] = has_label ? float(sum - double(label_logit[m])) : labels[m] < 0 ? 0.0f : NAN;
       bool is_best = has_label && label_first[m] > 0;
       for (uint32_t c = 0; is_best && c < chunks; c++) {
         const float other = statistics[size_t(c) * 2 * rows + m];

@@ -6,7 +6,7 @@
 // Work split: forward, one workgroup is one row of x; each lane takes every 64th word and keeps a running maximum and sum
 // (online softmax, Milakov and Gimelshein 2018), which are joined at the end. Backward, one workgroup is one word for
 // dweight and dbias, then one row for dx; it computes 64 logits at a time, one a lane, then the lanes take the columns.
-// Numerics: a label outside the vocabulary gives loss 0 and no gradient. Saved for backward: lse.
+// Numerics: a label below 0 gives loss 0 and no gradient, one past the vocabulary loss NaN. Saved for backward: lse.
 
 // ---------------------------------------------------------------- forward
 
@@ -62,7 +62,9 @@ fn main(
     loss[m] = 0.0;
     correct[m] = 0.0;
     let label = labels[m];
-    if (label >= 0 && u32(label) < params.vocabulary) {
+    if (label >= i32(params.vocabulary)) {
+      loss[m] = bitcast<f32>(nan_bits);
+    } else if (label >= 0) {
       loss[m] = logarithm(sum) + (largest - logit(m, u32(label)));
       correct[m] = select(0.0, 1.0, f32(label) == best);
     }

@@ -107,7 +107,7 @@ export function attention(
   return applyOp(attentionOp, [qkv, cuSeqlens], attrs)[0]
 }
 
-/** -log softmax(logits)[label]: logits [N,C], labels i32 [N]. A label below 0 is ignored. */
+/** -log softmax(logits)[label]: logits [N,C], labels i32 [N]. A label below 0 is ignored, one past C makes the loss NaN. */
 export function crossEntropy(logits: Tensor, labels: Tensor): Losses {
   const [loss, , correct] = applyOp(crossEntropyOp, [logits, labels], {})
   return { loss, correct }
@@ -115,7 +115,7 @@ export function crossEntropy(logits: Tensor, labels: Tensor): Losses {
 
 /**
  * crossEntropy(linear(x, output), labels) without ever holding the logits: x [N,E], weight [V,E], bias [V], labels
- * i32 [N]. A label outside [0, V) is ignored.
+ * i32 [N]. A label below 0 is ignored, one past the vocabulary makes the loss NaN.
  */
 export function linearCrossEntropy(x: Tensor, { weight, bias }: LayerParameters, labels: Tensor): Losses {
   const [loss, , correct] = applyOp(linearCrossEntropyOp, [x, weight, bias, labels], {})

@@ -2,8 +2,8 @@
  * Projection onto a vocabulary and cross-entropy, in chunks of the vocabulary so that the logits are never whole in
  * memory: logits[m,v] = sum_e x[m,e] weight[v,e] + bias[v]; lse[m] = log sum_v exp(logits[m,v]);
  * loss[m] = lse[m] - logits[m, labels[m]]. x [M,E], weight [V,E], bias [V], labels i32 [M].
- * `correct` is 1 where the label is the first largest logit. A label outside [0, V) is ignored: loss and correct 0,
- * no gradient. Backward computes the logits again.
+ * `correct` is 1 where the label is the first largest logit. A label below 0 is ignored: loss and correct 0, no gradient.
+ * A label past the vocabulary makes the loss NaN, as in cross_entropy. Backward computes the logits again.
  */
 import { kernel } from '../device/kernel.js'
 import { defineOp, shapeError } from './op.js'

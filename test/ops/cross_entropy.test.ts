@@ -13,6 +13,7 @@ import {
   onEveryIsa,
   withCpu,
 } from '../support/op_check.js'
+import { opsGolden } from '../support/ops_golden.js'
 
 const test = suite('cross_entropy')
 
@@ -44,6 +45,23 @@ for (const [rows, classes] of [
     inputs: { logits: normals(rows, rows, classes), labels: integers(2, -1, classes, rows) },
     build: ({ logits, labels }, capture) => capture.apply(crossEntropy, [logits, labels], {}),
     oracle: oracle(classes),
+  })
+
+for (const name of ['cross_entropy_a', 'cross_entropy_b'])
+  onEveryIsa(test, `${name} of PyTorch: losses and dlogits`, async (device) => {
+    const golden = opsGolden(name)
+    const labels = golden.ints('labels')
+    const counted = labels.filter((l) => l >= 0).length
+    const got = await runOp(
+      device,
+      { logits: golden.tensor('logits'), labels: golden.tensor('labels', 'i32') },
+      ({ logits, labels }, capture) => capture.apply(crossEntropy, [logits, labels], {}),
+      [new Float32Array(labels.length).fill(1 / counted)],
+    )
+    allclose(got.outputs[0], golden.floats('losses'), { rtol: 1e-5, atol: 2e-6, name: 'losses' })
+    const mean = got.outputs[0].reduce((s, v) => s + v, 0) / counted
+    allclose([mean], golden.floats('loss'), { name: 'loss' })
+    allclose(got.gradients.logits, golden.floats('dlogits'), { rtol: 1e-4, atol: 1e-6, name: 'dlogits' })
   })
 
 onEveryIsa(test, 'a tie is correct for the first of the classes only', async (device) => {

@@ -3,6 +3,7 @@ import { layernorm } from '../../src/ops/layernorm.js'
 import { allclose } from '../support/allclose.js'
 import { runOp } from '../support/op_case.js'
 import { checkOp, checkRagged, normals, type Oracle, onEveryIsa, withCpu } from '../support/op_check.js'
+import { opsGolden } from '../support/ops_golden.js'
 
 const test = suite('layernorm')
 
@@ -56,6 +57,29 @@ onEveryIsa(test, 'a large mean does not eat the variance', async (device) => {
   const want = oracle(33, 1e-12)({ x: data, weight: inputs.weight.data, bias: inputs.bias.data })
   allclose(outputs[0], want[0], { rtol: 1e-3, atol: 1e-3 })
 })
+
+for (const name of ['layernorm_a', 'layernorm_b'])
+  onEveryIsa(test, `${name} of PyTorch: outputs and gradients`, async (device) => {
+    const golden = opsGolden(name)
+    const got = await runOp(
+      device,
+      { x: golden.tensor('x'), weight: golden.tensor('weight'), bias: golden.tensor('bias') },
+      ({ x, weight, bias }, capture) => capture.apply(layernorm, [x, weight, bias], { eps: 1e-12 }),
+      [golden.floats('dy')],
+    )
+    // b: the mean is a thousand times the deviation; the bounds are about twice what PyTorch in float32 comes to
+    const [out, grad] = name === 'layernorm_b' ? [6e-4, 6e-4] : [1e-5, 1e-4]
+    allclose(got.outputs[0], golden.floats('y'), { rtol: out, atol: out, name: 'y' })
+    allclose(got.outputs[1], golden.floats('mean'), { rtol: 1e-5, name: 'mean' })
+    allclose(got.outputs[2], golden.floats('rstd'), { rtol: out, name: 'rstd' })
+    allclose(got.gradients.x, golden.floats('dx'), {
+      rtol: grad,
+      atol: name === 'layernorm_b' ? 1e-2 : 1e-5,
+      name: 'dx',
+    })
+    for (const key of ['weight', 'bias'])
+      allclose(got.gradients[key], golden.floats(`d${key}`), { rtol: grad, atol: grad, name: `d${key}` })
+  })
 
 test('rows past the run-time size stay as they are', () =>
   withCpu({ threads: 2 }, (device) =>

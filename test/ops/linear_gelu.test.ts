@@ -1,14 +1,17 @@
 import { suite } from 'uvu'
 import { linearGelu } from '../../src/ops/linear_gelu.js'
+import { allclose } from '../support/allclose.js'
 import { runOp } from '../support/op_case.js'
 import {
   checkOp,
   checkRagged,
   normals,
   type Oracle,
+  onEveryIsa,
   sameBitsOnThreads,
   withCpu,
 } from '../support/op_check.js'
+import { opsGolden } from '../support/ops_golden.js'
 
 const test = suite('linear_gelu')
 
@@ -37,6 +40,19 @@ for (const [rows, inner, out] of [
     oracle: oracle(rows, inner, out),
     atol: 3e-6,
   })
+
+onEveryIsa(test, 'y and gradients of PyTorch', async (device) => {
+  const golden = opsGolden('mapping')
+  const { outputs, gradients } = await runOp(
+    device,
+    { x: golden.tensor('x'), weight: golden.tensor('weight'), bias: golden.tensor('bias') },
+    ({ x, weight, bias }, capture) => capture.apply(linearGelu, [x, weight, bias], {}),
+    [golden.floats('dy')],
+  )
+  allclose(outputs[0], golden.floats('y'), { atol: 3e-6, name: 'y' })
+  for (const key of ['x', 'weight', 'bias'])
+    allclose(gradients[key], golden.floats(`d${key}`), { rtol: 1e-4, atol: 1e-5, name: `d${key}` })
+})
 
 test('the same bits on 1, 2 and 3 threads', () => {
   const inputs = { x: normals(1, 150, 90), weight: normals(2, 400, 90), bias: normals(3, 400) }

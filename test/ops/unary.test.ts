@@ -4,6 +4,7 @@ import { type UnaryFunction, unary } from '../../src/ops/unary.js'
 import { allclose } from '../support/allclose.js'
 import { runOp } from '../support/op_case.js'
 import { checkOp, checkRagged, normals, onEveryIsa, uniforms, withCpu } from '../support/op_check.js'
+import { opsGolden } from '../support/ops_golden.js'
 
 const test = suite('unary')
 
@@ -60,6 +61,19 @@ onEveryIsa(test, 'far values saturate and a NaN stays one', async (device) => {
   assert.ok(e[1] > 1e38 && e[3] > 1e38)
   for (const fn of Object.keys(functions) as UnaryFunction[])
     assert.ok(Number.isNaN((await values(fn))[4]), fn)
+})
+
+onEveryIsa(test, 'gelu of PyTorch, far values too', async (device) => {
+  const golden = opsGolden('gelu')
+  const { outputs, gradients } = await runOp(
+    device,
+    { x: golden.tensor('x') },
+    ({ x }, capture) => capture.apply(unary, [x], { fn: 'gelu' }),
+    [golden.floats('dy')],
+  )
+  allclose(outputs[0], golden.floats('y'))
+  // 1 + tanh cancels on the far left, to about 1e-6 of dy on WebGPU, whose tanh is the driver's
+  allclose(gradients.x, golden.floats('dx'), { rtol: 1e-4, atol: 3e-6 })
 })
 
 onEveryIsa(test, 'relu and abs have derivative 0 at 0', async (device) => {
