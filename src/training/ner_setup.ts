@@ -34,6 +34,8 @@ export interface NerRunOptions {
   readonly warmup?: number
   readonly weightDecay: number
   readonly clip: number
+  /** Divide the moments by 1 - beta^t; the original does not. */
+  readonly biasCorrection: boolean
   readonly maxLength?: number
   readonly evalEvery?: number
   readonly dropout?: number
@@ -128,6 +130,7 @@ export function setUpNer(options: NerRunOptions): NerRun {
       name: 'adamw',
       weightDecay: options.weightDecay,
       clip: options.clip,
+      biasCorrection: options.biasCorrection,
     },
     evalEvery: options.evalEvery ?? Math.min(EVAL_EVERY, Math.ceil(total / 10)),
   }

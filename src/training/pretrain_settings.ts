@@ -22,6 +22,7 @@ export interface PretrainChoices {
   learningRate?: number
   weightDecay?: number
   clip?: number
+  biasCorrection?: boolean
   totalSteps?: number
   warmup?: number
   batch?: number
@@ -137,6 +138,7 @@ export function resolveSettings(
       name,
       weightDecay: choices.weightDecay ?? DEFAULT_OPTIMIZER.weightDecay,
       clip: choices.clip ?? DEFAULT_OPTIMIZER.clip,
+      biasCorrection: choices.biasCorrection ?? DEFAULT_OPTIMIZER.biasCorrection,
     },
     schedule,
     batch,
@@ -192,6 +194,7 @@ export function resumeSettings(state: unknown, choices: PretrainChoices, dir: st
     learningRate: schedule.peak,
     weightDecay: optimizer.weightDecay,
     clip: optimizer.clip,
+    biasCorrection: optimizer.biasCorrection,
     totalSteps: schedule.total,
     warmup: schedule.warmup,
     batch: settings.batch,

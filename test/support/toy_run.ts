@@ -21,6 +21,7 @@ export function toyOptions(folder: string, more: Partial<NerRunOptions> = {}): N
     learningRate: 1e-3,
     evalEvery: 5,
     weightDecay: 0.01,
+    biasCorrection: false,
     clip: 1,
     seed: 7,
     recompute: false,

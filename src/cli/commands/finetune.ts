@@ -39,6 +39,7 @@ interface Options extends SharedOptions {
   warmup?: number
   weightDecay: number
   clip: number
+  biasCorrection: boolean
   maxLength?: number
   evalEvery?: number
   dropout?: number
@@ -66,6 +67,7 @@ export function finetuneCommand(): Command {
     .option('--warmup <n>', 'steps of warm-up (default: 320, at most a tenth)', nonNegativeInteger)
     .option('--weight-decay <d>', "AdamW's decay", nonNegativeNumber, 0.01)
     .option('--clip <norm>', 'largest gradient norm, 0: any', nonNegativeNumber, 1)
+    .option('--bias-correction', 'divide the moments by 1 - beta^t, as the usual AdamW does', false)
     .option(
       '--max-length <n>',
       'most pieces of a window (default: 512 or what the model has)',

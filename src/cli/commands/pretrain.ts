@@ -50,6 +50,10 @@ export function pretrainCommand(): Command {
       'largest global norm of the gradients, 0 for no clipping (default: 1)',
       nonNegativeNumber,
     )
+    .option(
+      '--bias-correction',
+      'divide the moments by 1 - beta^t, as You et al. and the usual AdamW do (the original ALBERT does not)',
+    )
     .option('--total-steps <n>', 'steps of the schedule (default: by preset)', positiveInteger)
     .option(
       '--warmup <n>',
@@ -151,7 +155,8 @@ async function run(options: Options): Promise<void> {
 
 function choicesOf(o: Options): PretrainChoices {
   const { preset, embeddingSize, hiddenSize, layers, heads, intermediateSize, maxPositions, dropout } = o
-  const { optimizer, learningRate, weightDecay, clip, totalSteps, warmup, batch, rows, recompute } = o
+  const { optimizer, learningRate, weightDecay, clip, biasCorrection } = o
+  const { totalSteps, warmup, batch, rows, recompute } = o
   return {
     preset,
     embeddingSize,
@@ -165,6 +170,7 @@ function choicesOf(o: Options): PretrainChoices {
     learningRate,
     weightDecay,
     clip,
+    biasCorrection,
     totalSteps,
     warmup,
     batch,
@@ -190,7 +196,7 @@ function describe(setup: PretrainSetup, device: Device, { init }: Options): stri
         ? `${count(heldOut.length)} held out, unigram baseline of MLM accuracy ${percent(setup.baseline)}`
         : 'nothing held out'),
     `step: ${count(batch)} instances, about ${count(Math.round(tokens))} tokens in ${micro === 1 ? 'a micro-batch' : `${count(micro)} micro-batches or more`}`,
-    `schedule: ${optimizer.name}, rate ${schedule.peak}, ${count(schedule.warmup)} steps of warm-up, ${count(schedule.total)} steps in all`,
+    `schedule: ${optimizer.name}${optimizer.biasCorrection ? ' with bias correction' : ''}, rate ${schedule.peak}, ${count(schedule.warmup)} steps of warm-up, ${count(schedule.total)} steps in all`,
   ]
   if (setup.init) {
     const list = (names: readonly string[]) => (names.length > 0 ? names.join(', ') : 'none')
