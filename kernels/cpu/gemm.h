@@ -15,6 +15,7 @@ namespace {
 constexpr uint32_t kTileRows = kRegisters >= 32 ? 8 : 6;
 constexpr uint32_t kTileVectors = kRegisters >= 32 ? 3 : 2;
 constexpr uint32_t kTileColumns = kTileVectors * W;
+constexpr uint32_t kLine = 16;  // floats in a line of the cache
 
 constexpr uint32_t kBlockK = 768;  // a block of A: kBlockM x kBlockK floats, 384 KiB, stays in L2
 constexpr uint32_t kBlockM = kTileRows * (kTileRows == 8 ? 16 : 21);
@@ -67,8 +68,12 @@ __attribute__((noinline)) void strided_product(uint32_t K, const float* a, ptrdi
     for (uint32_t v = 0; v < NV; v++) store(sums + (r * NV + v) * W, acc[r][v]);
 }
 
-// The same on packed operands: A kTileRows floats a step of K, B kTileColumns floats.
-__attribute__((noinline)) void packed_product(uint32_t K, const float* a, const float* b, float* sums) {
+// The same on packed operands: A kTileRows floats a step of K, B kTileColumns floats. The tile of C is asked for at the
+// start, so that it has come when the sums are done.
+__attribute__((noinline)) void packed_product(uint32_t K, const float* a, const float* b, float* sums, const float* c, ptrdiff_t c_row,
+                                              uint32_t rows, uint32_t columns) {
+  for (uint32_t r = 0; r < rows; r++)
+    for (uint32_t i = 0; i < columns; i += kLine) __builtin_prefetch(c + ptrdiff_t(r) * c_row + i, 1);
   V acc[kTileRows][kTileVectors];
   for (uint32_t r = 0; r < kTileRows; r++)
     for (uint32_t v = 0; v < kTileVectors; v++) acc[r][v] = zero();
@@ -132,6 +137,22 @@ inline void pack_panel(const float* from, ptrdiff_t line, ptrdiff_t step, uint32
       for (uint32_t i = 0; i < lines; i++) to[k * width + i] = from[i * line + k * step];
 }
 
+// Copies rows m0 .. m0 + nm - 1 of A, steps k0 .. k0 + nk - 1, into panels of kTileRows rows. Where rows are neighbours in
+// memory, a step is read for all panels at once: its lines are far from those of the next step, often in the same set of
+// the cache, and would be gone before the next panel.
+inline void pack_block(Matrix A, uint32_t m0, uint32_t nm, uint32_t k0, uint32_t nk, float* to) {
+  const float* from = A.p + ptrdiff_t(m0) * A.row + ptrdiff_t(k0) * A.column;
+  const uint32_t whole = A.row == 1 ? nm / kTileRows : 0;
+  for (uint32_t k = 0; whole > 0 && k < nk; k++) {
+    const float* step = from + ptrdiff_t(k) * A.column;
+    float* t = to + size_t(k) * kTileRows;
+    for (uint32_t i = 0; i < whole; i++, step += kTileRows, t += size_t(nk) * kTileRows) memcpy(t, step, kTileRows * sizeof(float));
+  }
+  for (uint32_t i = whole * kTileRows; i < nm; i += kTileRows)
+    pack_panel(from + ptrdiff_t(i) * A.row, A.row, A.column, nm - i < kTileRows ? nm - i : kTileRows, nk, kTileRows,
+               to + size_t(i) * nk);
+}
+
 template <class Epilogue = Plain>
 inline void gemm(Team& team, uint32_t M, uint32_t N, uint32_t K, Matrix A, Matrix B, float* C, ptrdiff_t c_row, bool accumulate,
                  const Epilogue& epilogue = Epilogue()) {
@@ -153,17 +174,15 @@ inline void gemm(Team& team, uint32_t M, uint32_t N, uint32_t K, Matrix A, Matri
       each(team, across * down, [&](uint32_t t) {
         const uint32_t m0 = t / across * kBlockM, nm = M - m0 < kBlockM ? M - m0 : kBlockM;
         const uint32_t j0 = t % across * kTaskN, j1 = nn - j0 < kTaskN ? nn : j0 + kTaskN;
-        if (packed != m0)
-          for (uint32_t i = 0; i < nm; i += kTileRows)
-            pack_panel(A.p + (m0 + i) * A.row + k0 * A.column, A.row, A.column, nm - i < kTileRows ? nm - i : kTileRows, nk,
-                       kTileRows, block + size_t(i) * nk);
+        if (packed != m0) pack_block(A, m0, nm, k0, nk, block);
         packed = m0;
         for (uint32_t j = j0; j < j1; j += kTileColumns)
           for (uint32_t i = 0; i < nm; i += kTileRows) {
             alignas(64) float sums[kTileRows * kTileColumns];
-            packed_product(nk, block + size_t(i) * nk, shared + size_t(j) * nk, sums);
-            finish_tile<kTileVectors>(sums, nm - i < kTileRows ? nm - i : kTileRows, j1 - j < kTileColumns ? j1 - j : kTileColumns,
-                                      C + (m0 + i) * c_row + n0 + j, c_row, add, last, m0 + i, n0 + j, epilogue);
+            const uint32_t rows = nm - i < kTileRows ? nm - i : kTileRows, columns = j1 - j < kTileColumns ? j1 - j : kTileColumns;
+            float* c = C + (m0 + i) * c_row + n0 + j;
+            packed_product(nk, block + size_t(i) * nk, shared + size_t(j) * nk, sums, c, c_row, rows, columns);
+            finish_tile<kTileVectors>(sums, rows, columns, c, c_row, add, last, m0 + i, n0 + j, epilogue);
           }
       });
     }
