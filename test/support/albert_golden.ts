@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ParameterSet } from '../../src/graph/parameters.js'
-import { parseConfig } from '../../src/model/config.js'
+import { parseConfig } from '../../src/model/huggingface.js'
 import { readSafetensors } from '../../src/model/safetensors.js'
 import { root } from './paths.js'
 

@@ -34,7 +34,7 @@ interface Options extends PretrainChoices, Omit<SharedOptions, 'seed' | 'precisi
 
 export function pretrainCommand(): Command {
   const command = new Command('pretrain')
-    .description('pretrain ALBERT (MLM + SOP) on instances')
+    .description('pretrain ALBERT (MLM + SOP) or BERT (MLM + NSP) on instances')
     .requiredOption('--instances <dir>', 'folder of instances (see: instances)')
     .requiredOption('--tokenizer <dir>', 'vocabulary folder (see: vocab)')
     .requiredOption('--out <dir>', 'folder to make: log.jsonl, checkpoints, and the model at the end')
@@ -42,7 +42,7 @@ export function pretrainCommand(): Command {
     .option('--resume', 'go on from the newest checkpoint in --out; settings left out are those of the run')
   addModelOptions(command)
     .option('--dropout <p>', 'dropout instead of the preset’s', probability)
-    .addOption(new Option('--optimizer <name>', 'default: lamb').choices(['lamb', 'adamw']))
+    .addOption(new Option('--optimizer <name>', 'default: lamb, adamw for BERT').choices(['lamb', 'adamw']))
     .option('--learning-rate <rate>', 'peak (default: the papers’, by preset)', positiveNumber)
     .option('--weight-decay <rate>', 'default: 0.01', nonNegativeNumber)
     .option(
@@ -53,7 +53,7 @@ export function pretrainCommand(): Command {
     .option('--total-steps <n>', 'steps of the schedule (default: by preset)', positiveInteger)
     .option(
       '--warmup <n>',
-      'steps of linear warm-up (default: 3125, at most a tenth of all)',
+      'steps of linear warm-up (default: 3125, BERT 10000, at most a tenth of all)',
       nonNegativeInteger,
     )
     .option(
