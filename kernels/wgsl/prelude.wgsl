@@ -147,14 +147,18 @@ fn tanh_safe(x: f32) -> f32 {
 const GELU_A = 0.7978845608028654;
 const GELU_B = 0.044715 * 0.7978845608028654;
 
-// GELU in its tanh form.
+// GELU in its tanh form: x times the logistic function of 2u, which does not cancel as 1 + tanh u does.
 fn gelu(x: f32) -> f32 {
-  return 0.5 * x * (1.0 + tanh_safe(x * (GELU_A + GELU_B * x * x)));
+  let u = x * (GELU_A + GELU_B * x * x);
+  let e = exponential(-2.0 * abs(u));
+  return x * select(1.0, e, u < 0.0) / (1.0 + e);
 }
 
 fn gelu_derivative(x: f32) -> f32 {
-  let t = tanh_safe(x * (GELU_A + GELU_B * x * x));
-  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * (GELU_A + 3.0 * GELU_B * x * x);
+  let u = x * (GELU_A + GELU_B * x * x);
+  let e = exponential(-2.0 * abs(u));
+  let r = 1.0 / (1.0 + e);
+  return r * (select(1.0, e, u < 0.0) + 2.0 * x * (GELU_A + 3.0 * GELU_B * x * x) * (e * r));
 }
 
 // Phi(-|x|) of the normal distribution, where e = exp(-x^2/2): kernels/cpu/simd/math.h tells how.
