@@ -19,6 +19,7 @@ const summaries: Record<string, string> = {
   evaluate: 'score a fine-tuned model on a file',
   predict: 'label text with a fine-tuned model',
   plan: 'memory of a run, before it starts',
+  bench: 'BioALBERT and BioBERT side by side: memory, bytes, time of a step',
 }
 
 function commandFile(name: string): URL {
@@ -49,7 +50,7 @@ function version(): string {
  */
 export async function program(wanted?: string): Promise<Command> {
   const root = new Command('bioalbert')
-    .description('BioALBERT: pretraining and fine-tuning of ALBERT on biomedical text')
+    .description('BioALBERT: pretraining and fine-tuning of ALBERT and BERT on biomedical text')
     .version(version(), '--version', 'print the version')
     .helpOption('--help', 'print this help')
     .helpCommand('help [command]', 'print the help of a command')
