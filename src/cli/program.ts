@@ -12,7 +12,7 @@ const summaries: Record<string, string> = {
   devices: 'what can run here, and why not',
   vocab: 'import a vocabulary, or train one',
   corpus: 'text files to one sentence a line',
-  instances: 'pretraining instances (MLM + SOP) from a corpus',
+  instances: 'pretraining instances (MLM + SOP or NSP) from a corpus',
   synthesize: 'write a synthetic corpus with labelled entities',
   pretrain: 'pretrain a model on instances',
   finetune: 'train a task on a pretrained or random model, score its test set',

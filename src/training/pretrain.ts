@@ -258,7 +258,7 @@ class Pretraining {
   private refuseNonFinite(step: number, losses: Losses, gradNorm: number): void {
     const what = [
       ['the MLM loss', losses.mlm],
-      ['the SOP loss', losses.sop],
+      [`the ${this.setup.stream.info.pairs.toUpperCase()} loss`, losses.sop],
       ['the norm of the gradients', gradNorm],
     ].find(([, value]) => !Number.isFinite(value))
     if (!what) return

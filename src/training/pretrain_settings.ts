@@ -3,6 +3,7 @@
  * of this project (nano, mini). They are kept in every checkpoint, so that a resumed run cannot differ by accident.
  */
 import { z } from 'zod'
+import type { Pairs } from '../data/instances.js'
 import { UsageError } from '../error.js'
 import { checkConfig, MODEL_TYPES, type ModelConfig, preset } from '../model/config.js'
 import { GELU_FORMS } from '../ops/linear_gelu.js'
@@ -167,6 +168,10 @@ function resolveConfig(choices: PretrainChoices, data: DataLimits, init?: ModelC
   const wanted =
     choices.preset === undefined ? undefined : preset(choices.preset, data.vocabularySize, chosen)
   if (init) {
+    if (wanted && wanted.modelType !== init.modelType)
+      throw new UsageError(
+        `preset ${choices.preset} is a kind of ${wanted.modelType}, but the model of --init is a kind of ${init.modelType}`,
+      )
     for (const name of sizes) {
       const want = wanted?.[name] ?? chosen[name]
       // positions are bought with the preset, but the weights decide how many there are
@@ -222,10 +227,16 @@ export function resumeSettings(state: unknown, choices: PretrainChoices, dir: st
 }
 
 /** What a person should hear about the settings before a run. */
-export function warnings({ optimizer, schedule }: PretrainSettings): string[] {
+export function warnings({ config, optimizer, schedule }: PretrainSettings, pairs: Pairs): string[] {
+  const found: string[] = []
+  const usual = config.modelType === 'bert' ? 'nsp' : 'sop'
+  if (pairs !== usual)
+    found.push(
+      `the instances have pairs of ${pairs}, but ${config.modelType.toUpperCase()} is trained on ${usual} (see: instances --pairs)`,
+    )
   if (optimizer.name === 'adamw' && schedule.peak > LAMB_RATE)
-    return [
+    found.push(
       `learning rate ${schedule.peak} is one for LAMB; with AdamW the loss often stays near 7 (try 1e-4, or --optimizer lamb)`,
-    ]
-  return []
+    )
+  return found
 }

@@ -106,6 +106,8 @@ async function run(options: Options): Promise<void> {
     note('\ninterrupted: finishing the step and writing a checkpoint (once more to quit at once)')
   }
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
+  const { stream } = setup
+  const pairs = stream.info.pairs.toUpperCase()
   const { total } = setup.settings.schedule
   const every = Math.max(1, Math.min(1000, Math.round(total / 20)))
   const evalEvery = options.evalEvery ?? every
@@ -129,13 +131,13 @@ async function run(options: Options): Promise<void> {
         step: (line) =>
           bar?.update(
             line.step,
-            `loss ${line.loss.toFixed(3)} (mlm ${line.mlm.toFixed(3)}, sop ${line.sop.toFixed(3)})  ` +
+            `loss ${line.loss.toFixed(3)} (mlm ${line.mlm.toFixed(3)}, ${stream.info.pairs} ${line.sop.toFixed(3)})  ` +
               `${count(line.tokens_per_second)} tokens/s`,
           ),
         heldOut: (step, { loss, mlmAccuracy, sopAccuracy }) =>
           bar?.line(
             `step ${count(step)}: held out loss ${loss.toFixed(3)}, MLM accuracy ${percent(mlmAccuracy)} ` +
-              `(unigram ${percent(setup.baseline)}), SOP accuracy ${percent(sopAccuracy)}`,
+              `(unigram ${percent(setup.baseline)}), ${pairs} accuracy ${percent(sopAccuracy)}`,
           ),
         saved: (_, dir, best) => bar?.line(`checkpoint ${dir}${best ? ' (best so far)' : ''}`),
       },
@@ -233,7 +235,7 @@ function conclude(result: PretrainResult, setup: PretrainSetup, out: string, jso
     if (heldOut)
       lines.push(
         `held out: loss ${heldOut.loss.toFixed(3)}, MLM accuracy ${percent(heldOut.mlmAccuracy)} ` +
-          `(unigram ${percent(setup.baseline)}), SOP accuracy ${percent(heldOut.sopAccuracy)}`,
+          `(unigram ${percent(setup.baseline)}), ${setup.stream.info.pairs.toUpperCase()} accuracy ${percent(heldOut.sopAccuracy)}`,
       )
     return lines.join('\n')
   })
