@@ -2,6 +2,12 @@
 import { spawnSync } from 'node:child_process'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { calls } from '../../src/device/program.js'
+import { callCount } from '../../src/graph/lower.js'
+import { compile } from '../../src/graph/runtime.js'
+import { preset } from '../../src/model/config.js'
+import { DEFAULT_OPTIMIZER } from '../../src/training/optimizer.js'
+import { pretrainingPrograms } from '../../src/training/pretraining_programs.js'
 import type { BenchResult } from '../../src/training/runtime_bench.js'
 import { scheduleDays, sharing } from '../../src/training/runtime_figures.js'
 import { commandLine } from '../support/paths.js'
@@ -54,6 +60,22 @@ test('a step is made of forward pass, backward pass and update, and its first lo
     const guess = Math.log(m.model.toString() === 'biobert-nano' ? 28_996 : 30_000) + Math.log(2)
     assert.ok(Math.abs(m.first_loss - guess) < 0.3, `${m.first_loss}, want about ${guess}`)
     assert.ok(m.last_loss < m.first_loss)
+  }
+})
+
+test('the counts of calls divide a program where its backward pass and its update begin', () => {
+  for (const name of ['nano', 'bert-nano']) {
+    const capacity = { rows: 32, sequences: 2, masked: 4 }
+    const { graphs } = pretrainingPrograms(preset(name, 50), capacity, DEFAULT_OPTIMIZER, false)
+    const { program } = compile(graphs).get('step')!
+    const labels = [...calls(program)].map((call) => call.label)
+    const [forward, gradient] = [graphs.evaluate, graphs.accumulate].map(({ root }) => callCount(root.nodes))
+    // the gradient of the loss is its first call
+    assert.match(labels[forward], /^fill/)
+    assert.ok(labels.slice(0, forward).every((label) => !label.includes('backward')))
+    assert.ok(labels.slice(forward, gradient).every((label) => !label.includes('optimizer')))
+    assert.ok(labels.slice(gradient).every((label) => label.includes('optimizer')))
+    assert.is(labels.length - gradient, 2)
   }
 })
 

@@ -1,4 +1,4 @@
-/** `pretrain`: MLM + SOP pretraining on instances, from random weights or those of a model. */
+/** `pretrain`: MLM + SOP or NSP pretraining on instances, from random weights or those of a model. */
 import { Command, Option } from 'commander'
 import type { Device } from '../../device/device.js'
 import { openDevice } from '../../device/open.js'
