@@ -10,7 +10,7 @@ export type { Initializer, Parameter, ParameterOptions } from './graph/parameter
 export { normal, ones, ParameterSet, truncatedNormal, zeros } from './graph/parameters.js'
 export type { InputData, MemoryPlan } from './graph/runtime.js'
 export { Runtime } from './graph/runtime.js'
-export type { AlbertConfig } from './model/config.js'
+export type { ModelConfig } from './model/config.js'
 export { PRESETS, preset } from './model/config.js'
 export { declarePretraining, pretrainingLoss } from './model/pretraining.js'
 export { declareTokenClassification, tokenClassification } from './model/token_classification.js'

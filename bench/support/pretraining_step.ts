@@ -37,6 +37,7 @@ export async function pretrainingStep(
 ): Promise<PretrainingStep> {
   const { B, S, N, masked } = shape
   const config = checkConfig({
+    modelType: 'albert',
     vocabularySize: shape.V,
     embeddingSize: shape.E,
     hiddenSize: shape.H,
@@ -45,6 +46,7 @@ export async function pretrainingStep(
     intermediateSize: shape.I,
     maxPositions: 512,
     segmentTypes: 2,
+    gelu: 'tanh',
     dropout: options.dropout,
     classifierDropout: 0.1,
     layerNormEps: 1e-12,

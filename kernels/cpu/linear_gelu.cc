@@ -1,4 +1,4 @@
-// Dense layer with GELU: z[n,o] = sum_i x[n,i] weight[o,i] + bias[o], y = gelu(z) in the tanh form.
+// Dense layer with GELU: z[n,o] = sum_i x[n,i] weight[o,i] + bias[o], y = gelu(z) in the tanh or the erf form.
 //
 // The activation is applied to a tile of z when it is complete, while it is in registers; z is saved for backward, which
 // turns dy into dz in one pass and then uses the gradients of linear.
@@ -7,6 +7,10 @@
 
 namespace {
 
+// The order of GELU_FORMS in src/ops/linear_gelu.ts.
+enum Form : uint32_t { kTanhForm, kErfForm };
+
+template <Form form>
 struct AddBiasGelu {
   const float* bias;
   float* z;
@@ -14,25 +18,36 @@ struct AddBiasGelu {
   V operator()(V v, uint32_t row, uint32_t column, uint32_t n) const {
     const V pre = v + load_n(bias + column, n);
     store_n(z + size_t(row) * out + column, pre, n);
-    return gelu(pre);
+    return form == kErfForm ? gelu_erf(pre) : gelu(pre);
   }
 };
 
 // ---------------------------------------------------------------- forward
 
 void linear_gelu_forward(Team& team, const float* x, const float* weight, const float* bias, float* y, float* z, uint32_t rows,
-                         uint32_t in, uint32_t out) {
-  gemm(team, rows, out, in, rows_of(x, in), transposed(weight, in), y, out, false, AddBiasGelu{bias, z, out});
+                         uint32_t in, uint32_t out, uint32_t form) {
+  const Matrix a = rows_of(x, in), b = transposed(weight, in);
+  if (form == kErfForm)
+    gemm(team, rows, out, in, a, b, y, out, false, AddBiasGelu<kErfForm>{bias, z, out});
+  else
+    gemm(team, rows, out, in, a, b, y, out, false, AddBiasGelu<kTanhForm>{bias, z, out});
 }
 
 // ---------------------------------------------------------------- backward
 
-void linear_gelu_backward_activation(Team& team, const float* dy, const float* z, float* dz, uint32_t rows, uint32_t out) {
-  each_range(team, rows * out, 8192, [&](uint32_t begin, uint32_t end) {
-    vectors(end - begin, [&](uint32_t i, uint32_t n) {
-      store_n(dz + begin + i, load_n(dy + begin + i, n) * gelu_derivative(load_n(z + begin + i, n)), n);
+void linear_gelu_backward_activation(Team& team, const float* dy, const float* z, float* dz, uint32_t rows, uint32_t out,
+                                     uint32_t form) {
+  const auto multiply = [&](auto derivative) {
+    each_range(team, rows * out, 8192, [&](uint32_t begin, uint32_t end) {
+      vectors(end - begin, [&](uint32_t i, uint32_t n) {
+        store_n(dz + begin + i, load_n(dy + begin + i, n) * derivative(load_n(z + begin + i, n)), n);
+      });
     });
-  });
+  };
+  if (form == kErfForm)
+    multiply([](V v) { return gelu_erf_derivative(v); });
+  else
+    multiply([](V v) { return gelu_derivative(v); });
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Dense layer with GELU in its tanh form: z = x weight^T + bias, y = gelu(z); z is saved for backward.
+// Dense layer with GELU in its tanh or erf form: z = x weight^T + bias, y = gelu(z); z is saved for backward.
 //
 // Work split: as linear.wgsl. Backward makes dz here; the rest is linear's.
 
@@ -13,10 +13,25 @@ fn four(first: u32, step: u32, size: u32) -> vec4u {
   return min(first + step * vec4u(0u, 1u, 2u, 3u), vec4u(size - 1u));
 }
 
+// The order of GELU_FORMS in src/ops/linear_gelu.ts: tanh, erf.
+fn gelu_form(x: f32, form: u32) -> f32 {
+  if (form == 1u) {
+    return gelu_erf(x);
+  }
+  return gelu(x);
+}
+
+fn gelu_form_derivative(x: f32, form: u32) -> f32 {
+  if (form == 1u) {
+    return gelu_erf_derivative(x);
+  }
+  return gelu_derivative(x);
+}
+
 // ---------------------------------------------------------------- forward
 
 // kernel linear_gelu_forward
-struct Params { rows: u32, in: u32, out: u32 }
+struct Params { rows: u32, in: u32, out: u32, form: u32 }
 @group(0) @binding(0) var<storage, read_write> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> weight: array<f32>;
 @group(0) @binding(2) var<storage, read_write> bias: array<f32>;
@@ -57,7 +72,7 @@ fn main(
         let o = c0 + 8u * j;
         let value = sums[i][j] + bias[o];
         z[(r0 + i) * params.out + o] = value;
-        y[(r0 + i) * params.out + o] = gelu(value);
+        y[(r0 + i) * params.out + o] = gelu_form(value, params.form);
       }
     }
   }
@@ -66,7 +81,7 @@ fn main(
 // ---------------------------------------------------------------- backward
 
 // kernel linear_gelu_backward_activation
-struct Params { rows: u32, out: u32 }
+struct Params { rows: u32, out: u32, form: u32 }
 @group(0) @binding(0) var<storage, read_write> dy: array<f32>;
 @group(0) @binding(1) var<storage, read_write> z: array<f32>;
 @group(0) @binding(2) var<storage, read_write> dz: array<f32>;
@@ -81,6 +96,6 @@ fn main(
 ) {
   let i = element_index(group, groups, lane);
   if (i < params.rows * params.out) {
-    dz[i] = dy[i] * gelu_derivative(z[i]);
+    dz[i] = dy[i] * gelu_form_derivative(z[i], params.form);
   }
 }

@@ -147,12 +147,43 @@ fn tanh_safe(x: f32) -> f32 {
 const GELU_A = 0.7978845608028654;
 const GELU_B = 0.044715 * 0.7978845608028654;
 
-// GELU in its tanh form.
+// GELU in its tanh form: x times the logistic function of 2u, which does not cancel as 1 + tanh u does.
 fn gelu(x: f32) -> f32 {
-  return 0.5 * x * (1.0 + tanh_safe(x * (GELU_A + GELU_B * x * x)));
+  let u = x * (GELU_A + GELU_B * x * x);
+  let e = exponential(-2.0 * abs(u));
+  return x * select(1.0, e, u < 0.0) / (1.0 + e);
 }
 
 fn gelu_derivative(x: f32) -> f32 {
-  let t = tanh_safe(x * (GELU_A + GELU_B * x * x));
-  return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * (GELU_A + 3.0 * GELU_B * x * x);
+  let u = x * (GELU_A + GELU_B * x * x);
+  let e = exponential(-2.0 * abs(u));
+  let r = 1.0 / (1.0 + e);
+  return r * (select(1.0, e, u < 0.0) + 2.0 * x * (GELU_A + 3.0 * GELU_B * x * x) * (e * r));
+}
+
+// Phi(-|x|) of the normal distribution, where e = exp(-x^2/2): kernels/cpu/simd/math.h tells how.
+fn normal_tail(x: f32, e: f32) -> f32 {
+  let t = 1.0 / (1.0 + 0.35 * abs(x));
+  var p = -0.02915787772;
+  p = p * t + 0.144030881;
+  p = p * t - 0.2558389255;
+  p = p * t + 0.1593196075;
+  p = p * t - 0.02321229438;
+  p = p * t + 0.1055524779;
+  p = p * t + 0.1198212936;
+  p = p * t + 0.1398635147;
+  p = p * t + 0.1396213069;
+  return e * (t * p);
+}
+
+// GELU in its erf form.
+fn gelu_erf(x: f32) -> f32 {
+  let tail = normal_tail(x, exponential(-0.5 * x * x));
+  return x * select(1.0 - tail, tail, x < 0.0);
+}
+
+fn gelu_erf_derivative(x: f32) -> f32 {
+  let e = exponential(-0.5 * x * x);
+  let tail = normal_tail(x, e);
+  return select(1.0 - tail, tail, x < 0.0) + x * e * 0.3989422804014327;
 }

@@ -10,7 +10,7 @@ import { embedding as embeddingOp } from '../ops/embedding.js'
 import { layernorm as layernormOp } from '../ops/layernorm.js'
 import { linear as linearOp } from '../ops/linear.js'
 import { linearCrossEntropy as linearCrossEntropyOp } from '../ops/linear_cross_entropy.js'
-import { linearGelu as linearGeluOp } from '../ops/linear_gelu.js'
+import { type GeluForm, linearGelu as linearGeluOp } from '../ops/linear_gelu.js'
 import { ShapeError } from '../ops/op.js'
 import { type Dim, shapeText } from '../ops/shape.js'
 import { softmax as softmaxOp } from '../ops/softmax.js'
@@ -58,9 +58,13 @@ export function linear(x: Tensor, { weight, bias }: LayerParameters): Tensor {
   return applyOp(linearOp, [x, weight, bias], {})[0]
 }
 
-/** gelu(x weight^T + bias) with GELU in its tanh form. */
-export function linearGelu(x: Tensor, { weight, bias }: LayerParameters): Tensor {
-  return applyOp(linearGeluOp, [x, weight, bias], {})[0]
+/** gelu(x weight^T + bias) with GELU in its tanh form, or exact (`erf`). */
+export function linearGelu(
+  x: Tensor,
+  { weight, bias }: LayerParameters,
+  { form = 'tanh' }: { form?: GeluForm } = {},
+): Tensor {
+  return applyOp(linearGeluOp, [x, weight, bias], { form })[0]
 }
 
 /** layernorm(residual + dropout(x)): x and residual [N,H]. */

@@ -12,13 +12,14 @@ const summaries: Record<string, string> = {
   devices: 'what can run here, and why not',
   vocab: 'import a vocabulary, or train one',
   corpus: 'text files to one sentence a line',
-  instances: 'pretraining instances (MLM + SOP) from a corpus',
+  instances: 'pretraining instances (MLM + SOP or NSP) from a corpus',
   synthesize: 'write a synthetic corpus with labelled entities',
   pretrain: 'pretrain a model on instances',
   finetune: 'train a task on a pretrained or random model, score its test set',
   evaluate: 'score a fine-tuned model on a file',
   predict: 'label text with a fine-tuned model',
   plan: 'memory of a run, before it starts',
+  bench: 'BioALBERT and BioBERT side by side: memory, bytes, time of a step',
 }
 
 function commandFile(name: string): URL {
@@ -49,7 +50,7 @@ function version(): string {
  */
 export async function program(wanted?: string): Promise<Command> {
   const root = new Command('bioalbert')
-    .description('BioALBERT: pretraining and fine-tuning of ALBERT on biomedical text')
+    .description('BioALBERT: pretraining and fine-tuning of ALBERT and BERT on biomedical text')
     .version(version(), '--version', 'print the version')
     .helpOption('--help', 'print this help')
     .helpCommand('help [command]', 'print the help of a command')

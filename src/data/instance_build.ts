@@ -12,7 +12,7 @@ import type { DocumentFile } from './document_shard.js'
 import { InstancePool } from './instance_pool.js'
 import { addCounts, noCounts } from './instance_shard.js'
 import type { Task, TaskContext, TaskResult } from './instance_tasks.js'
-import { SINGLE_SENTENCE, type SingleSentence } from './instances.js'
+import { PAIRS, type Pairs, SINGLE_SENTENCE, type SingleSentence } from './instances.js'
 import { drawHeldOut, MANIFEST, type Manifest, type ManifestPart, packBits } from './manifest.js'
 import { Tokenizer } from './tokenizer.js'
 
@@ -34,6 +34,8 @@ export interface BuildOptions {
   maskProbability?: number
   /** Share of documents that are held out, at least one where it is above 0. Default 0.01. */
   heldOut?: number
+  /** Sentence order (ALBERT) or next sentence (BERT). Default sop. */
+  pairs?: Pairs
   singleSentence?: SingleSentence
   /** For tests: size of a block in bytes. */
   blockBytes?: number
@@ -61,6 +63,7 @@ function checked(options: BuildOptions) {
     shortProbability: 0.1,
     maskProbability: 0.15,
     heldOut: 0.01,
+    pairs: 'sop' as const,
     singleSentence: 'random_document' as const,
     ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
   } as Required<Omit<BuildOptions, 'blockBytes'>> & { blockBytes?: number }
@@ -86,6 +89,12 @@ function checked(options: BuildOptions) {
       `single sentence: found ${settings.singleSentence}, want ${SINGLE_SENTENCE.join(', ')}`,
     )
   }
+  if (!PAIRS.includes(settings.pairs))
+    throw new UsageError(`pairs: found ${settings.pairs}, want ${PAIRS.join(', ')}`)
+  if (settings.pairs === 'nsp' && settings.singleSentence === 'resplit')
+    throw new UsageError(
+      'single sentence: found resplit, which is for sop, want random_document or skip with nsp',
+    )
   if (settings.masking !== 'static' && settings.masking !== 'dynamic') {
     throw new UsageError(`masking: found ${settings.masking}, want static or dynamic`)
   }
@@ -114,6 +123,7 @@ export async function buildInstances(
       maxPredictions: settings.maxPredictions,
       probability: settings.maskProbability,
       shortProbability: settings.shortProbability,
+      pairs: settings.pairs,
       singleSentence: settings.singleSentence,
     }
     const pool = new InstancePool(context, Math.min(settings.workers, blocks.length), tokenizer)
@@ -185,6 +195,7 @@ export async function buildInstances(
         maxPredictions: settings.maxPredictions,
         maskProbability: settings.maskProbability,
         shortProbability: settings.shortProbability,
+        pairs: settings.pairs,
         singleSentence: settings.singleSentence,
         dupeFactor: passes,
         tokenizer: {

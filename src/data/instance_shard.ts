@@ -6,7 +6,7 @@
 import { bytesOf } from './document_shard.js'
 import { brokenRecord, readShard, writeShard } from './shard_file.js'
 
-/** Where an instance's SOP label comes from, in the order of the codes in a record. */
+/** Where the label of an instance's pair comes from, in the order of the codes in a record. */
 export const SOURCES = ['in_order', 'swapped', 'random_document', 'resplit'] as const
 export type Source = (typeof SOURCES)[number]
 
@@ -20,7 +20,7 @@ export interface Instance {
   positions: Int32Array
   /** [k] ids to predict there. */
   labels: Int32Array
-  /** 1 where A and B are not in their order. */
+  /** The label of the pair: 1 where A and B are not in their order (sop), or B does not follow A (nsp). */
   sop: 0 | 1
   source: Source
 }

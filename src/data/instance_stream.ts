@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { UserError } from '../error.js'
 import { DocumentShard, DocumentStore } from './document_shard.js'
 import { type Instance, InstanceBuffer, InstanceShard, type Source } from './instance_shard.js'
-import { InstanceMaker, STREAM } from './instances.js'
+import { InstanceMaker, type Pairs, STREAM } from './instances.js'
 import { heldOutRule, type Manifest, readManifest, unpackBits } from './manifest.js'
 import { Philox } from './random.js'
 import { idBytesFor } from './shard_file.js'
@@ -27,6 +27,7 @@ export interface StreamOptions {
 
 export interface StreamInfo {
   masking: 'static' | 'dynamic'
+  pairs: Pairs
   /** S and the most predictions of an instance. */
   maxLength: number
   maxPredictions: number
@@ -84,6 +85,7 @@ export class InstanceStream {
     const { tokenizer, masking } = manifest
     this.info = {
       masking: split === 'train' ? masking : 'static',
+      pairs: manifest.pairs,
       maxLength: manifest.maxLength,
       maxPredictions: manifest.maxPredictions,
       vocabularySize: tokenizer.size,
@@ -229,12 +231,14 @@ export class InstanceStream {
 
 /** The settings of instance making that a manifest keeps. */
 export function instanceSettings(manifest: Manifest) {
-  const { tokenizer, maxLength, maxPredictions, maskProbability, shortProbability, singleSentence } = manifest
+  const { tokenizer, maxLength, maxPredictions, maskProbability, shortProbability, pairs, singleSentence } =
+    manifest
   return {
     maxLength,
     maxPredictions,
     probability: maskProbability,
     shortProbability,
+    pairs,
     singleSentence,
     vocabularySize: tokenizer.size,
     special: tokenizer.special,

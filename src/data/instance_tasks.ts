@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { type CorpusBlock, readBlock } from './corpus_blocks.js'
 import { DocumentBuffer, type DocumentFile, DocumentShard, DocumentStore } from './document_shard.js'
 import { InstanceBuffer, type InstanceCounts } from './instance_shard.js'
-import { InstanceMaker, type SingleSentence } from './instances.js'
+import { InstanceMaker, type Pairs, type SingleSentence } from './instances.js'
 import { heldOutRule } from './manifest.js'
 import { idBytesFor } from './shard_file.js'
 import { Tokenizer } from './tokenizer.js'
@@ -22,6 +22,7 @@ export interface TaskContext {
   maxPredictions: number
   probability: number
   shortProbability: number
+  pairs: Pairs
   singleSentence: SingleSentence
 }
 
@@ -97,6 +98,7 @@ export class TaskRunner {
       maxPredictions: context.maxPredictions,
       probability: context.probability,
       shortProbability: context.shortProbability,
+      pairs: context.pairs,
       singleSentence: context.singleSentence,
       vocabularySize: tokenizer.size,
       special: tokenizer.special,

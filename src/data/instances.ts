@@ -1,9 +1,16 @@
 /**
- * Pretraining instances of one document, as ALBERT makes them: whole sentences are gathered up to a target
- * length, split in two at a random sentence, swapped half of the time (sentence order prediction), cut to
- * S - 3 pieces, framed as [CLS] A [SEP] B [SEP] and masked.
+ * Pretraining instances of one document: whole sentences are gathered up to a target length, split in two at a random
+ * sentence, made a pair, cut to S - 3 pieces, framed as [CLS] A [SEP] B [SEP] and masked.
+ *
+ * Pairs of ALBERT (`sop`, sentence order prediction): swapped with probability 0.5, label 1 where they are.
+ * Pairs of BERT (`nsp`, next sentence prediction): B is the true continuation of A, label 0, or with probability 0.5
+ * comes from a random place of a random other document, label 1 (its `is_random_next`), as many sentences as A leaves
+ * room for in the target; the sentences that B would have been are then gathered anew. A chunk of one sentence always
+ * gets a random B. The masking is ALBERT's for both (masking.ts): n-grams of whole words, `##` pieces with the word
+ * that they continue; the first BERT masked single pieces.
+ *
  * The draws of a document are a function of (seed, pass, document) alone.
- * Source: google-research/albert create_pretraining_data.py, create_instances_from_document.
+ * Source: create_instances_from_document of create_pretraining_data.py in google-research/albert and google-research/bert.
  */
 import type { Ids, TokenDocument } from './document_shard.js'
 import { type InstanceBuffer, SOURCES } from './instance_shard.js'
@@ -17,6 +24,10 @@ import { Philox } from './random.js'
 export const SINGLE_SENTENCE = ['random_document', 'resplit', 'skip'] as const
 export type SingleSentence = (typeof SINGLE_SENTENCE)[number]
 
+/** What the second segment is to the first. */
+export const PAIRS = ['sop', 'nsp'] as const
+export type Pairs = (typeof PAIRS)[number]
+
 /** First words of the random streams of (seed, ...). */
 export const STREAM = { instances: 1, heldOut: 2, order: 3, shuffle: 4, pick: 5 } as const
 
@@ -26,8 +37,11 @@ export interface InstanceOptions extends MaskingOptions {
   maxLength: number
   /** Probability of a target length uniform in [2, S - 3] in place of S - 3. */
   shortProbability: number
+  /** Default sop. */
+  pairs?: Pairs
+  /** `resplit` is for sop. */
   singleSentence: SingleSentence
-  /** A sentence source for `random_document`: documents by number, and how many there are. */
+  /** A sentence source for `random_document` and nsp: documents by number, and how many there are. */
   documents: { count: number; document(index: number): TokenDocument }
   /** Documents that instances must not take sentences from. */
   isHeldOut?: (document: number) => boolean
@@ -61,7 +75,7 @@ export class InstanceMaker {
   /** Adds the instances of document number `index` in pass `pass` to `out`. */
   make(document: TokenDocument, index: number, pass: number, out: InstanceBuffer): void {
     const { random } = this
-    const { maxLength, shortProbability } = this.options
+    const { maxLength, shortProbability, pairs } = this.options
     random.restart(STREAM.instances, pass, index)
     const room = maxLength - 3
     let target = room
@@ -71,10 +85,33 @@ export class InstanceMaker {
     let first = 0
     for (let end = 1; end <= last; end++) {
       if (end < last && starts[end] - starts[first] < target) continue
+      let next = end
       if (end - first === 1) this.single(document, index, first, target, out)
+      else if (pairs === 'nsp') next = this.nextOrRandom(document, index, first, end, target, out)
       else this.several(document, first, end, out)
-      first = end
+      first = next
+      end = next
     }
+  }
+
+  /** A pair for next sentence prediction out of sentences `first` to `end` - 1; answers the first that it left over. */
+  private nextOrRandom(
+    { tokens, starts }: TokenDocument,
+    index: number,
+    first: number,
+    end: number,
+    target: number,
+    out: InstanceBuffer,
+  ): number {
+    const { random } = this
+    const split = first + 1 + random.integer(end - first - 1)
+    const a = { tokens, from: starts[first], to: starts[split] }
+    if (random.uniform() < 0.5) {
+      this.add(a, this.randomSpan(index, target - (a.to - a.from)), 1, RANDOM_DOCUMENT, out)
+      return split
+    }
+    this.add(a, { tokens, from: starts[split], to: starts[end] }, 0, IN_ORDER, out)
+    return end
   }
 
   private several(document: TokenDocument, first: number, end: number, out: InstanceBuffer): void {

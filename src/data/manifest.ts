@@ -7,14 +7,14 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { InputError, UserError } from '../error.js'
 import { SOURCES } from './instance_shard.js'
-import { SINGLE_SENTENCE, STREAM } from './instances.js'
+import { PAIRS, SINGLE_SENTENCE, STREAM } from './instances.js'
 import { Philox } from './random.js'
 
 export const MANIFEST = 'instances.json'
 
 const count = z.number().int().nonnegative()
 const part = z.object({
-  /** Documents, instances, pieces with special ones, masked pieces; label sources of SOP. */
+  /** Documents, instances, pieces with special ones, masked pieces; where the labels of pairs come from. */
   documents: count,
   instances: count,
   tokens: count,
@@ -33,6 +33,7 @@ const manifest = z.object({
   maxPredictions: count,
   maskProbability: z.number(),
   shortProbability: z.number(),
+  pairs: z.enum(PAIRS).default('sop'),
   singleSentence: z.enum(SINGLE_SENTENCE),
   dupeFactor: count,
   tokenizer: z.object({

@@ -3,10 +3,15 @@ import type { Call, Program, Ref, Repeat, ScalarSlot } from '../device/program.j
 import { ITERATION } from '../device/program.js'
 import { contiguous, copy } from '../ops/copy.js'
 import { byteSize } from '../ops/shape.js'
-import type { CallNode, Graph, GraphValue, RepeatNode } from './graph.js'
+import type { CallNode, Graph, GraphValue, Node, RepeatNode } from './graph.js'
 import type { ArenaName, Place, Plan } from './plan.js'
 
 export const ARENAS: readonly ArenaName[] = ['activations', 'parameters', 'gradients', 'moment1', 'moment2']
+
+/** How many calls of a program nodes become, each call of a repeat counted once. */
+export function callCount(nodes: readonly Node[]): number {
+  return nodes.reduce((n, node) => n + 1 + (node.kind === 'repeat' ? node.body.nodes.length : 0), 0)
+}
 
 /** `stateBytes`: size of the parameter arena and of each arena laid out like it. */
 export function lower(name: string, graph: Graph, plan: Plan, stateBytes: number): Program {

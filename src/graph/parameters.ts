@@ -29,17 +29,27 @@ export function truncatedNormal(scale: number): Initializer {
 
 export interface ParameterOptions {
   readonly init: Initializer
-  /** Weight decay applies (default: only for two or more dimensions). */
+  /** Weight decay applies (default: only to tensors of two or more dimensions). */
   readonly decay?: boolean
   /** LAMB's trust ratio applies (default: as decay). */
   readonly adapt?: boolean
   /** A gradient is computed and the optimizer changes it (default true). */
   readonly trainable?: boolean
   /**
-   * Tensors stored one after the other in this parameter along its first dimension, each with a name, a norm and a
-   * trust ratio of its own, such as the query, key and value weights of a fused projection.
+   * Tensors stored one after the other in this parameter, each with a name, a norm and a trust ratio of its own: so
+   * many rows along the first dimension, such as the query, key and value weights of a fused projection, or of a shape
+   * of their own, such as the weights of the layers of a stack.
    */
-  readonly parts?: readonly { readonly name: string; readonly rows: number }[]
+  readonly parts?: readonly ({ readonly name: string } & (
+    | { readonly rows: number }
+    | { readonly shape: readonly number[] }
+  ))[]
+}
+
+/** A tensor within a parameter. */
+export interface Part {
+  readonly name: string
+  readonly shape: readonly number[]
 }
 
 export interface Parameter {
@@ -52,7 +62,7 @@ export interface Parameter {
   readonly decay: boolean
   readonly adapt: boolean
   readonly trainable: boolean
-  readonly parts: readonly { readonly name: string; readonly rows: number }[]
+  readonly parts: readonly Part[]
 }
 
 /** A tensor as files and optimizers see it: a parameter, or one part of it. */
@@ -78,11 +88,14 @@ export class ParameterSet {
     if (this.byName.has(name)) throw new Error(`parameter ${name} is declared twice`)
     if (!shape.every((d) => Number.isInteger(d) && d > 0))
       throw new Error(`parameter ${name}: shape is [${shape}] (want positive whole numbers)`)
-    const size = shape.reduce((a, b) => a * b, 1)
-    const decay = options.decay ?? shape.length >= 2
-    const parts = options.parts ?? [{ name, rows: shape[0] ?? 1 }]
-    if (options.parts && parts.reduce((n, p) => n + p.rows, 0) !== shape[0])
-      throw new Error(`parameter ${name}: the parts have not ${shape[0]} rows in all`)
+    const size = elements(shape)
+    const parts = options.parts?.map((part) => ({
+      name: part.name,
+      shape: 'shape' in part ? part.shape : [part.rows, ...shape.slice(1)],
+    })) ?? [{ name, shape }]
+    if (parts.reduce((n, part) => n + elements(part.shape), 0) !== size)
+      throw new Error(`parameter ${name}: the parts have not ${size} elements in all`)
+    const decay = options.decay ?? parts[0].shape.length >= 2
     const parameter: Parameter = {
       name,
       shape,
@@ -124,20 +137,11 @@ export class ParameterSet {
   }
 
   get segments(): Segment[] {
-    return this.all.flatMap((p) => {
-      const row = p.size / (p.shape[0] ?? 1)
-      let rows = 0
-      return p.parts.map((part) => {
-        const segment: Segment = {
-          name: part.name,
-          shape: p.shape.length === 0 ? [] : [part.rows, ...p.shape.slice(1)],
-          offset: p.offset + rows * row,
-          size: part.rows * row,
-          decay: p.decay,
-          adapt: p.adapt,
-          trainable: p.trainable,
-        }
-        rows += part.rows
+    return this.all.flatMap(({ parts, offset, decay, adapt, trainable }) => {
+      let start = offset
+      return parts.map(({ name, shape }) => {
+        const segment = { name, shape, offset: start, size: elements(shape), decay, adapt, trainable }
+        start += segment.size
         return segment
       })
     })
@@ -149,4 +153,8 @@ export class ParameterSet {
     for (const p of this.all) p.init(data.subarray(p.offset, p.offset + p.size), normalFor(p.name))
     return data
   }
+}
+
+function elements(shape: readonly number[]): number {
+  return shape.reduce((a, b) => a * b, 1)
 }

@@ -8,7 +8,8 @@ import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InputError, UserError } from '../error.js'
 import type { ParameterSet } from '../graph/parameters.js'
-import { type AlbertConfig, formatConfig, parseConfig } from './config.js'
+import type { ModelConfig } from './config.js'
+import { formatConfig, parseConfig } from './huggingface.js'
 import { readSafetensors, type SafetensorsFile, writeSafetensors } from './safetensors.js'
 import { arenaTensors } from './weights.js'
 
@@ -17,12 +18,19 @@ export const WEIGHTS_FILE = 'model.safetensors'
 export const VOCABULARY_FILES = ['tokenizer.json', 'tokenizer_config.json'] as const
 const DIGEST = 'vocabulary_digest'
 
+/** What a model is for. */
+export type Task = 'PreTraining' | 'TokenClassification'
+
 /** What Hugging Face calls the model. */
-export type Architecture = 'AlbertForPreTraining' | 'AlbertForTokenClassification'
+export type Architecture = `${'Albert' | 'Bert'}For${Task}`
+
+export function architectureOf({ modelType }: ModelConfig, task: Task): Architecture {
+  return `${modelType === 'bert' ? 'Bert' : 'Albert'}For${task}`
+}
 
 export interface PretrainedModel {
   readonly dir: string
-  readonly config: AlbertConfig
+  readonly config: ModelConfig
   /** Names of the labels of a classifier, by index. */
   readonly labels?: readonly string[]
   /** Read with `loadPretrained` of weights.ts. */
@@ -73,7 +81,7 @@ export function checkVocabulary(model: PretrainedModel, size: number, digest: st
 }
 
 export interface ModelToSave {
-  readonly config: AlbertConfig
+  readonly config: ModelConfig
   readonly architecture: Architecture
   readonly labels?: readonly string[]
   readonly parameters: ParameterSet

@@ -1,5 +1,5 @@
 /**
- * The heads on ALBERT's encoder: masked language model with tied embeddings, sentence order, token classification.
+ * The heads on the encoders: masked language model with tied embeddings, sentence pairs, token classification.
  * Losses are sums over examples, multiplied by a run-time scalar, so that micro-batches of one step add up to the mean.
  */
 import type { Capture, Tensor } from '../autograd/tensor.js'
@@ -14,8 +14,25 @@ import { linearGelu } from '../ops/linear_gelu.js'
 import { reduce } from '../ops/reduce.js'
 import { scale } from '../ops/scale.js'
 import type { Dynamic } from '../ops/shape.js'
-import { type Affine, type AlbertParameters, declareDense, declareNorm, tensors } from './albert.js'
-import type { AlbertConfig } from './config.js'
+import { type Affine, declareDense, declareNorm, tensors } from './block.js'
+import type { ModelConfig, ModelType } from './config.js'
+import type { EncoderParameters } from './encoder.js'
+
+/** What Hugging Face calls the heads of pretraining. */
+const NAMES: Readonly<Record<ModelType, { dense: string; norm: string; bias: string; pairs: string }>> = {
+  albert: {
+    dense: 'predictions.dense',
+    norm: 'predictions.LayerNorm',
+    bias: 'predictions.bias',
+    pairs: 'sop_classifier.classifier',
+  },
+  bert: {
+    dense: 'cls.predictions.transform.dense',
+    norm: 'cls.predictions.transform.LayerNorm',
+    bias: 'cls.predictions.bias',
+    pairs: 'cls.seq_relationship',
+  },
+}
 
 export interface MlmHead {
   readonly dense: Affine
@@ -24,13 +41,19 @@ export interface MlmHead {
 }
 
 /** Declares dense H -> E, layernorm and the bias of the tied output embeddings. */
-export function declareMlmHead(set: ParameterSet, config: AlbertConfig): MlmHead {
+export function declareMlmHead(set: ParameterSet, config: ModelConfig): MlmHead {
   const { embeddingSize: E, hiddenSize: H } = config
+  const names = NAMES[config.modelType]
   return {
-    dense: declareDense(set, 'predictions.dense', E, H, config.initializerRange),
-    norm: declareNorm(set, 'predictions.LayerNorm', E),
-    bias: set.add('predictions.bias', [config.vocabularySize], { init: zeros }),
+    dense: declareDense(set, names.dense, E, H, config.initializerRange),
+    norm: declareNorm(set, names.norm, E),
+    bias: set.add(names.bias, [config.vocabularySize], { init: zeros }),
   }
+}
+
+/** Declares the two classes of sentence pairs on the pooled vector: sentence order (ALBERT), next sentence (BERT). */
+export function declarePairHead(set: ParameterSet, config: ModelConfig): Affine {
+  return declareDense(set, NAMES[config.modelType].pairs, 2, config.hiddenSize, config.initializerRange)
 }
 
 export interface Loss {
@@ -46,16 +69,16 @@ const total = (capture: Capture, x: Tensor) =>
 /** Masked language modelling at the rows `index` i32 [masked] with labels i32 [masked]. */
 export function mlmLoss(
   capture: Capture,
-  encoder: AlbertParameters,
+  encoder: EncoderParameters,
   head: MlmHead,
-  config: AlbertConfig,
+  config: ModelConfig,
   hidden: Tensor,
   index: Tensor,
   labels: Tensor,
 ): Loss {
   return capture.named('mlm', () => {
     const [rows] = capture.apply(gather, [hidden, index], {})
-    const [inner] = capture.apply(linearGelu, [rows, ...tensors(capture, head.dense)], {})
+    const [inner] = capture.apply(linearGelu, [rows, ...tensors(capture, head.dense)], { form: config.gelu })
     const [x] = capture.apply(layernorm, [inner, ...tensors(capture, head.norm)], {
       eps: config.layerNormEps,
     })

@@ -1,35 +1,46 @@
-/** ALBERT with the heads of pretraining, as a step that can be captured (Hugging Face: AlbertForPreTraining). */
+/**
+ * An encoder with the heads of pretraining, as a step that can be captured (Hugging Face: AlbertForPreTraining,
+ * BertForPreTraining). What ALBERT calls SOP, the order of two segments, and BERT NSP, whether the second is the next
+ * one, is one head of two classes here, called `sop` whatever the labels mean.
+ */
 import type { Capture, Tensor } from '../autograd/tensor.js'
 import type { ParameterSet } from '../graph/parameters.js'
 import { binary } from '../ops/binary.js'
 import { dynamic } from '../ops/shape.js'
+import type { Affine } from './block.js'
+import type { ModelConfig } from './config.js'
 import {
-  type Affine,
-  type AlbertParameters,
   type BatchCapacity,
   batchInputs,
-  declareAlbert,
-  declareDense,
+  declareEncoder,
   type EncodeOptions,
+  type EncoderParameters,
   encode,
   pool,
-} from './albert.js'
-import type { AlbertConfig } from './config.js'
-import { classificationLoss, classify, declareMlmHead, type MlmHead, mlmLoss, scaled } from './heads.js'
+} from './encoder.js'
+import {
+  classificationLoss,
+  classify,
+  declareMlmHead,
+  declarePairHead,
+  type MlmHead,
+  mlmLoss,
+  scaled,
+} from './heads.js'
 
 export interface PretrainingModel {
-  readonly config: AlbertConfig
-  readonly encoder: AlbertParameters
+  readonly config: ModelConfig
+  readonly encoder: EncoderParameters
   readonly mlm: MlmHead
   readonly sop: Affine
 }
 
-export function declarePretraining(set: ParameterSet, config: AlbertConfig): PretrainingModel {
+export function declarePretraining(set: ParameterSet, config: ModelConfig): PretrainingModel {
   return {
     config,
-    encoder: declareAlbert(set, config, true),
+    encoder: declareEncoder(set, config, true),
     mlm: declareMlmHead(set, config),
-    sop: declareDense(set, 'sop_classifier.classifier', 2, config.hiddenSize, config.initializerRange),
+    sop: declarePairHead(set, config),
   }
 }
 

@@ -1,36 +1,38 @@
-/** ALBERT with a label for every word (Hugging Face: AlbertForTokenClassification), as a step that can be captured. */
+/**
+ * An encoder with a label for every word, as a step that can be captured (Hugging Face: AlbertForTokenClassification,
+ * BertForTokenClassification).
+ */
 import type { Capture, Tensor } from '../autograd/tensor.js'
 import type { ParameterSet } from '../graph/parameters.js'
 import { gather } from '../ops/gather.js'
 import { dynamic } from '../ops/shape.js'
+import { type Affine, declareDense } from './block.js'
+import type { ModelConfig } from './config.js'
 import {
-  type Affine,
-  type AlbertParameters,
   type BatchCapacity,
   batchInputs,
-  declareAlbert,
-  declareDense,
+  declareEncoder,
   type EncodeOptions,
+  type EncoderParameters,
   encode,
-} from './albert.js'
-import type { AlbertConfig } from './config.js'
+} from './encoder.js'
 import { classificationLoss, classify, scaled } from './heads.js'
 
 export interface TokenClassificationModel {
-  readonly config: AlbertConfig
-  readonly encoder: AlbertParameters
+  readonly config: ModelConfig
+  readonly encoder: EncoderParameters
   readonly classifier: Affine
 }
 
 /** Declares encoder without pooler, and a classifier H -> labels. */
 export function declareTokenClassification(
   set: ParameterSet,
-  config: AlbertConfig,
+  config: ModelConfig,
   labels: number,
 ): TokenClassificationModel {
   return {
     config,
-    encoder: declareAlbert(set, config, false),
+    encoder: declareEncoder(set, config, false),
     classifier: declareDense(set, 'classifier', labels, config.hiddenSize, config.initializerRange),
   }
 }

@@ -7,9 +7,17 @@ import { InputError } from '../error.js'
 import type { ParameterSet, Segment } from '../graph/parameters.js'
 import type { SafetensorsFile, StoredTensor, TensorToWrite } from './safetensors.js'
 
-const ENCODER = 'albert.'
-/** Parts of the encoder that some models do without. */
-const optional = (name: string) => !name.startsWith(ENCODER) || name.startsWith('albert.pooler.')
+const WORD = 'embeddings.word_embeddings.weight'
+
+/** The bias of the output embeddings, of which a file may hold a copy beside those. */
+const TIED_BIAS = /(?<=^(cls\.)?)predictions\.bias$/
+
+/** What stands in front of the names of the encoder: `albert.` or `bert.`. */
+function encoderPrefix(parameters: ParameterSet): string {
+  const word = parameters.segments.find(({ name }) => name.endsWith(WORD))
+  if (!word) throw new Error('the parameters have no word embeddings')
+  return word.name.slice(0, -WORD.length)
+}
 
 export interface LoadReport {
   /** Parameters that the file does not hold, such as those of another head. */
@@ -48,8 +56,9 @@ export function readArena(
 
 /**
  * Fills `data`, an arena laid out as `parameters`, from pretrained weights. Whatever the encoder lacks, what it
- * does not know and what has another shape is an InputError; heads may be missing or left over. The prefix
- * `albert.` may be absent (AlbertModel), tied output embeddings may be repeated (`predictions.decoder.*`).
+ * does not know and what has another shape is an InputError; heads and pooler may be missing or left over. The prefix
+ * `albert.` or `bert.` may be absent (AlbertModel, BertModel), tied output embeddings may be repeated
+ * (`predictions.decoder.*`).
  */
 export function loadPretrained(
   file: SafetensorsFile,
@@ -57,16 +66,18 @@ export function loadPretrained(
   data: Float32Array,
 ): LoadReport {
   const stored = new Map<string, StoredTensor>()
-  const bare = file.tensors.has('embeddings.word_embeddings.weight')
+  const encoder = encoderPrefix(parameters)
+  const optional = (name: string) => !name.startsWith(encoder) || name.startsWith(`${encoder}pooler.`)
+  const bare = file.tensors.has(WORD)
   for (const [name, tensor] of file.tensors) {
-    const full = bare && /^(embeddings|encoder|pooler)\./.test(name) ? ENCODER + name : name
+    const full = bare && /^(embeddings|encoder|pooler)\./.test(name) ? encoder + name : name
     stored.set(canonical(full), tensor)
   }
   const report: LoadReport = { missing: [], ignored: [] }
   for (const segment of parameters.segments) {
     const { name } = segment
-    const tensor =
-      stored.get(name) ?? (name === 'predictions.bias' ? stored.get('predictions.decoder.bias') : undefined)
+    const repeated = TIED_BIAS.test(name) ? name.replace(TIED_BIAS, 'predictions.decoder.bias') : undefined
+    const tensor = stored.get(name) ?? (repeated === undefined ? undefined : stored.get(repeated))
     stored.delete(name)
     if (tensor) fill(file, tensor, segment, data)
     else if (optional(name)) report.missing.push(name)
@@ -77,11 +88,11 @@ export function loadPretrained(
         expected: `${shape(segment)}, as the model's configuration says`,
       })
   }
-  const word = parameters.segments.find((s) => s.name === 'albert.embeddings.word_embeddings.weight')
+  const word = parameters.segments.find((s) => s.name === encoder + WORD)
   for (const [name, tensor] of stored) {
     if (name.endsWith('.position_ids')) continue
-    if (name === 'predictions.decoder.bias') continue
-    if (name === 'predictions.decoder.weight') {
+    if (/^(cls\.)?predictions\.decoder\.bias$/.test(name)) continue
+    if (/^(cls\.)?predictions\.decoder\.weight$/.test(name)) {
       if (word) expectShape(file, tensor, word)
       continue
     }

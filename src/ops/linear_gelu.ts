@@ -1,16 +1,23 @@
-/** Dense layer with GELU in the tanh form: z = x weight^T + bias, y = gelu(z); z is saved for backward. */
+/**
+ * Dense layer with GELU (Hendrycks and Gimpel 2016): z = x weight^T + bias, y = gelu(z); z is saved for backward.
+ * `form` is `tanh` (default; Hugging Face's gelu_new) or `erf` (z times the normal distribution function; their gelu).
+ */
 import { kernel } from '../device/kernel.js'
 import { linear, linearShape } from './linear.js'
 import { defineOp } from './op.js'
 import { capacity, elements, param, product } from './shape.js'
 
+/** The number of each form is its place in this list; kernels switch on it. */
+export const GELU_FORMS = ['tanh', 'erf'] as const
+export type GeluForm = (typeof GELU_FORMS)[number]
+
 const activation = kernel(
   'linear_gelu_backward_activation',
   { dy: 'read', z: 'read', dz: 'write' },
-  { rows: 'u32', out: 'u32' },
+  { rows: 'u32', out: 'u32', form: 'u32' },
 )
 
-export const linearGelu = defineOp<Record<string, never>>({
+export const linearGelu = defineOp<{ readonly form?: GeluForm }>({
   name: 'linear_gelu',
   inputs: ['x', 'weight', 'bias'],
   outputs: ['y', 'z'],
@@ -18,23 +25,24 @@ export const linearGelu = defineOp<Record<string, never>>({
     const y = { shape: linearShape('linear_gelu', x, weight, bias), dtype: 'f32' } as const
     return [y, y]
   },
-  params: ({ x, weight }) => ({
+  params: ({ x, weight }, { form = 'tanh' }) => ({
     rows: param(product(x.shape.slice(0, -1))),
     in: capacity(weight.shape[1]),
     out: capacity(weight.shape[0]),
+    form: GELU_FORMS.indexOf(form),
   }),
   forward: kernel(
     'linear_gelu_forward',
     { x: 'read', weight: 'read', bias: 'read', y: 'write', z: 'write' },
-    { rows: 'u32', in: 'u32', out: 'u32' },
+    { rows: 'u32', in: 'u32', out: 'u32', form: 'u32' },
   ),
   kernels: [activation],
-  gradient(scope) {
+  gradient(scope, attrs) {
     const x = scope.value('x')
     const weight = scope.value('weight')
     const z = scope.value('z')
     const dz = scope.fresh(z.spec)
-    scope.call(linearGelu, activation, { dy: scope.incoming('y'), x, weight, z, dz }, {})
+    scope.call(linearGelu, activation, { dy: scope.incoming('y'), x, weight, z, dz }, attrs)
     const [toInput, toWeight] = linear.backward!
     if (scope.wants('x')) {
       const dx = scope.fresh(x.spec)

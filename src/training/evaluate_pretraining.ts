@@ -1,4 +1,4 @@
-/** Held-out evaluation of pretraining: MLM and SOP losses and accuracies without dropout, and a baseline to beat. */
+/** Held-out evaluation of pretraining: MLM and pair losses and accuracies without dropout, and a baseline to beat. */
 import type { Instance, InstanceStream } from '../data/instance_stream.js'
 import type { Runtime } from '../graph/runtime.js'
 import type { PretrainingCapacity } from '../model/pretraining.js'

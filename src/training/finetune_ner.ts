@@ -10,7 +10,7 @@ import { writePredictions } from '../data/ner_report.js'
 import type { Device } from '../device/device.js'
 import { UsageError, UserError } from '../error.js'
 import { compile, memoryPlan, Runtime } from '../graph/runtime.js'
-import { type Architecture, openModel, saveModel } from '../model/folder.js'
+import { architectureOf, openModel, saveModel } from '../model/folder.js'
 import { readArena } from '../model/weights.js'
 import {
   listCheckpoints,
@@ -255,10 +255,9 @@ export async function finetuneNer(
 }
 
 function modelOf(run: NerRun) {
-  const architecture: Architecture = 'AlbertForTokenClassification'
   return {
     config: run.config,
-    architecture,
+    architecture: architectureOf(run.config, 'TokenClassification'),
     labels: run.data.labels,
     parameters: run.parameters,
     vocabularyDir: run.vocabularyDir,

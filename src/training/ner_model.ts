@@ -1,5 +1,5 @@
 /**
- * A fine-tuned tagger as a model folder: an AlbertForTokenClassification whose labels are tags (O, B, I or O, B-TYPE,
+ * A fine-tuned tagger as a model folder: an AlbertForTokenClassification or BertForTokenClassification whose labels are tags (O, B, I or O, B-TYPE,
  * I-TYPE), with its vocabulary, and task.json, which keeps the window length that it was trained with. Opened for
  * evaluation and prediction.
  */

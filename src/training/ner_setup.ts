@@ -8,7 +8,7 @@ import { type NerExample, windowSentences } from '../data/ner_windows.js'
 import { Tokenizer } from '../data/tokenizer.js'
 import { UsageError } from '../error.js'
 import { ParameterSet } from '../graph/parameters.js'
-import { type AlbertConfig, checkConfig, preset } from '../model/config.js'
+import { checkConfig, type ModelConfig, preset } from '../model/config.js'
 import { openModel, type PretrainedModel } from '../model/folder.js'
 import { declareTokenClassification, type TokenClassificationModel } from '../model/token_classification.js'
 import { loadPretrained } from '../model/weights.js'
@@ -50,7 +50,7 @@ export interface NerRun {
   readonly tokenizer: Tokenizer
   /** Folder of the vocabulary files. */
   readonly vocabularyDir: string
-  readonly config: AlbertConfig
+  readonly config: ModelConfig
   readonly parameters: ParameterSet
   readonly model: TokenClassificationModel
   /** The parameter arena before the first step. */
@@ -141,7 +141,7 @@ function configuration(
   { preset: name, dropout, model }: NerRunOptions,
   pretrained: PretrainedModel | undefined,
   vocabularySize: number,
-): AlbertConfig {
+): ModelConfig {
   const overrides = dropout === undefined ? {} : { dropout }
   if (pretrained === undefined) {
     if (name === undefined) throw new UsageError('random weights want a --preset')
@@ -149,7 +149,7 @@ function configuration(
   }
   if (name !== undefined) {
     const wanted = preset(name, vocabularySize)
-    for (const size of ['hiddenSize', 'layers'] as const)
+    for (const size of ['modelType', 'hiddenSize', 'layers'] as const)
       if (wanted[size] !== pretrained.config[size])
         throw new UsageError(
           `${model} is not of preset ${name}: its ${size} is ${pretrained.config[size]}, not ${wanted[size]}`,

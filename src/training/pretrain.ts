@@ -9,7 +9,7 @@ import type { Instance } from '../data/instance_stream.js'
 import type { Device } from '../device/device.js'
 import { UserError } from '../error.js'
 import { Runtime } from '../graph/runtime.js'
-import { saveModel } from '../model/folder.js'
+import { architectureOf, saveModel } from '../model/folder.js'
 import { listCheckpoints, makeOut, pruneCheckpoints, removeLeftovers, saveCheckpoint } from './checkpoint.js'
 import { evaluatePretraining } from './evaluate_pretraining.js'
 import { TrainingLog } from './log.js'
@@ -258,7 +258,7 @@ class Pretraining {
   private refuseNonFinite(step: number, losses: Losses, gradNorm: number): void {
     const what = [
       ['the MLM loss', losses.mlm],
-      ['the SOP loss', losses.sop],
+      [`the ${this.setup.stream.info.pairs.toUpperCase()} loss`, losses.sop],
       ['the norm of the gradients', gradNorm],
     ].find(([, value]) => !Number.isFinite(value))
     if (!what) return
@@ -289,7 +289,7 @@ class Pretraining {
     const { settings, tokenizer } = this.setup
     return {
       config: settings.config,
-      architecture: 'AlbertForPreTraining' as const,
+      architecture: architectureOf(settings.config, 'PreTraining'),
       parameters: this.parameters,
       vocabularyDir: this.options.vocabularyDir,
       vocabularyDigest: tokenizer.digest,

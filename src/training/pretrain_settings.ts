@@ -3,8 +3,10 @@
  * of this project (nano, mini). They are kept in every checkpoint, so that a resumed run cannot differ by accident.
  */
 import { z } from 'zod'
+import type { Pairs } from '../data/instances.js'
 import { UsageError } from '../error.js'
-import { type AlbertConfig, checkConfig, preset } from '../model/config.js'
+import { checkConfig, MODEL_TYPES, type ModelConfig, preset } from '../model/config.js'
+import { GELU_FORMS } from '../ops/linear_gelu.js'
 import { DEFAULT_OPTIMIZER, type OptimizerSettings } from './optimizer.js'
 import { checkSchedule, type Schedule } from './schedule.js'
 
@@ -35,6 +37,7 @@ const whole = z.number().int().nonnegative()
 const settingsSchema = z.object({
   preset: z.string().optional(),
   config: z.object({
+    modelType: z.enum(MODEL_TYPES).default('albert'),
     vocabularySize: whole,
     embeddingSize: whole,
     hiddenSize: whole,
@@ -43,6 +46,7 @@ const settingsSchema = z.object({
     intermediateSize: whole,
     maxPositions: whole,
     segmentTypes: whole,
+    gelu: z.enum(GELU_FORMS).default('tanh'),
     dropout: z.number(),
     classifierDropout: z.number(),
     layerNormEps: z.number(),
@@ -66,7 +70,7 @@ const settingsSchema = z.object({
 
 export interface PretrainSettings {
   readonly preset?: string
-  readonly config: AlbertConfig
+  readonly config: ModelConfig
   readonly optimizer: OptimizerSettings
   readonly schedule: Schedule
   /** Instances of a step. */
@@ -85,15 +89,24 @@ interface Defaults {
   readonly adamw: number
 }
 
-/** Naseem et al. 2020 and 2022; batch 1024 for base, 256 for the larger ones. */
+/** Naseem et al. 2020 and 2022; batch 1024 for base, 256 for the larger ones. AdamW's rate as BERT's. */
 const papers: Defaults = { batch: 256, totalSteps: 200_000, warmup: 3125, lamb: 0.00176, adamw: 1e-4 }
+/** BioBERT: batch and steps of Lee et al. 2020, rate and warm-up of BERT (Devlin et al. 2019), where it starts. */
+const biobert: Defaults = { ...papers, batch: 192, warmup: 10_000 }
+const nano: Defaults = { batch: 16, totalSteps: 3000, warmup: 300, lamb: 0.015, adamw: 1e-3 }
+const mini: Defaults = { batch: 32, totalSteps: 4000, warmup: 400, lamb: 0.004, adamw: 5e-4 }
 const defaults: Readonly<Record<string, Defaults>> = {
-  nano: { batch: 16, totalSteps: 3000, warmup: 300, lamb: 0.015, adamw: 1e-3 },
-  mini: { batch: 32, totalSteps: 4000, warmup: 400, lamb: 0.004, adamw: 5e-4 },
+  nano,
+  mini,
   base: { ...papers, batch: 1024 },
+  'bert-nano': nano,
+  'bert-mini': mini,
 }
 
-/** Rates from here on are LAMB's: AdamW's losses stall or explode. */
+/** What the models were published with. */
+export const USUAL_OPTIMIZER = { albert: 'lamb', bert: 'adamw' } as const
+
+/** Rates above this are LAMB's: AdamW's losses stall or explode. */
 const LAMB_RATE = 0.001
 
 const sizes = ['embeddingSize', 'hiddenSize', 'layers', 'heads', 'intermediateSize', 'maxPositions'] as const
@@ -112,11 +125,11 @@ export interface DataLimits {
 export function resolveSettings(
   choices: PretrainChoices,
   data: DataLimits,
-  init?: AlbertConfig,
+  init?: ModelConfig,
 ): PretrainSettings {
   const config = resolveConfig(choices, data, init)
-  const d = defaults[choices.preset ?? ''] ?? papers
-  const name = choices.optimizer ?? 'lamb'
+  const d = defaults[choices.preset ?? ''] ?? (config.modelType === 'bert' ? biobert : papers)
+  const name = choices.optimizer ?? USUAL_OPTIMIZER[config.modelType]
   const total = choices.totalSteps ?? d.totalSteps
   const schedule = checkSchedule({
     peak: choices.learningRate ?? d[name],
@@ -148,7 +161,7 @@ export function resolveSettings(
   })
 }
 
-function resolveConfig(choices: PretrainChoices, data: DataLimits, init?: AlbertConfig): AlbertConfig {
+function resolveConfig(choices: PretrainChoices, data: DataLimits, init?: ModelConfig): ModelConfig {
   const chosen: Partial<Record<(typeof sizes)[number], number>> = {}
   for (const name of sizes) if (choices[name] !== undefined) chosen[name] = choices[name]
   const dropout = choices.dropout === undefined ? {} : { dropout: choices.dropout }
@@ -157,6 +170,10 @@ function resolveConfig(choices: PretrainChoices, data: DataLimits, init?: Albert
   const wanted =
     choices.preset === undefined ? undefined : preset(choices.preset, data.vocabularySize, chosen)
   if (init) {
+    if (wanted && wanted.modelType !== init.modelType)
+      throw new UsageError(
+        `preset ${choices.preset} is a kind of ${wanted.modelType}, but the model of --init is a kind of ${init.modelType}`,
+      )
     for (const name of sizes) {
       const want = wanted?.[name] ?? chosen[name]
       // positions are bought with the preset, but the weights decide how many there are
@@ -165,7 +182,7 @@ function resolveConfig(choices: PretrainChoices, data: DataLimits, init?: Albert
         throw new UsageError(`${name} is to be ${want}, but the model of --init has ${init[name]}`)
     }
   }
-  const config = checkConfig({ ...(init ?? (wanted as AlbertConfig)), ...dropout })
+  const config = checkConfig({ ...(init ?? (wanted as ModelConfig)), ...dropout })
   if (config.maxPositions < data.maxLength)
     throw new UsageError(
       `the instances have up to ${data.maxLength} pieces, the model ${config.maxPositions} positions ` +
@@ -213,10 +230,16 @@ export function resumeSettings(state: unknown, choices: PretrainChoices, dir: st
 }
 
 /** What a person should hear about the settings before a run. */
-export function warnings({ optimizer, schedule }: PretrainSettings): string[] {
-  if (optimizer.name === 'adamw' && schedule.peak >= LAMB_RATE)
-    return [
+export function warnings({ config, optimizer, schedule }: PretrainSettings, pairs: Pairs): string[] {
+  const found: string[] = []
+  const usual = config.modelType === 'bert' ? 'nsp' : 'sop'
+  if (pairs !== usual)
+    found.push(
+      `the instances have pairs of ${pairs}, but ${config.modelType.toUpperCase()} is trained on ${usual} (see: instances --pairs)`,
+    )
+  if (optimizer.name === 'adamw' && schedule.peak > LAMB_RATE)
+    found.push(
       `learning rate ${schedule.peak} is one for LAMB; with AdamW the loss often stays near 7 (try 1e-4, or --optimizer lamb)`,
-    ]
-  return []
+    )
+  return found
 }

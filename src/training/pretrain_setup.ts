@@ -115,7 +115,7 @@ export async function setUpPretraining(sources: PretrainSources): Promise<Pretra
     baseline: unigramBaseline(heldOut),
     resumed: place && state && { place, state },
     init: place ? undefined : start.report,
-    warnings: warnings(settings),
+    warnings: warnings(settings, manifest.pairs),
     arenas: start.arenas,
   }
 }

@@ -6,7 +6,7 @@ import { Capture } from '../autograd/tensor.js'
 import type { Graph } from '../graph/graph.js'
 import { ParameterSet } from '../graph/parameters.js'
 import type { Runtime } from '../graph/runtime.js'
-import type { AlbertConfig } from '../model/config.js'
+import type { ModelConfig } from '../model/config.js'
 import { declarePretraining, type PretrainingCapacity, pretrainingLoss } from '../model/pretraining.js'
 import { appendUpdate, type OptimizerSettings } from './optimizer.js'
 import type { MicroBatch } from './pretraining_batch.js'
@@ -17,7 +17,7 @@ export interface PretrainingPrograms {
 }
 
 export function pretrainingPrograms(
-  config: AlbertConfig,
+  config: ModelConfig,
   capacity: PretrainingCapacity,
   optimizer: OptimizerSettings,
   recompute: boolean,

@@ -219,10 +219,10 @@ badInput(test, [
     files: {
       ...toy,
       ...pretrained,
-      'p/config.json': text(pretrained['p/config.json']).replace('"albert"', '"bert"'),
+      'p/config.json': text(pretrained['p/config.json']).replace('"albert"', '"roberta"'),
     },
     status: 1,
-    says: [/p\/config\.json/, /ALBERT/],
+    says: [/p\/config\.json/, /roberta/, /ALBERT or BERT/],
   },
   {
     name: 'finetune: weights cut short',

@@ -29,6 +29,15 @@ test('the encoders have as many parameters as the published ones', () => {
   }
 })
 
+test('BERT has as many parameters as Hugging Face’s BertForPreTraining', () => {
+  // BertModel of bert-base-uncased and bert-large-uncased; dense H -> H, layernorm, bias of the vocabulary, two classes
+  const published = { 'bert-base': [109_482_240, 768], 'bert-large': [335_141_888, 1024] }
+  for (const [name, [encoder, h]] of Object.entries(published)) {
+    const heads = h * h + h + 2 * h + 30_522 + 2 * h + 2
+    assert.is(plan('--preset', name, '--vocabulary', '30522').parameters, encoder + heads, name)
+  }
+})
+
 test('the total is the sum of its parts, and gradients and moments are as large as the parameters', () => {
   const p = plan('--preset', 'base')
   assert.is(p.total_bytes, p.parameter_bytes + p.optimizer_bytes + p.activation_bytes + p.working_bytes)
@@ -44,6 +53,9 @@ test('recomputing needs less memory, more rows and layers need more, but no more
   const deeper = plan('--preset', 'base', '--layers', '24')
   assert.is(deeper.parameters, base.parameters)
   assert.ok(deeper.activation_bytes > 1.5 * base.activation_bytes)
+  const bert = plan('--preset', 'bert-nano')
+  const layer = plan('--preset', 'bert-nano', '--layers', '3').parameters - bert.parameters
+  assert.is(layer, 4 * (64 * 64 + 64) + 2 * 64 * 256 + 256 + 64 + 4 * 64)
 })
 
 test('plan speaks to people as well', () => {

@@ -1,5 +1,5 @@
 /**
- * Pretraining steps of a nano ALBERT on WebGPU follow the CPU's: losses, gradient norms and parameters after several
+ * Pretraining steps of a nano ALBERT, and of a BERT whose layers do not lie at aligned offsets, on WebGPU follow the CPU's: losses, gradient norms and parameters after several
  * LAMB steps with dropout, on ragged batches that do not fill the capacity.
  */
 import { suite } from 'uvu'
@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert'
 import { openCpu } from '../../src/device/cpu.js'
 import type { Device } from '../../src/device/device.js'
 import { type InputData, Runtime } from '../../src/graph/runtime.js'
-import { preset } from '../../src/model/config.js'
+import { type ModelConfig, preset } from '../../src/model/config.js'
 import { initialValues } from '../../src/training/initialize.js'
 import { DEFAULT_OPTIMIZER, optimizerInputs } from '../../src/training/optimizer.js'
 import { mlmScale, pretrainingPrograms } from '../../src/training/pretraining_programs.js'
@@ -62,8 +62,7 @@ function batchOf(step: number): Batch {
 }
 
 /** Several updates of two micro-batches each, from the same start. */
-async function train(device: Device, dropout: number, recompute: boolean, steps: number) {
-  const config = preset('nano', vocabulary, { dropout })
+async function train(device: Device, config: ModelConfig, recompute: boolean, steps: number) {
   const { parameters, graphs } = pretrainingPrograms(config, capacity, DEFAULT_OPTIMIZER, recompute)
   const runtime = new Runtime(device, parameters, graphs)
   const losses: number[] = []
@@ -101,14 +100,17 @@ if ('reason' in opened) skip(test, 'losses of a nano model follow the CPU', open
 else {
   const { device } = opened
   const cpu = openCpu({ threads: 2 })
-  for (const [dropout, recompute] of [
-    [0, false],
-    [0.1, true],
+  const albert = (dropout: number) => preset('nano', vocabulary, { dropout })
+  const bert = preset('bert-nano', vocabulary, { dropout: 0.1, hiddenSize: 40, intermediateSize: 72 })
+  for (const [config, recompute] of [
+    [albert(0), false],
+    [albert(0.1), true],
+    [bert, false],
   ] as const)
-    test(`losses of a nano model follow the CPU, dropout ${dropout}${recompute ? ', recompute' : ''}`, async () => {
+    test(`losses of a nano ${config.modelType} follow the CPU, dropout ${config.dropout}${recompute ? ', recompute' : ''}`, async () => {
       const steps = 6
-      const want = await train(cpu, dropout, recompute, steps)
-      const got = await train(device, dropout, recompute, steps)
+      const want = await train(cpu, config, recompute, steps)
+      const got = await train(device, config, recompute, steps)
       allclose(got.losses, want.losses, { rtol: 1e-4, name: 'losses' })
       allclose(got.norms, want.norms, { rtol: 1e-3, name: 'gradient norms' })
       allclose(got.parameters, want.parameters, { rtol: 1e-3, atol: 1e-4, name: 'parameters' })
@@ -116,8 +118,8 @@ else {
     })
 
   test('the same steps give the same bits', async () => {
-    const one = await train(device, 0.1, false, 2)
-    const two = await train(device, 0.1, false, 2)
+    const one = await train(device, albert(0.1), false, 2)
+    const two = await train(device, albert(0.1), false, 2)
     sameBits(two.parameters, one.parameters, { name: 'parameters' })
   })
 

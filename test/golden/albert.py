@@ -27,6 +27,9 @@ sides start from the same numbers; every stored float is the float64 result roun
         lamb/lr [10]  lamb/losses [10] (before each step)  lamb/grad_norms [10] (before clipping)
         lamb/weights/<name>  after the tenth step (absent where optimizer.weights_stored is false)
         adamw/...            likewise
+
+bert.py does the same for BERT: its cases bring `make_model`, `forward` and, in `stored`, the optimizers whose weights
+are kept.
 """
 
 import json
@@ -74,6 +77,16 @@ def learning_rate(step, peak):
     return peak * step / WARM_UP if step < WARM_UP else peak * (1 - step / TOTAL)
 
 
+def draw(model, generator):
+    """Weights that float32 holds, none of them where training would start."""
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+            gain = name.endswith('weight') and excluded(name)
+            scale = 0.1 if parameter.dim() == 1 else 0.6 / parameter.shape[1] ** 0.5
+            parameter.copy_((noise * scale + (1.0 if gain else 0.0)).float().double())
+
+
 def make_model(case, generator):
     config = AlbertConfig(
         vocab_size=case['V'], embedding_size=case['E'], hidden_size=case['H'], num_hidden_layers=case['L'],
@@ -83,12 +96,7 @@ def make_model(case, generator):
     )
     pretraining = case['kind'] == 'pretraining'
     model = (AlbertForPreTraining if pretraining else AlbertForTokenClassification)(config).double().eval()
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
-            gain = name.endswith('weight') and excluded(name)
-            scale = 0.1 if parameter.dim() == 1 else 0.6 / parameter.shape[1] ** 0.5
-            parameter.copy_((noise * scale + (1.0 if gain else 0.0)).float().double())
+    draw(model, generator)
     return config, model
 
 
@@ -158,7 +166,7 @@ def forward(case, model, batch):
 
 def gradients(case, model, batch):
     model.zero_grad(set_to_none=True)
-    out = forward(case, model, batch)
+    out = case.get('forward', forward)(case, model, batch)
     out['loss'].backward()
     grads = {
         name: torch.zeros_like(p) if p.grad is None else p.grad.detach().clone()
@@ -195,7 +203,7 @@ def optimize(case, model, batch, adapt, rates):
 
 def compute(case, dtype):
     generator = torch.Generator().manual_seed(case['seed'])
-    config, model = make_model(case, generator)
+    config, model = case.get('make_model', make_model)(case, generator)
     batch = make_batch(case, generator)
     model = model.to(dtype)
     start = {name: p.detach().clone() for name, p in model.named_parameters()}
@@ -211,14 +219,14 @@ def compute(case, dtype):
         losses, norms, final = optimize(case, model, batch, optimizer == 'lamb', rates)
         for key, values in (('lr', rates), ('losses', losses), ('grad_norms', norms)):
             result[f'{optimizer}/{key}'] = torch.tensor(values, dtype=torch.float64)
-        if case.get('store', True):  # else the file would pass 200 KB
+        if case.get('store', True) and optimizer in case.get('stored', ('lamb', 'adamw')):  # else the file would pass 200 KB
             result.update({f'{optimizer}/weights/{n}': t for n, t in final.items()})
     if not case.get('store', True):
         del result['outputs/embedded']
     return config, batch, result
 
 
-def write(name, case):
+def write(name, case, folder=OUT):
     config, batch, exact = compute(case, torch.float64)
     _, _, single = compute(case, torch.float32)
     error = {}
@@ -239,26 +247,26 @@ def write(name, case):
     else:
         integers.update(labels=batch['labels'])
     tensors.update({f'batch/{key}': np.asarray(value, dtype=np.int32) for key, value in integers.items()})
-    OUT.mkdir(exist_ok=True)
-    save_file(tensors, OUT / f'{name}.safetensors', metadata={'format': 'pt'})
-    (OUT / f'{name}.safetensors').chmod(0o644)
+    folder.mkdir(exist_ok=True)
+    save_file(tensors, folder / f'{name}.safetensors', metadata={'format': 'pt'})
+    (folder / f'{name}.safetensors').chmod(0o644)
     kept = ('vocab_size', 'embedding_size', 'hidden_size', 'num_hidden_layers', 'num_hidden_groups', 'inner_group_num',
             'num_attention_heads', 'intermediate_size', 'max_position_embeddings', 'type_vocab_size', 'hidden_act',
             'layer_norm_eps', 'hidden_dropout_prob', 'attention_probs_dropout_prob', 'classifier_dropout_prob',
-            'pad_token_id', 'bos_token_id', 'eos_token_id', 'model_type')
+            'classifier_dropout', 'pad_token_id', 'bos_token_id', 'eos_token_id', 'model_type')
     described = config.to_dict()
     summary = dict(
         kind=case['kind'],
-        config={key: described[key] for key in kept} | {'num_labels': config.num_labels},
+        config={key: described[key] for key in kept if key in described} | {'num_labels': config.num_labels},
         batch=dict(sequences=len(case['lengths']), rows=sum(case['lengths']), longest=width,
                    masked=len(integers.get('masked_rows', []))),
         optimizer=dict(steps=STEPS, warmup=WARM_UP, total=TOTAL, beta1=BETA1, beta2=BETA2, eps=EPS, decay=DECAY,
                        clip=CLIP, lamb_peak=0.02, adamw_peak=0.002, weights_stored=case.get('store', True)),
         float32_error=error,
     )
-    (OUT / f'{name}.json').write_text(re.sub(r'e-0(\d)', r'e-\1', json.dumps(summary, indent=2)) + '\n')
+    (folder / f'{name}.json').write_text(re.sub(r'e-0(\d)', r'e-\1', json.dumps(summary, indent=2)) + '\n')
     losses = exact['lamb/losses'].tolist()
-    print(name, (OUT / f'{name}.safetensors').stat().st_size, 'bytes', [round(x, 3) for x in losses],
+    print(name, (folder / f'{name}.safetensors').stat().st_size, 'bytes', [round(x, 3) for x in losses],
           [round(x, 2) for x in exact['lamb/grad_norms'].tolist()],
           [round(x, 3) for x in exact['adamw/losses'].tolist()], error, file=sys.stderr)
 

@@ -6,17 +6,27 @@ import { Capture } from '../../src/autograd/tensor.js'
 import { cpuInfo, openCpu } from '../../src/device/cpu.js'
 import { ParameterSet } from '../../src/graph/parameters.js'
 import { Runtime } from '../../src/graph/runtime.js'
-import { type Affine, batchInputs, encode, pool } from '../../src/model/albert.js'
+import type { Affine } from '../../src/model/block.js'
+import type { ModelType } from '../../src/model/config.js'
+import { batchInputs, encode, pool } from '../../src/model/encoder.js'
 import { declarePretraining } from '../../src/model/pretraining.js'
 import { openGolden, weightsInto } from '../support/albert_golden.js'
 import { allclose } from '../support/allclose.js'
 
 const test = suite('outputs of the pretraining model')
 
-for (const name of ['pretraining', 'pretraining_one_head', 'pretraining_full_d64'])
+const cases: readonly [ModelType, string][] = [
+  ['albert', 'pretraining'],
+  ['albert', 'pretraining_one_head'],
+  ['albert', 'pretraining_full_d64'],
+  ['bert', 'pretraining'],
+  ['bert', 'pretraining_one_layer'],
+  ['bert', 'pretraining_deep'],
+]
+for (const [family, name] of cases)
   for (const isa of cpuInfo().isas)
-    test(`${name}: hidden states, pooled vectors, logits (${isa})`, async () => {
-      const golden = openGolden(name)
+    test(`${family} ${name}: hidden states, pooled vectors, logits (${isa})`, async () => {
+      const golden = openGolden(name, family)
       const { rows, sequences, masked } = golden.json.batch
       const set = new ParameterSet()
       const { encoder, mlm, sop } = declarePretraining(set, golden.config)
@@ -30,7 +40,7 @@ for (const name of ['pretraining', 'pretraining_one_head', 'pretraining_full_d64
       const pooled = pool(capture, encoder.pooler!, hidden, capture.input('first_rows', [sequences], 'i32'))
       const picked = gather(hidden, capture.input('masked_rows', [masked], 'i32'))
       const features = layernorm(
-        linearGelu(picked, layer(mlm.dense)),
+        linearGelu(picked, layer(mlm.dense), { form: golden.config.gelu }),
         layer(mlm.norm),
         golden.config.layerNormEps,
       )

@@ -4,7 +4,8 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ParameterSet } from '../../src/graph/parameters.js'
 import { preset } from '../../src/model/config.js'
-import { openModel, saveModel } from '../../src/model/folder.js'
+import { architectureOf, openModel, saveModel } from '../../src/model/folder.js'
+import { formatConfig, parseConfig } from '../../src/model/huggingface.js'
 import { declarePretraining } from '../../src/model/pretraining.js'
 import { readSafetensors, type TensorToWrite, writeSafetensors } from '../../src/model/safetensors.js'
 import { declareTokenClassification } from '../../src/model/token_classification.js'
@@ -16,10 +17,11 @@ import { folderWith, temporaryFolder } from '../support/temporary.js'
 const test = suite('weights')
 
 const config = preset('nano', 40)
+const bert = preset('bert-nano', 40)
 
-function pretraining(): ParameterSet {
+function pretraining(of = config): ParameterSet {
   const set = new ParameterSet()
-  declarePretraining(set, config)
+  declarePretraining(set, of)
   return set
 }
 
@@ -34,8 +36,8 @@ function values(set: ParameterSet, seed = 3): Float32Array {
 type Tensors = Map<string, TensorToWrite>
 
 /** Writes the tensors of a pretraining model after `change` and reads them into `set`. */
-async function through(change: (tensors: Tensors) => void, set = pretraining()) {
-  const from = pretraining()
+async function through(change: (tensors: Tensors) => void, set = pretraining(), of = config) {
+  const from = pretraining(of)
   const tensors: Tensors = new Map(arenaTensors(from, values(from)))
   change(tensors)
   const path = join(temporaryFolder(), 'model.safetensors')
@@ -80,6 +82,53 @@ test('names without `albert.`, TensorFlow’s gamma and beta, and a repeated dec
   sameBits(data, values(pretraining()))
 })
 
+test('BERT’s weights come back too, with any of its prefixes and copies', async () => {
+  const sets = [pretraining(bert), pretraining(bert)]
+  const plain = await through(() => {}, sets[0], bert)
+  assert.equal(plain.report, { missing: [], ignored: [] })
+  sameBits(plain.data, values(sets[0]))
+  const changed = await through(
+    (tensors) => {
+      for (const name of ['0', '1'].map((l) => `bert.encoder.layer.${l}.attention.self.query.weight`))
+        assert.equal(tensors.get(name)?.shape, [64, 64])
+      for (const [name, tensor] of [...tensors]) {
+        tensors.delete(name)
+        tensors.set(name.replace(/^bert\./, '').replace('LayerNorm.weight', 'LayerNorm.gamma'), tensor)
+      }
+      tensors.set(
+        'cls.predictions.decoder.weight',
+        tensors.get('embeddings.word_embeddings.weight') as TensorToWrite,
+      )
+      tensors.set('cls.predictions.decoder.bias', tensors.get('cls.predictions.bias') as TensorToWrite)
+      tensors.delete('cls.predictions.bias')
+    },
+    sets[1],
+    bert,
+  )
+  assert.equal(changed.report, { missing: [], ignored: [] })
+  sameBits(changed.data, values(sets[1]))
+
+  let message = 'nothing was thrown'
+  const lacking = (tensors: Tensors) => tensors.delete('bert.encoder.layer.1.output.dense.bias')
+  await through(lacking, pretraining(bert), bert).catch((error: Error) => {
+    message = error.message
+  })
+  assert.match(message, /no tensor 'bert\.encoder\.layer\.1\.output\.dense\.bias'.*\[64\]/)
+})
+
+test('weights of the other family are refused by a name that they lack', async () => {
+  for (const [set, of, says] of [
+    [pretraining(bert), config, /no tensor 'bert\.embeddings/],
+    [pretraining(), bert, /no tensor 'albert\.embeddings/],
+  ] as const) {
+    let message = 'nothing was thrown'
+    await through(() => {}, set, of).catch((error: Error) => {
+      message = error.message
+    })
+    assert.match(message, says)
+  }
+})
+
 test('heads that are missing or left over are listed, not refused', async () => {
   const missing = await through((tensors) => {
     for (const name of [...tensors.keys()]) if (name.startsWith('sop_')) tensors.delete(name)
@@ -120,21 +169,37 @@ test('an encoder that lacks a tensor, has another one, or one of another shape i
   }
 })
 
-test('a model folder comes back as it was saved, vocabulary and its digest included', async () => {
-  const vocabularyDir = folderWith({ 'tokenizer.json': '{}', 'tokenizer_config.json': '{"a":1}' })
-  const dir = join(temporaryFolder(), 'm')
-  const parameters = pretraining()
-  const data = values(parameters)
-  const digest = 'd'.repeat(64)
-  const architecture = 'AlbertForPreTraining'
-  await saveModel(dir, { config, architecture, parameters, data, vocabularyDir, vocabularyDigest: digest })
-  const model = openModel(dir)
-  assert.equal(model.config, config)
-  assert.is(model.vocabularyDigest, digest)
-  assert.ok(model.hasVocabulary)
-  const back = new Float32Array(parameters.arenaElements)
-  loadPretrained(model.weights, parameters, back)
-  sameBits(back, data)
+for (const of of [config, bert])
+  test(`${of.modelType}: a model folder comes back as it was saved, vocabulary and its digest included`, async () => {
+    const vocabularyDir = folderWith({ 'tokenizer.json': '{}', 'tokenizer_config.json': '{"a":1}' })
+    const dir = join(temporaryFolder(), 'm')
+    const config = { ...of, gelu: of.gelu === 'erf' ? 'tanh' : 'erf', classifierDropout: 0.2 } as const
+    const parameters = pretraining(of)
+    const data = values(parameters)
+    const digest = 'd'.repeat(64)
+    const architecture = architectureOf(config, 'PreTraining')
+    await saveModel(dir, { config, architecture, parameters, data, vocabularyDir, vocabularyDigest: digest })
+    const model = openModel(dir)
+    assert.equal(model.config, config)
+    assert.is(model.vocabularyDigest, digest)
+    assert.ok(model.hasVocabulary)
+    const back = new Float32Array(parameters.arenaElements)
+    loadPretrained(model.weights, parameters, back)
+    sameBits(back, data)
+  })
+
+test('a configuration of another kind is refused by name', () => {
+  const json = JSON.parse(formatConfig(bert, 'BertForPreTraining'))
+  for (const [change, says] of [
+    [{ model_type: 'electra' }, /model_type "electra".*albert or bert/],
+    [{ model_type: undefined }, /model_type missing/],
+    [{ hidden_act: 'relu' }, /hidden_act/],
+    [{ position_embedding_type: 'relative_key' }, /position_embedding_type/],
+    [{ is_decoder: true }, /is_decoder/],
+  ] as const)
+    assert.throws(() => parseConfig(JSON.stringify({ ...json, ...change }), 'config.json'), says)
+  const { config: read } = parseConfig(JSON.stringify({ ...json, classifier_dropout: null }), 'config.json')
+  assert.is(read.classifierDropout, bert.dropout)
 })
 
 test.run()

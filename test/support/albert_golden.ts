@@ -1,17 +1,17 @@
-/** The golden files of ALBERT that test/golden/albert.py wrote. */
+/** The golden files of the models that test/golden/albert.py and test/golden/bert.py wrote. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ParameterSet } from '../../src/graph/parameters.js'
-import { parseConfig } from '../../src/model/config.js'
+import type { ModelType } from '../../src/model/config.js'
+import { parseConfig } from '../../src/model/huggingface.js'
 import { readSafetensors } from '../../src/model/safetensors.js'
 import { root } from './paths.js'
 
-const folder = join(root, 'test/golden/albert')
-
 export type Golden = ReturnType<typeof openGolden>
 
-/** One case of test/golden/albert.py, whose head says what is in it. */
-export function openGolden(name: string) {
+/** One case; the head of test/golden/albert.py says what is in it. */
+export function openGolden(name: string, family: ModelType = 'albert') {
+  const folder = join(root, 'test/golden', family)
   const path = join(folder, `${name}.json`)
   const json = JSON.parse(readFileSync(path, 'utf8'))
   const { tensors } = readSafetensors(join(folder, `${name}.safetensors`))

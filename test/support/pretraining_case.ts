@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildInstances } from '../../src/data/instance_build.js'
+import type { Pairs } from '../../src/data/instances.js'
 import { random } from './random.js'
 import { temporaryFolder } from './temporary.js'
 import { smallTokenizerJson } from './vocabulary.js'
@@ -24,7 +25,7 @@ function corpus(documents: number): string {
 
 /** Instances of at most 48 pieces, as the commands would make them. */
 export async function pretrainingData(
-  options: { documents?: number; masking?: 'static' | 'dynamic'; maxLength?: number } = {},
+  options: { documents?: number; masking?: 'static' | 'dynamic'; maxLength?: number; pairs?: Pairs } = {},
 ): Promise<PretrainingData> {
   const folder = temporaryFolder()
   const tokenizer = join(folder, 'v')
@@ -41,6 +42,7 @@ export async function pretrainingData(
     dupeFactor: 4,
     heldOut: 0.2,
     masking: options.masking ?? 'static',
+    pairs: options.pairs,
   })
   return { folder, tokenizer, instances }
 }

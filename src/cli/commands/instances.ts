@@ -1,8 +1,8 @@
-/** `instances`: MLM + SOP pretraining instances from a corpus, in shards. */
+/** `instances`: pretraining instances (MLM + SOP, or MLM + NSP) from a corpus, in shards. */
 import { availableParallelism } from 'node:os'
 import { Command, Option } from 'commander'
 import { buildInstances } from '../../data/instance_build.js'
-import { SINGLE_SENTENCE } from '../../data/instances.js'
+import { PAIRS, type Pairs, SINGLE_SENTENCE } from '../../data/instances.js'
 import type { Manifest, ManifestPart } from '../../data/manifest.js'
 import { integerWithin, nonNegativeNumber, positiveInteger, probability, seed } from '../options.js'
 import { count, printResult } from '../output.js'
@@ -21,6 +21,7 @@ interface Options {
   shortSeqProb: number
   maskProb: number
   heldout: number
+  pairs: Pairs
   singleSentence: (typeof SINGLE_SENTENCE)[number]
   json?: boolean
   quiet?: boolean
@@ -28,7 +29,7 @@ interface Options {
 
 export function instancesCommand(): Command {
   return new Command('instances')
-    .description('make MLM + SOP pretraining instances in shards')
+    .description('make pretraining instances in shards: MLM + SOP, or MLM + NSP')
     .requiredOption('--corpus <file...>', 'one sentence a line, a blank line between documents (see: corpus)')
     .requiredOption('--tokenizer <dir>', 'vocabulary folder (see: vocab)')
     .requiredOption('--out <dir>', 'folder to make')
@@ -71,6 +72,11 @@ export function instancesCommand(): Command {
       0.01,
     )
     .addOption(
+      new Option('--pairs <what>', 'sentence order, as ALBERT, or next sentence, as BERT')
+        .choices(PAIRS)
+        .default('sop'),
+    )
+    .addOption(
       new Option('--single-sentence <what>', 'what a chunk of one sentence becomes')
         .choices(SINGLE_SENTENCE)
         .default('random_document'),
@@ -100,6 +106,7 @@ async function run(options: Options): Promise<void> {
         shortProbability: options.shortSeqProb,
         maskProbability: options.maskProb,
         heldOut: options.heldout,
+        pairs: options.pairs,
         singleSentence: options.singleSentence,
       },
       (state) => {
@@ -117,26 +124,26 @@ async function run(options: Options): Promise<void> {
       },
     )
     bar?.stop()
-    const { train, heldout, corpus, masking } = manifest
+    const { train, heldout, corpus, masking, pairs } = manifest
     const summary = ({ files, ...counts }: ManifestPart) => ({ ...counts, shards: files.length })
     const seconds = (performance.now() - started) / 1000
-    const result = { out, masking, corpus, train: summary(train), heldout: summary(heldout), seconds }
+    const result = { out, masking, pairs, corpus, train: summary(train), heldout: summary(heldout), seconds }
     printResult(json, result, () => describe(manifest, seconds))
   } finally {
     bar?.stop()
   }
 }
 
-/** Counts of a folder of instances for a person, label sources of SOP included. */
+/** Counts of a folder of instances for a person, sources of the pairs' labels included. */
 function describe(manifest: Manifest, seconds: number): string {
-  const { corpus, train, heldout, masking } = manifest
+  const { corpus, train, heldout, masking, pairs } = manifest
   const line = (name: string, part: ManifestPart): string => {
     const { documents, instances, tokens, predictions, sources, skipped } = part
     const labels = Object.entries(sources).map(([source, times]) => `${source} ${count(times)}`)
     if (skipped > 0) labels.push(`skipped ${count(skipped)}`)
     return (
       `${name}: ${count(documents)} documents, ${count(instances)} instances, ${count(tokens)} tokens, ` +
-      `${count(predictions)} masked; SOP labels: ${labels.join(', ')}`
+      `${count(predictions)} masked; ${pairs.toUpperCase()} labels: ${labels.join(', ')}`
     )
   }
   return [

@@ -6,7 +6,7 @@ import { compile, memoryPlan } from '../../graph/runtime.js'
 import { preset } from '../../model/config.js'
 import { availableMemory } from '../../training/memory.js'
 import { DEFAULT_OPTIMIZER } from '../../training/optimizer.js'
-import type { PretrainChoices } from '../../training/pretrain_settings.js'
+import { type PretrainChoices, USUAL_OPTIMIZER } from '../../training/pretrain_settings.js'
 import { microBatchCapacity } from '../../training/pretraining_batch.js'
 import { pretrainingPrograms } from '../../training/pretraining_programs.js'
 import { addModelOptions, modelText } from '../model_options.js'
@@ -34,7 +34,7 @@ export function planCommand(): Command {
     )
     .option('--vocabulary <n>', 'pieces of the vocabulary', positiveInteger, 30000)
     .option('--recompute', 'compute activations again in the backward pass instead of keeping them')
-    .addOption(new Option('--optimizer <name>').choices(['lamb', 'adamw']).default('lamb'))
+    .addOption(new Option('--optimizer <name>').choices(['lamb', 'adamw']))
   return addShared(command, 'device', 'threads', 'json').action(run)
 }
 
@@ -51,7 +51,7 @@ async function run(options: Options): Promise<void> {
     sequences: options.sequences ?? usual.sequences,
     masked: options.masked ?? usual.masked,
   }
-  const optimizer = { ...DEFAULT_OPTIMIZER, name: options.optimizer ?? 'lamb' }
+  const optimizer = { ...DEFAULT_OPTIMIZER, name: options.optimizer ?? USUAL_OPTIMIZER[config.modelType] }
   const { parameters, graphs } = pretrainingPrograms(config, capacity, optimizer, recompute)
   const memory = memoryPlan(parameters, compile(graphs).values())
   const device = await openDevice(options.device, { threads: options.threads })

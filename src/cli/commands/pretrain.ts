@@ -1,4 +1,4 @@
-/** `pretrain`: MLM + SOP pretraining on instances, from random weights or those of a model. */
+/** `pretrain`: MLM + SOP or NSP pretraining on instances, from random weights or those of a model. */
 import { Command, Option } from 'commander'
 import type { Device } from '../../device/device.js'
 import { openDevice } from '../../device/open.js'
@@ -34,7 +34,7 @@ interface Options extends PretrainChoices, Omit<SharedOptions, 'seed' | 'precisi
 
 export function pretrainCommand(): Command {
   const command = new Command('pretrain')
-    .description('pretrain ALBERT (MLM + SOP) on instances')
+    .description('pretrain ALBERT (MLM + SOP) or BERT (MLM + NSP) on instances')
     .requiredOption('--instances <dir>', 'folder of instances (see: instances)')
     .requiredOption('--tokenizer <dir>', 'vocabulary folder (see: vocab)')
     .requiredOption('--out <dir>', 'folder to make: log.jsonl, checkpoints, and the model at the end')
@@ -42,7 +42,7 @@ export function pretrainCommand(): Command {
     .option('--resume', 'go on from the newest checkpoint in --out; settings left out are those of the run')
   addModelOptions(command)
     .option('--dropout <p>', 'dropout instead of the preset’s', probability)
-    .addOption(new Option('--optimizer <name>', 'default: lamb').choices(['lamb', 'adamw']))
+    .addOption(new Option('--optimizer <name>', 'default: lamb, adamw for BERT').choices(['lamb', 'adamw']))
     .option('--learning-rate <rate>', 'peak (default: the papers’, by preset)', positiveNumber)
     .option('--weight-decay <rate>', 'default: 0.01', nonNegativeNumber)
     .option(
@@ -57,7 +57,7 @@ export function pretrainCommand(): Command {
     .option('--total-steps <n>', 'steps of the schedule (default: by preset)', positiveInteger)
     .option(
       '--warmup <n>',
-      'steps of linear warm-up (default: 3125, at most a tenth of all)',
+      'steps of linear warm-up (default: 3125, BERT 10000, at most a tenth of all)',
       nonNegativeInteger,
     )
     .option(
@@ -110,6 +110,8 @@ async function run(options: Options): Promise<void> {
     note('\ninterrupted: finishing the step and writing a checkpoint (once more to quit at once)')
   }
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
+  const { stream } = setup
+  const pairs = stream.info.pairs.toUpperCase()
   const { total } = setup.settings.schedule
   const every = Math.max(1, Math.min(1000, Math.round(total / 20)))
   const evalEvery = options.evalEvery ?? every
@@ -133,13 +135,13 @@ async function run(options: Options): Promise<void> {
         step: (line) =>
           bar?.update(
             line.step,
-            `loss ${line.loss.toFixed(3)} (mlm ${line.mlm.toFixed(3)}, sop ${line.sop.toFixed(3)})  ` +
+            `loss ${line.loss.toFixed(3)} (mlm ${line.mlm.toFixed(3)}, ${stream.info.pairs} ${line.sop.toFixed(3)})  ` +
               `${count(line.tokens_per_second)} tokens/s`,
           ),
         heldOut: (step, { loss, mlmAccuracy, sopAccuracy }) =>
           bar?.line(
             `step ${count(step)}: held out loss ${loss.toFixed(3)}, MLM accuracy ${percent(mlmAccuracy)} ` +
-              `(unigram ${percent(setup.baseline)}), SOP accuracy ${percent(sopAccuracy)}`,
+              `(unigram ${percent(setup.baseline)}), ${pairs} accuracy ${percent(sopAccuracy)}`,
           ),
         saved: (_, dir, best) => bar?.line(`checkpoint ${dir}${best ? ' (best so far)' : ''}`),
       },
@@ -239,7 +241,7 @@ function conclude(result: PretrainResult, setup: PretrainSetup, out: string, jso
     if (heldOut)
       lines.push(
         `held out: loss ${heldOut.loss.toFixed(3)}, MLM accuracy ${percent(heldOut.mlmAccuracy)} ` +
-          `(unigram ${percent(setup.baseline)}), SOP accuracy ${percent(heldOut.sopAccuracy)}`,
+          `(unigram ${percent(setup.baseline)}), ${setup.stream.info.pairs.toUpperCase()} accuracy ${percent(heldOut.sopAccuracy)}`,
       )
     return lines.join('\n')
   })

@@ -1,0 +1,122 @@
+/**
+ * The encoders, ALBERT's and BERT's: embeddings, L layers, pooler.
+ *
+ *   e = drop(LN(word + segment + position)),  x = e Wh^T + bh  [N,H] where the embeddings have a size of their own, else e
+ *   L times the block of block.ts, the same in every layer (ALBERT) or each with its weights (BERT)
+ *   pooled = tanh(x[first row of each sequence] Wp^T + bp)  [B,H]
+ *
+ * Batches are ragged: N rows in all, sequence b in rows cu_seqlens[b] to cu_seqlens[b+1] - 1.
+ */
+import type { Capture, Tensor } from '../autograd/tensor.js'
+import type { Parameter, ParameterSet } from '../graph/parameters.js'
+import { embedding } from '../ops/embedding.js'
+import { gather } from '../ops/gather.js'
+import { linear } from '../ops/linear.js'
+import { type Dynamic, dynamic } from '../ops/shape.js'
+import { unary } from '../ops/unary.js'
+import { declareAlbert } from './albert.js'
+import { declareBert } from './bert.js'
+import { type Affine, type BlockParameters, block, tensors } from './block.js'
+import type { ModelConfig } from './config.js'
+
+export interface EncoderParameters {
+  readonly word: Parameter
+  readonly segment: Parameter
+  readonly position: Parameter
+  readonly embeddingNorm: Affine
+  /** E to H. */
+  readonly projection?: Affine
+  readonly block: BlockParameters
+  /** Every layer has its own slice of the parameters of the block; else all share them. */
+  readonly stacked: boolean
+  readonly pooler?: Affine
+}
+
+/** Declares the parameters of the encoder that the configuration describes, with or without its pooler. */
+export function declareEncoder(set: ParameterSet, config: ModelConfig, pooler: boolean): EncoderParameters {
+  return (config.modelType === 'bert' ? declareBert : declareAlbert)(set, config, pooler)
+}
+
+/** How large a batch can be. */
+export interface BatchCapacity {
+  /** Tokens in all sequences together. */
+  readonly rows: number
+  readonly sequences: number
+}
+
+/** The inputs of a ragged batch; `rows` and `sequences` are run-time scalars of those names. */
+export interface BatchInputs {
+  readonly rows: Dynamic
+  readonly sequences: Dynamic
+  readonly ids: Tensor
+  readonly segments: Tensor
+  readonly positions: Tensor
+  readonly cuSeqlens: Tensor
+}
+
+/** Declares the inputs ids, segments, positions i32 [rows] and cu_seqlens i32 [sequences + 1]. */
+export function batchInputs(capture: Capture, capacity: BatchCapacity): BatchInputs {
+  const rows = dynamic('rows', capacity.rows)
+  const sequences = dynamic('sequences', capacity.sequences)
+  return {
+    rows,
+    sequences,
+    ids: capture.input('ids', [rows], 'i32'),
+    segments: capture.input('segments', [rows], 'i32'),
+    positions: capture.input('positions', [rows], 'i32'),
+    cuSeqlens: capture.input('cu_seqlens', [capacity.sequences + 1], 'i32'),
+  }
+}
+
+export interface EncodeOptions {
+  /** Dropout is applied. */
+  readonly training: boolean
+  /** Keep only the input of each layer and compute the rest again in the backward pass. */
+  readonly recompute?: boolean
+}
+
+/** The hidden states of the last layer, [rows, H]. */
+export function encode(
+  capture: Capture,
+  p: EncoderParameters,
+  config: ModelConfig,
+  batch: BatchInputs,
+  { training, recompute }: EncodeOptions,
+): Tensor {
+  const drop = training ? config.dropout : 0
+  const embedded = capture.named('embeddings', () => {
+    const tables = [p.word, p.segment, p.position].map((t) => capture.parameter(t))
+    const inputs = [
+      batch.ids,
+      batch.segments,
+      batch.positions,
+      ...tables,
+      ...tensors(capture, p.embeddingNorm),
+    ]
+    const attrs = { eps: config.layerNormEps, p: drop, stream: capture.stream() }
+    const [e] = capture.apply(embedding, inputs, attrs)
+    return p.projection ? capture.apply(linear, [e, ...tensors(capture, p.projection)], {})[0] : e
+  })
+  const options = { cuSeqlens: batch.cuSeqlens, sequences: batch.sequences, drop }
+  return capture.repeat(
+    config.layers,
+    embedded,
+    (x, slice) => {
+      const layer = (affine: Affine): [Tensor, Tensor] => {
+        const [weight, bias] = tensors(capture, affine)
+        return p.stacked ? [slice(weight), slice(bias)] : [weight, bias]
+      }
+      return block(capture, x, p.block, layer, config, options)
+    },
+    { recompute, name: 'layer' },
+  )
+}
+
+/** tanh of the pooled first row of each sequence, [sequences, H]; `first` i32 [sequences] holds their row numbers. */
+export function pool(capture: Capture, pooler: Affine, hidden: Tensor, first: Tensor): Tensor {
+  return capture.named('pooler', () => {
+    const [rows] = capture.apply(gather, [hidden, first], {})
+    const [projected] = capture.apply(linear, [rows, ...tensors(capture, pooler)], {})
+    return capture.apply(unary, [projected], { fn: 'tanh' })[0]
+  })
+}

@@ -1,0 +1,123 @@
+/** The config.json of Hugging Face, of ALBERT and of BERT: told apart by `model_type`, read into a ModelConfig and written. */
+import { z } from 'zod'
+import { InputError } from '../error.js'
+import type { GeluForm } from '../ops/linear_gelu.js'
+import { checkConfig, MODEL_TYPES, type ModelConfig } from './config.js'
+
+/** Hugging Face's names of the forms of GELU. */
+const ACTIVATIONS: Readonly<Record<string, GeluForm>> = {
+  gelu: 'erf',
+  gelu_new: 'tanh',
+  gelu_pytorch_tanh: 'tanh',
+}
+const activation = z.enum(Object.keys(ACTIVATIONS))
+
+const shared = {
+  vocab_size: z.number(),
+  hidden_size: z.number(),
+  num_hidden_layers: z.number(),
+  num_attention_heads: z.number(),
+  intermediate_size: z.number(),
+  max_position_embeddings: z.number(),
+  type_vocab_size: z.number(),
+  layer_norm_eps: z.number().default(1e-12),
+  initializer_range: z.number().default(0.02),
+  id2label: z.record(z.string(), z.string()).optional(),
+}
+const schema = z.discriminatedUnion('model_type', [
+  z.object({
+    model_type: z.literal('albert'),
+    ...shared,
+    embedding_size: z.number(),
+    num_hidden_groups: z.literal(1).default(1),
+    inner_group_num: z.literal(1).default(1),
+    hidden_act: activation.default('gelu_new'),
+    hidden_dropout_prob: z.number().default(0),
+    attention_probs_dropout_prob: z.number().default(0),
+    classifier_dropout_prob: z.number().default(0.1),
+  }),
+  z.object({
+    model_type: z.literal('bert'),
+    ...shared,
+    hidden_act: activation.default('gelu'),
+    hidden_dropout_prob: z.number().default(0.1),
+    attention_probs_dropout_prob: z.number().default(0.1),
+    /** null: as hidden_dropout_prob. */
+    classifier_dropout: z.number().nullish(),
+    position_embedding_type: z.literal('absolute').default('absolute'),
+    is_decoder: z.literal(false).default(false),
+  }),
+])
+
+/** Reads a config.json of Hugging Face; label names come with it if the model is a classifier. */
+export function parseConfig(text: string, file: string): { config: ModelConfig; labels?: string[] } {
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch (error) {
+    throw new InputError({ file, found: (error as Error).message, expected: 'a JSON object' })
+  }
+  const parsed = schema.safeParse(json)
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]
+    const at = issue.path.join('.') || 'configuration'
+    const type = (json as { model_type?: unknown } | null)?.model_type
+    throw new InputError({
+      file,
+      found:
+        at === 'model_type' ? `model_type ${JSON.stringify(type) ?? 'missing'}` : `${at}: ${issue.message}`,
+      expected: `the configuration of an ALBERT or BERT model (model_type ${MODEL_TYPES.join(' or ')})`,
+    })
+  }
+  const c = parsed.data
+  const labels = c.id2label && Object.keys(c.id2label).map((_, i) => c.id2label![String(i)])
+  const isBert = c.model_type === 'bert'
+  const config = checkConfig({
+    modelType: c.model_type,
+    vocabularySize: c.vocab_size,
+    embeddingSize: isBert ? c.hidden_size : c.embedding_size,
+    hiddenSize: c.hidden_size,
+    layers: c.num_hidden_layers,
+    heads: c.num_attention_heads,
+    intermediateSize: c.intermediate_size,
+    maxPositions: c.max_position_embeddings,
+    segmentTypes: c.type_vocab_size,
+    gelu: ACTIVATIONS[c.hidden_act],
+    dropout: c.hidden_dropout_prob,
+    classifierDropout: isBert ? (c.classifier_dropout ?? c.hidden_dropout_prob) : c.classifier_dropout_prob,
+    layerNormEps: c.layer_norm_eps,
+    initializerRange: c.initializer_range,
+  })
+  return { config, labels }
+}
+
+/** The config.json that Hugging Face reads. */
+export function formatConfig(config: ModelConfig, architecture: string, labels?: readonly string[]): string {
+  const isBert = config.modelType === 'bert'
+  const json = {
+    architectures: [architecture],
+    model_type: config.modelType,
+    vocab_size: config.vocabularySize,
+    ...(!isBert && { embedding_size: config.embeddingSize }),
+    hidden_size: config.hiddenSize,
+    num_hidden_layers: config.layers,
+    ...(!isBert && { num_hidden_groups: 1, inner_group_num: 1 }),
+    num_attention_heads: config.heads,
+    intermediate_size: config.intermediateSize,
+    hidden_act: config.gelu === 'erf' ? 'gelu' : 'gelu_new',
+    max_position_embeddings: config.maxPositions,
+    type_vocab_size: config.segmentTypes,
+    hidden_dropout_prob: config.dropout,
+    attention_probs_dropout_prob: config.dropout,
+    [isBert ? 'classifier_dropout' : 'classifier_dropout_prob']: config.classifierDropout,
+    layer_norm_eps: config.layerNormEps,
+    initializer_range: config.initializerRange,
+    pad_token_id: 0,
+    ...(isBert ? { position_embedding_type: 'absolute' } : { bos_token_id: 2, eos_token_id: 3 }),
+    ...(labels && {
+      id2label: Object.fromEntries(labels.map((l, i) => [String(i), l])),
+      label2id: Object.fromEntries(labels.map((l, i) => [l, i])),
+    }),
+  }
+  return `${JSON.stringify(json, null, 2)}\n`
+}
