@@ -50,6 +50,8 @@ std::shared_ptr<T> unwrap(const Napi::Value& value, const napi_type_tag& tag, co
 
 struct Program {
   CommandList list;
+  // Room for a timeline, kept from run to run. A run takes it and gives it back, both on the thread of JavaScript.
+  std::vector<Event> events;
   std::shared_ptr<Engine> engine;
   std::vector<std::shared_ptr<Buffer>> arenas;
 };
@@ -195,11 +197,15 @@ Napi::Value prepare(const Napi::CallbackInfo& info) {
 class Run : public Napi::AsyncWorker {
  public:
   Run(Napi::Env env, std::shared_ptr<Program> program, std::vector<Word> scalars, bool timeline)
-      : Napi::AsyncWorker(env), deferred_(env), program_(std::move(program)), scalars_(std::move(scalars)), timeline_(timeline) {}
+      : Napi::AsyncWorker(env), deferred_(env), program_(std::move(program)), scalars_(std::move(scalars)) {
+    if (!timeline) return;
+    events_.swap(program_->events);
+    events_.resize(program_->list.executions());
+  }
   Napi::Promise promise() const { return deferred_.Promise(); }
 
   void Execute() override {
-    program_->engine->pool->run([this](Team& team) { program_->list.execute(team, scalars_, timeline_ ? &events_ : nullptr); });
+    program_->engine->pool->run([this](Team& team) { program_->list.execute(team, scalars_, events_.empty() ? nullptr : events_.data()); });
   }
   void OnOK() override {
     auto events = Napi::Float64Array::New(Env(), events_.size() * 4);
@@ -207,6 +213,7 @@ class Run : public Napi::AsyncWorker {
       const Event& e = events_[i];
       events[4 * i] = e.call, events[4 * i + 1] = e.iteration, events[4 * i + 2] = e.start, events[4 * i + 3] = e.duration;
     }
+    program_->events.swap(events_);
     deferred_.Resolve(events);
   }
   void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
@@ -216,7 +223,6 @@ class Run : public Napi::AsyncWorker {
   std::shared_ptr<Program> program_;
   std::vector<Word> scalars_;
   std::vector<Event> events_;
-  bool timeline_;
 };
 
 // run(program, scalars: Uint32Array (the bits of each), timeline: boolean): Promise<Float64Array>

@@ -27,7 +27,13 @@ double now() {
 
 }  // namespace
 
-void CommandList::execute(Team& team, const std::vector<Word>& scalars, std::vector<Event>* events) const {
+size_t CommandList::executions() const {
+  size_t n = 0;
+  for (const Loop& loop : loops) n += loop.count * loop.body.size();
+  return n;
+}
+
+void CommandList::execute(Team& team, const std::vector<Word>& scalars, Event* events) const {
   const bool record = events && team.rank() == 0;
   const double begin = record ? now() : 0;
   uint32_t first = 0;  // index of the loop's first call
@@ -45,7 +51,7 @@ void CommandList::execute(Team& team, const std::vector<Word>& scalars, std::vec
         for (size_t i = 0; i < call.params.size(); i++) params[i] = word(call.params[i], scalars, scalar_is_float, iteration);
         const double start = record ? now() : 0;
         call.kernel->run(team, buffers, params);
-        if (record) events->push_back({first + uint32_t(c), iteration, start - begin, now() - start});
+        if (record) *events++ = {first + uint32_t(c), iteration, start - begin, now() - start};
       }
     }
     first += uint32_t(loop.body.size());

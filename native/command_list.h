@@ -40,6 +40,10 @@ struct CommandList {
   std::vector<Loop> loops;
   std::vector<bool> scalar_is_float;
 
-  // Called by every thread of a pool at once. `events` is filled by rank 0 if it is given.
-  void execute(Team& team, const std::vector<Word>& scalars, std::vector<Event>* events) const;
+  // How many executions a run has: the events that it records.
+  size_t executions() const;
+
+  // Called by every thread of a pool at once. `events`, if it is given, has room for all executions and is filled by
+  // rank 0, which reads the clock twice for each and does nothing else for it.
+  void execute(Team& team, const std::vector<Word>& scalars, Event* events) const;
 };

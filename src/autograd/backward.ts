@@ -5,6 +5,7 @@
  * Activation gradients are values of their own; a value with several uses gets the sum. Gradients of parameters are
  * added onto the gradient arena, which the optimizer clears: several backward passes before an update add up.
  */
+import type { Sizes } from '../device/program.js'
 import type { Body, CallNode, Graph, GraphValue, RepeatNode } from '../graph/graph.js'
 import { owner } from '../graph/plan.js'
 import { accumulate } from '../ops/accumulate.js'
@@ -196,7 +197,8 @@ function differentiateRepeat(graph: Graph, gradients: Gradients, node: RepeatNod
             replayed.set(v, copy)
             return copy
           })
-          graph.body.nodes.push({ ...call, bindings, tensors: {}, label: `${call.label} again` })
+          const work = (sizes: Sizes) => ({ ...call.work(sizes), modelFlops: 0 })
+          graph.body.nodes.push({ ...call, bindings, tensors: {}, label: `${call.label} again`, work })
         }
       }
       const inner = new Gradients(graph, (v) => gradients.accumulator(v), node.body)

@@ -19,6 +19,7 @@ const summaries: Record<string, string> = {
   evaluate: 'score a fine-tuned model on a file',
   predict: 'label text with a fine-tuned model',
   plan: 'memory of a run, before it starts',
+  profile: 'where the time of a step goes, kernel by kernel',
 }
 
 function commandFile(name: string): URL {

@@ -81,6 +81,7 @@ export function openCpu(options: CpuOptions = {}): Device {
   return {
     info,
     alignment: 64,
+    timelineClock: 'device',
     get bytes() {
       return bytes
     },
