@@ -16,7 +16,7 @@ const layers = ['cli', 'profile', 'training', 'data', 'model', 'autograd', 'grap
 /** Beside the layers: importable from anywhere. */
 const free = ['src/environment.ts', 'src/error.ts', 'src/paths.ts']
 /** Files beside those of ops: contracts, the WGSL in front, what benches compare with, the test of all signatures. */
-const notOps = ['index', 'op', 'shape', 'prelude', 'peak', 'signatures']
+const notOps = ['index', 'op', 'shape', 'work', 'prelude', 'peak', 'signatures']
 const longest = 400
 
 function files(folder: string, ...endings: string[]): string[] {

@@ -204,7 +204,7 @@ function differentiateRepeat(graph: Graph, gradients: Gradients, node: RepeatNod
       const inner = new Gradients(graph, (v) => gradients.accumulator(v), node.body)
       inner.give(node.next, carry)
       for (const call of [...(node.body.nodes as CallNode[])].reverse())
-        differentiateCall(graph, inner, call, replay)
+        graph.named(call.place, () => differentiateCall(graph, inner, call, replay))
       return inner.getOrZeros(node.carry)
     },
   )
@@ -229,7 +229,9 @@ export function backward(graph: Graph, loss: GraphValue, seed = 1): void {
   )
   gradients.give(loss, graph.emit(fill, [], { shape: loss.spec.shape, value: seed })[0])
   for (const node of tape.reverse()) {
-    if (node.kind === 'call') differentiateCall(graph, gradients, node, (v) => v)
+    // gradients belong where their op does
+    if (node.kind === 'call')
+      graph.named(node.place, () => differentiateCall(graph, gradients, node, (v) => v))
     else differentiateRepeat(graph, gradients, node)
   }
 }

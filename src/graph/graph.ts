@@ -52,6 +52,8 @@ export interface CallNode {
   /** The op's tensors by name, for its gradient; empty for nodes that have none. */
   readonly tensors: Readonly<Record<string, GraphValue>>
   readonly label: string
+  /** The names of `named` around it, outermost first. */
+  readonly place: readonly string[]
   readonly work: (sizes: Sizes) => Work
 }
 
@@ -110,12 +112,13 @@ export class Graph {
   }
 
   /** Labels of the calls emitted by `build` carry this name. */
-  named<T>(name: string, build: () => T): T {
-    this.scopeNames.push(name)
+  named<T>(name: string | readonly string[], build: () => T): T {
+    const outer = this.scopeNames
+    this.scopeNames = outer.concat(name)
     try {
       return build()
     } finally {
-      this.scopeNames.pop()
+      this.scopeNames = outer
     }
   }
 
@@ -226,6 +229,7 @@ export class Graph {
       params,
       tensors: record ? tensors : {},
       label: [kernel.name, ...this.scopeNames].join(' '),
+      place: [...this.scopeNames],
       work: kernelWork(
         op,
         kernel,

@@ -118,6 +118,10 @@ test('finetune and predict; a row for each label', () => {
   const finetune = profile('finetune', ...size)
   checkCoherent(finetune)
   assert.ok(finetune.kernels.some(({ name }) => name === 'adamw_forward'))
+  // backward kernels are told apart by where their op was called
+  const labels = profile('finetune', ...size, '--by', 'label').kernels.map(({ name }) => name)
+  for (const place of ['attention', 'ffn', 'classifier', 'embeddings'])
+    assert.ok(labels.includes(`linear_backward_weight ${place}`), labels.join(', '))
   const predict = profile('predict', ...size, '--by', 'label')
   checkCoherent(predict)
   const names = predict.kernels.map(({ name }) => name)
