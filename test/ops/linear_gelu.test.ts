@@ -38,7 +38,7 @@ for (const [rows, inner, out] of [
     atol: 3e-6,
   })
 
-test('the same bits on 1, 2 and 3 threads', () => {
+test('the same bits on 1, 2, 3 and 7 threads', () => {
   const inputs = { x: normals(1, 150, 90), weight: normals(2, 400, 90), bias: normals(3, 400) }
   const dy = normals(4, 150, 400).data as Float32Array
   return sameBitsOnThreads((device) =>
