@@ -7,7 +7,8 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { measurePeaks } from './support/peak.js'
+import { openCpu } from '../src/device/cpu.js'
+import { measurePeaks } from '../src/device/peak.js'
 import { facts, peaks, writeResults } from './support/record.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -37,9 +38,10 @@ function runAll(filters: string[]): void {
 }
 
 async function runFile(built: string): Promise<void> {
-  const { gflops, gigabytes, facts: device } = await measurePeaks()
-  Object.assign(peaks, { gflops, gigabytes })
-  Object.assign(facts, device)
+  const device = openCpu()
+  Object.assign(peaks, await measurePeaks(device))
+  Object.assign(facts, device.info.facts)
+  await device.destroy()
   await import(pathToFileURL(built).href)
   const path = writeResults(basename(built, '.bench.js'))
   const described = Object.entries({ ...facts, ...rounded(peaks) }).map(([name, value]) => `${name} ${value}`)

@@ -20,7 +20,9 @@ constexpr napi_type_tag kProgramTag = {0x62696f616c626572, 3};
 
 struct Engine {
   std::string isa;
-  std::unique_ptr<Pool> pool;
+  // Gone once the engine is closed, but for a run that is still going on: prepared programs may live on in JavaScript,
+  // its threads shall not.
+  std::shared_ptr<Pool> pool;
   std::vector<const KernelEntry*> kernels;
 };
 
@@ -50,6 +52,8 @@ std::shared_ptr<T> unwrap(const Napi::Value& value, const napi_type_tag& tag, co
 
 struct Program {
   CommandList list;
+  // Room for a timeline, kept from run to run. A run takes it and gives it back, both on the thread of JavaScript.
+  std::vector<Reading> readings;
   std::shared_ptr<Engine> engine;
   std::vector<std::shared_ptr<Buffer>> arenas;
 };
@@ -66,11 +70,11 @@ Napi::Value processor(const Napi::CallbackInfo& info) {
   return result;
 }
 
-// open(isa: string, threads: number): Engine
+// open(isa: string, threads: number, pin: boolean): Engine
 Napi::Value open(const Napi::CallbackInfo& info) {
   auto engine = std::make_shared<Engine>();
   engine->isa = info[0].As<Napi::String>();
-  engine->pool = std::make_unique<Pool>(info[1].As<Napi::Number>().Uint32Value());
+  engine->pool = std::make_shared<Pool>(info[1].As<Napi::Number>().Uint32Value(), info[2].ToBoolean());
   engine->kernels = kernels_of(engine->isa);
   return wrap(info.Env(), engine, kEngineTag);
 }
@@ -153,7 +157,7 @@ KernelCall read_call(Reader& in, const Program& program) {
     const uint32_t shift = in.index(), modulo = in.index();
     if (modulo == 0 || offset + bytes + stride * (modulo - 1) > double(arena.bytes()))
       throw std::out_of_range(std::string(call.kernel->name) + ": a buffer lies outside its arena");
-    call.refs.push_back({arena.data() + size_t(offset), uint64_t(stride), shift, modulo});
+    call.refs.push_back({arena.data() + size_t(offset), uint64_t(bytes), uint64_t(stride), shift, modulo});
   }
   const uint32_t params = in.index();
   for (uint32_t i = 0; i < params; i++) {
@@ -176,6 +180,7 @@ Napi::Value prepare(const Napi::CallbackInfo& info) {
   auto arenas = info[1].As<Napi::Array>();
   for (uint32_t i = 0; i < arenas.Length(); i++)
     program->arenas.push_back(unwrap<Buffer>(Napi::Value(arenas[i]), kBufferTag, "a buffer"));
+  for (const auto& arena : program->arenas) program->list.arenas.push_back({arena->data(), arena->bytes()});
   auto kinds = info[2].As<Napi::Uint8Array>();
   for (size_t i = 0; i < kinds.ElementLength(); i++) program->list.scalar_is_float.push_back(kinds[i] != 0);
   auto code = info[3].As<Napi::Float64Array>();
@@ -195,11 +200,19 @@ Napi::Value prepare(const Napi::CallbackInfo& info) {
 class Run : public Napi::AsyncWorker {
  public:
   Run(Napi::Env env, std::shared_ptr<Program> program, std::vector<Word> scalars, bool timeline)
-      : Napi::AsyncWorker(env), deferred_(env), program_(std::move(program)), scalars_(std::move(scalars)), timeline_(timeline) {}
+      : Napi::AsyncWorker(env), deferred_(env), program_(std::move(program)), pool_(program_->engine->pool), scalars_(std::move(scalars)) {
+    if (!timeline) return;
+    readings_.swap(program_->readings);
+    readings_.resize(program_->list.executions() * pool_->threads());
+  }
   Napi::Promise promise() const { return deferred_.Promise(); }
 
   void Execute() override {
-    program_->engine->pool->run([this](Team& team) { program_->list.execute(team, scalars_, timeline_ ? &events_ : nullptr); });
+    const CommandList& list = program_->list;
+    const size_t row = readings_.size() / pool_->threads();
+    const double begin = readings_.empty() ? 0 : clock_ns();
+    pool_->run([&](Team& team) { list.execute(team, scalars_, row == 0 ? nullptr : readings_.data() + row * team.rank()); });
+    if (row > 0) events_ = list.timeline(readings_, pool_->threads(), begin);
   }
   void OnOK() override {
     auto events = Napi::Float64Array::New(Env(), events_.size() * 4);
@@ -207,6 +220,7 @@ class Run : public Napi::AsyncWorker {
       const Event& e = events_[i];
       events[4 * i] = e.call, events[4 * i + 1] = e.iteration, events[4 * i + 2] = e.start, events[4 * i + 3] = e.duration;
     }
+    program_->readings.swap(readings_);
     deferred_.Resolve(events);
   }
   void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
@@ -214,15 +228,17 @@ class Run : public Napi::AsyncWorker {
  private:
   Napi::Promise::Deferred deferred_;
   std::shared_ptr<Program> program_;
+  std::shared_ptr<Pool> pool_;
   std::vector<Word> scalars_;
+  std::vector<Reading> readings_;
   std::vector<Event> events_;
-  bool timeline_;
 };
 
 // run(program, scalars: Uint32Array (the bits of each), timeline: boolean): Promise<Float64Array>
 // resolves to quadruples (call, iteration, start, duration), none without a timeline
 Napi::Value run(const Napi::CallbackInfo& info) {
   auto program = unwrap<Program>(info[0], kProgramTag, "a program");
+  if (!program->engine->pool) throw std::invalid_argument("the engine of the program was closed");
   auto bits = info[1].As<Napi::Uint32Array>();
   std::vector<Word> scalars(bits.ElementLength());
   for (size_t i = 0; i < scalars.size(); i++) scalars[i].u = bits[i];
@@ -234,9 +250,11 @@ Napi::Value run(const Napi::CallbackInfo& info) {
 
 // close(handle of an engine or a program): void
 void close(const Napi::CallbackInfo& info) {
-  if (info[0].As<Napi::External<void>>().CheckTypeTag(&kEngineTag))
-    info[0].As<Napi::External<std::shared_ptr<Engine>>>().Data()->reset();
-  else if (info[0].As<Napi::External<void>>().CheckTypeTag(&kProgramTag))
+  if (info[0].As<Napi::External<void>>().CheckTypeTag(&kEngineTag)) {
+    auto& engine = *info[0].As<Napi::External<std::shared_ptr<Engine>>>().Data();
+    if (engine) engine->pool.reset();
+    engine.reset();
+  } else if (info[0].As<Napi::External<void>>().CheckTypeTag(&kProgramTag))
     info[0].As<Napi::External<std::shared_ptr<Program>>>().Data()->reset();
 }
 

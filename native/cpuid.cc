@@ -6,6 +6,7 @@
 #include <thread>
 #if defined(__linux__)
 #include <sched.h>
+#include <unistd.h>
 #endif
 
 std::vector<std::string> supported_isas() {
@@ -22,26 +23,30 @@ std::vector<std::string> supported_isas() {
   return isas;
 }
 
-unsigned physical_cores() {
-  const unsigned logical = std::thread::hardware_concurrency();
+std::vector<int> core_processors() {
+  std::vector<int> processors;
 #if defined(__linux__)
+  // the mask of the process, not of a thread that may be bound to one processor
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
-  if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) {
-    // hardware threads of one core name the same sibling list; count the lists
-    std::set<std::string> cores;
-    unsigned count = 0;
-    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-      if (!CPU_ISSET(cpu, &allowed)) continue;
-      count++;
-      std::ifstream file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/thread_siblings_list");
-      std::string siblings;
-      if (!std::getline(file, siblings)) siblings = std::to_string(cpu);
-      cores.insert(siblings);
-    }
-    if (count > 0) return unsigned(cores.size());
+  if (sched_getaffinity(getpid(), sizeof allowed, &allowed) != 0) return processors;
+  // hardware threads of one core name the same sibling list
+  std::set<std::string> cores;
+  for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+    if (!CPU_ISSET(cpu, &allowed)) continue;
+    std::ifstream file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/thread_siblings_list");
+    std::string siblings;
+    if (!std::getline(file, siblings)) siblings = std::to_string(cpu);
+    if (cores.insert(siblings).second) processors.push_back(cpu);
   }
 #endif
+  return processors;
+}
+
+unsigned physical_cores() {
+  const size_t cores = core_processors().size();
+  if (cores > 0) return unsigned(cores);
+  const unsigned logical = std::thread::hardware_concurrency();
   return logical == 0 ? 1 : logical;
 }
 

@@ -2,14 +2,25 @@
 
 #include <cstdlib>
 #include <new>
+#if defined(__linux__)
+#include <sched.h>
+#endif
+#if defined(__linux__) || defined(__APPLE__)
+#include <sys/mman.h>
+#endif
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 
+#include "cpuid.h"
+
 namespace {
 
-constexpr int kSpinsBeforePark = 4000;
-constexpr int kSpinsBeforeYield = 2000;
+// Pauses of a waiting thread where every thread has a core, then calls to yield, then it parks. Within a job the others
+// are about to come, and waking costs more than some milliseconds of yielding do; between jobs there may be no next one.
+constexpr int kSpins = 4000;
+constexpr int kYieldsInJob = 4000;
+constexpr int kYieldsBetweenJobs = 0;
 
 inline void pause() {
 #if defined(__x86_64__)
@@ -17,11 +28,22 @@ inline void pause() {
 #endif
 }
 
+// Working memory: pages that nobody has touched. From the heap under AddressSanitizer, which then sees its ends.
+#if (defined(__linux__) || defined(__APPLE__)) && !defined(__SANITIZE_ADDRESS__)
+float* allocate(size_t floats) {
+  void* p = mmap(nullptr, floats * sizeof(float), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (p == MAP_FAILED) throw std::bad_alloc();
+  return static_cast<float*>(p);
+}
+void release(float* p, size_t floats) { munmap(p, floats * sizeof(float)); }
+#else
 float* allocate(size_t floats) {
   void* p = std::aligned_alloc(64, floats * sizeof(float));
   if (!p) throw std::bad_alloc();
   return static_cast<float*>(p);
 }
+void release(float* p, size_t) { std::free(p); }
+#endif
 
 // Denormals are flushed while kernels run: they cost a hundred times a normal number and change no result that matters.
 class FlushDenormals {
@@ -37,26 +59,89 @@ class FlushDenormals {
 #endif
 };
 
+// Binds the calling thread to a processor (-1: to none) and gives back the affinity that it had.
+class Bound {
+ public:
+#if defined(__linux__)
+  explicit Bound(int processor) : is_bound_(processor >= 0 && sched_getaffinity(0, sizeof saved_, &saved_) == 0) {
+    if (!is_bound_) return;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(processor, &one);
+    is_bound_ = sched_setaffinity(0, sizeof one, &one) == 0;
+  }
+  ~Bound() {
+    if (is_bound_) sched_setaffinity(0, sizeof saved_, &saved_);
+  }
+
+ private:
+  cpu_set_t saved_;
+  bool is_bound_;
+#else
+  explicit Bound(int) {}
+#endif
+};
+
+// One processor for each of `threads`, neighbours from where the caller runs on, so that several small pools on a large
+// machine do not all gather on its first cores.
+std::vector<int> choose(const std::vector<int>& cores, unsigned threads) {
+  size_t first = 0;
+#if defined(__linux__)
+  const int here = sched_getcpu();
+  while (first + 1 < cores.size() && cores[first] < here) first++;
+#endif
+  std::vector<int> chosen;
+  for (unsigned i = 0; i < threads; i++) chosen.push_back(cores[(first + i) % cores.size()]);
+  return chosen;
+}
+
 }  // namespace
 
-Pool::Pool(unsigned threads) : threads_(threads == 0 ? 1 : threads) {
+Pool::Pool(unsigned threads, bool pin) : threads_(threads == 0 ? 1 : threads) {
+  const std::vector<int> cores = core_processors();
+  if (pin && threads_ <= cores.size()) processors_ = choose(cores, threads_);
+  spins_ = threads_ <= (cores.empty() ? physical_cores() : cores.size()) ? kSpins : 0;
   shared_ = allocate(Team::kSharedFloats);
   for (unsigned i = 0; i < threads_; i++) scratch_.push_back(allocate(Team::kScratchFloats));
   for (unsigned i = 1; i < threads_; i++) workers_.emplace_back([this, i] { work(i); });
 }
 
 Pool::~Pool() {
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    stop_ = true;
-  }
-  wake_.notify_all();
+  stop_ = true;
+  changed();
   for (auto& t : workers_) t.join();
-  for (float* p : scratch_) std::free(p);
-  std::free(shared_);
+  for (float* p : scratch_) release(p, Team::kScratchFloats);
+  release(shared_, Team::kSharedFloats);
 }
 
 size_t Pool::bytes() const { return (Team::kSharedFloats + threads_ * Team::kScratchFloats) * sizeof(float); }
+
+int Pool::processor_of(unsigned rank) const { return processors_.empty() ? -1 : processors_[rank]; }
+
+// Either the waiting thread counts itself as parked before `changed` looks, and is woken, or it sees the change when it
+// looks again: all of these are sequentially consistent.
+template <class Done>
+void Pool::wait(int yields, Done done) {
+  for (int i = 0; i < spins_; i++) {
+    if (done()) return;
+    pause();
+  }
+  for (int i = 0; i < yields; i++) {
+    if (done()) return;
+    std::this_thread::yield();
+  }
+  std::unique_lock<std::mutex> lock(mutex_);
+  parked_.value.fetch_add(1);
+  wake_.wait(lock, done);
+  parked_.value.fetch_sub(1);
+}
+
+void Pool::changed() {
+  if (parked_.value.load() == 0) return;
+  // whoever is about to park has looked, or holds the lock until it sleeps
+  { std::lock_guard<std::mutex> lock(mutex_); }
+  wake_.notify_all();
+}
 
 void Pool::execute(unsigned rank) {
   FlushDenormals flush;
@@ -65,32 +150,26 @@ void Pool::execute(unsigned rank) {
 }
 
 void Pool::work(unsigned rank) {
+  Bound bound(processor_of(rank));
   uint64_t seen = 0;
   for (;;) {
-    for (int i = 0; i < kSpinsBeforePark && generation_.load(std::memory_order_acquire) == seen && !stop_; i++) pause();
-    if (generation_.load(std::memory_order_acquire) == seen) {
-      std::unique_lock<std::mutex> lock(mutex_);
-      wake_.wait(lock, [&] { return stop_ || generation_.load(std::memory_order_acquire) != seen; });
-    }
+    wait(kYieldsBetweenJobs, [&] { return generation_.load() != seen || stop_.load(); });
     if (stop_) return;
-    seen = generation_.load(std::memory_order_acquire);
+    seen = generation_.load();
     execute(rank);
-    finished_.value.fetch_add(1, std::memory_order_release);
+    if (finished_.value.fetch_add(1) == threads_ - 2) changed();
   }
 }
 
 void Pool::run(const std::function<void(Team&)>& job) {
   std::lock_guard<std::mutex> one(busy_);
   job_ = &job;
-  finished_.value.store(0, std::memory_order_relaxed);
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    generation_.fetch_add(1, std::memory_order_release);
-  }
-  wake_.notify_all();
+  finished_.value.store(0);
+  generation_.fetch_add(1);
+  changed();
+  Bound bound(processor_of(0));
   execute(0);
-  for (int i = 0; finished_.value.load(std::memory_order_acquire) != threads_ - 1; i++)
-    i < kSpinsBeforeYield ? pause() : std::this_thread::yield();
+  wait(kYieldsInJob, [&] { return finished_.value.load() == threads_ - 1; });
 }
 
 uint32_t Team::claim() {
@@ -103,11 +182,11 @@ void Team::join() {
   if (pool_.arrived_.value.fetch_add(1, std::memory_order_acq_rel) == pool_.threads_ - 1) {
     pool_.arrived_.value.store(0, std::memory_order_relaxed);
     pool_.tasks_[(phase + 2) % 3].value.store(0, std::memory_order_relaxed);
-    pool_.phase_.value.store(phase + 1, std::memory_order_release);
+    pool_.phase_.value.store(phase + 1);
+    pool_.changed();
     return;
   }
-  for (int i = 0; pool_.phase_.value.load(std::memory_order_acquire) == phase; i++)
-    i < kSpinsBeforeYield ? pause() : std::this_thread::yield();
+  pool_.wait(kYieldsInJob, [&] { return pool_.phase_.value.load() != phase; });
 }
 
 float* Team::scratch() { return pool_.scratch_[rank_]; }

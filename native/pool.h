@@ -1,8 +1,13 @@
 // The thread pool that executes command lists.
 //
-// `run` hands one function to all threads; the calling thread takes part as rank 0. Threads wait for work by spinning
-// briefly and then parking, so an idle pool costs nothing and a busy one starts a job within microseconds. Inside a
-// job the threads meet in Team::join, a barrier that spins, then yields: with more threads than cores it still moves.
+// `run` hands one function to all threads; the calling thread takes part as rank 0. Whoever waits (for a job, for the
+// others at the end of a phase, for the end of a job) spins briefly and then parks, so an idle pool costs nothing and a
+// busy one starts a job within microseconds. With more threads than cores nobody spins: it would keep off the processor
+// the very thread that is waited for.
+//
+// With no more threads than cores each is bound to a core of its own, rank 0 for the time of a job only: the calling
+// thread gets its affinity back. A thread's scratch is untouched memory until that thread uses it, so the system places
+// it near the thread's core.
 #pragma once
 #include <atomic>
 #include <condition_variable>
@@ -17,7 +22,8 @@
 
 class Pool {
  public:
-  explicit Pool(unsigned threads);
+  // `pin`: bind threads to cores if there are enough.
+  explicit Pool(unsigned threads, bool pin = true);
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -32,12 +38,20 @@ class Pool {
   friend class Team;
   void work(unsigned rank);
   void execute(unsigned rank);
+  int processor_of(unsigned rank) const;
+  // Waits until done(), which reads what `changed` was called after.
+  template <class Done>
+  void wait(int yields, Done done);
+  void changed();
 
   struct alignas(64) Counter {
     std::atomic<uint32_t> value{0};
   };
 
   unsigned threads_;
+  // A processor for each rank; empty: not bound.
+  std::vector<int> processors_;
+  int spins_;
   std::vector<std::thread> workers_;
   std::vector<float*> scratch_;
   float* shared_ = nullptr;
@@ -45,6 +59,7 @@ class Pool {
   std::mutex busy_;  // one job at a time
   std::mutex mutex_;
   std::condition_variable wake_;
+  Counter parked_;
   const std::function<void(Team&)>* job_ = nullptr;
   std::atomic<uint64_t> generation_{0};
   std::atomic<bool> stop_{false};

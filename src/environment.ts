@@ -11,6 +11,16 @@ export function threadsFromEnvironment(): number | undefined {
   return text ? Number(text) : undefined
 }
 
+/** `BIOALBERT_PIN=0`: threads of the CPU device are not bound to cores. */
+export function pinFromEnvironment(): boolean {
+  return process.env.BIOALBERT_PIN !== '0'
+}
+
+/** `BIOALBERT_ADDON`: file of the CPU addon instead of the one in native/build/Release (a build with a sanitizer). */
+export function addonFromEnvironment(): string | undefined {
+  return process.env.BIOALBERT_ADDON || undefined
+}
+
 /** `BIOALBERT_SHARED_DATA`: folder of the public data sets that some tests read. */
 export function sharedDataFromEnvironment(): string | undefined {
   return process.env.BIOALBERT_SHARED_DATA || undefined

@@ -17,7 +17,6 @@ for (const { name, B, S, A, D, p } of shapes) {
       ),
     },
     attrs: { heads: A, sequences: B, p, stream: 1 },
-    backwardFlops: 2.5,
     expected({ qkv, dy }) {
       const at = (n: number, part: number, a: number, d: number) => qkv[n * 3 * H + part * H + a * D + d]
       const first = (n: number) => n - (n % S)

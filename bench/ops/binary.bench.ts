@@ -24,7 +24,6 @@ for (const [shape, { N, H }] of Object.entries({ base_1024, base_4096 })) {
   await benchOp(`add_bias_${shape}`, binary, {
     inputs: { a: activation(N, H), b: weight(H) },
     attrs: { fn: 'add' },
-    backwardFlops: 1,
     expected: ({ a, b, dy }) => ({
       y: (i) => a[i] + b[i % H],
       da: (i) => dy[i],

@@ -8,7 +8,6 @@ for (const [name, { N, H }] of Object.entries({ base_1024, base_4096 }))
     inputs: { a: activation(N, H), b: activation(N, H) },
     attrs: { axis: 1 },
     // halves of dy are read, not all of it twice
-    bytes: { forward: 16 * N * H, backward: 16 * N * H },
     expected: ({ a, b, dy }) => ({
       y: (i) => (i % (2 * H) < H ? a : b)[Math.floor(i / (2 * H)) * H + (i % H)],
       da: (i) => dy[Math.floor(i / H) * 2 * H + (i % H)],

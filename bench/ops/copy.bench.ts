@@ -5,12 +5,10 @@ import { activation, benchOp } from '../support/op.js'
 const { base_8x128, base_8x512 } = attentions
 for (const [name, { B, S, A, D }] of Object.entries({ base_8x128, base_8x512 })) {
   const H = A * D
-  const part = 4 * B * S * H
   await benchOp(`heads_${name}`, copy, {
     // x is [B,S,A,D], y [B,A,S,D]
     inputs: { x: activation(B, S, A, D) },
     attrs: { shape: [B, A, S, D], strides: [S * H, D, H, 1], offset: 0 },
-    bytes: { forward: 2 * part, backward: 4 * part },
     expected: ({ x, dy }) => ({
       y(i) {
         const [b, a, s] = [Math.floor(i / (S * H)), Math.floor(i / (S * D)) % A, Math.floor(i / D) % S]

@@ -7,7 +7,6 @@ for (const [name, { N, H }] of Object.entries(rows))
   await benchOp(name, dropout, {
     inputs: { x: activation(N, H) },
     attrs: { p, stream: 7 },
-    backwardFlops: 1,
     expected: ({ x, dy }) => ({
       y: (i) => x[i] * dropoutFactor(p, 7, 0, i),
       dx: (i) => dy[i] * dropoutFactor(p, 7, 0, i),

@@ -31,7 +31,6 @@ for (const { name, N, S, E, V, p } of [
     inputs,
     attrs: { eps: 1e-12, p, stream: 0 },
     // one row of each table a row of the batch, the indexes, y; backward adds onto the rows and reads dy
-    bytes: { forward: 4 * N * (3 + 4 * E), backward: 4 * N * (3 + 10 * E) },
     sample: (result, draw) => (result === 'dword' ? ids[draw.integer(N)] * E + draw.integer(E) : undefined),
     expected({ segments, positions, word, segment, position, weight: w, bias, dy }) {
       const total = (n: number, e: number) =>

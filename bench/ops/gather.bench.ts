@@ -11,12 +11,9 @@ const shapes = {
 for (const [name, { M, x }] of Object.entries(shapes)) {
   const [N, H] = x.shape
   const index = random(M).integers(M, 0, N)
-  // y is written and as much of x read; backward of an activation starts from zeros
-  const moved = 4 * M * (1 + 2 * H)
   await benchOp(name, gather, {
     inputs: { x, index: indexes(0, N, M) },
     attrs: {},
-    bytes: { forward: moved, backward: moved + 4 * M * H + (x.role === 'weight' ? 0 : 4 * N * H) },
     sample: (result, draw) => (result === 'dx' ? index[draw.integer(M)] * H + draw.integer(H) : undefined),
     expected: ({ x, dy }) => ({
       y: (i) => x[index[Math.floor(i / H)] * H + (i % H)],

@@ -7,13 +7,11 @@ for (const [shape, { N, H }] of Object.entries({ base_1024, base_4096 })) {
   await benchOp(`sum_of_rows_${shape}`, reduce, {
     inputs: { x: activation(N, H) },
     attrs: { fn: 'sum', axis: 0, keep: false },
-    backwardFlops: 0,
     expected: ({ x, dy }) => ({ y: (h) => sum(N, (n) => x[n * H + h]), dx: (i) => dy[i % H] }),
   })
   await benchOp(`mean_in_rows_${shape}`, reduce, {
     inputs: { x: activation(N, H) },
     attrs: { fn: 'mean', axis: 1, keep: false },
-    backwardFlops: 1,
     expected: ({ x, dy }) => ({
       y: (n) => sum(H, (h) => x[n * H + h]) / H,
       dx: (i) => dy[Math.floor(i / H)] / H,
@@ -22,7 +20,6 @@ for (const [shape, { N, H }] of Object.entries({ base_1024, base_4096 })) {
   await benchOp(`max_in_rows_${shape}`, reduce, {
     inputs: { x: activation(N, H) },
     attrs: { fn: 'max', axis: 1, keep: false },
-    backwardFlops: 1,
     sample: (result, draw) => (result === 'dx' ? draw.integer(N) * H + draw.integer(H) : undefined),
     expected({ x, dy }) {
       const top = once((n) => {

@@ -7,6 +7,5 @@ for (const [name, { N, H }] of Object.entries(rows))
     inputs: { x: activation(N, H) },
     attrs: { by: 0.5, scalar: 'factor' },
     scalars: { factor: 3 },
-    backwardFlops: 1,
     expected: ({ x, dy }) => ({ y: (i) => 1.5 * x[i], dx: (i) => 1.5 * dy[i] }),
   })

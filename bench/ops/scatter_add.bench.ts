@@ -11,7 +11,6 @@ for (const [name, { M, N, H }] of Object.entries(shapes))
     inputs: { x: activation(M, H), index: indexes(0, N, M) },
     attrs: { rows: N },
     // y is written whole, then M rows of it read and written again; backward reads M rows of dy
-    bytes: { forward: 4 * (M + 3 * M * H + N * H), backward: 4 * (M + 2 * M * H) },
     expected: ({ x, index, dy }) => ({
       y: (i) => sum(M, (m) => (index[m] === Math.floor(i / H) ? x[m * H + (i % H)] : 0)),
       dx: (i) => dy[index[Math.floor(i / H)] * H + (i % H)],

@@ -10,7 +10,7 @@ import { type StepShape, steps } from '../shapes.js'
 import { alternate } from '../support/alternate.js'
 import { bench, quick } from '../support/bench.js'
 import { peerPython, startPeer } from '../support/peer.js'
-import { pretrainingStep, stepFlops } from '../support/pretraining_step.js'
+import { pretrainingStep } from '../support/pretraining_step.js'
 
 const script = fileURLToPath(new URL('../../../bench/peers/albert_step.py', import.meta.url))
 const python = peerPython()
@@ -34,7 +34,7 @@ async function compare(name: string, shape: StepShape, dropout: number): Promise
     }
     await step.run()
     checkFirst('ours', await step.loss(), shape)
-    const cost = { flops: stepFlops(shape), units: { tokens: shape.N } }
+    const cost = { flops: step.flops, units: { tokens: shape.N } }
     if (python === undefined) await bench(name, cost, run, { warmup: 1, seconds: quick ? 0.01 : 10 })
     else
       for (const linear of ['stock', 'onednn']) {

@@ -8,7 +8,7 @@ import { backward } from '../../src/autograd/backward.js'
 import { Capture } from '../../src/autograd/tensor.js'
 import { openCpu } from '../../src/device/cpu.js'
 import type { Device, DeviceBuffer, Prepared } from '../../src/device/device.js'
-import { type Call, calls, type Program } from '../../src/device/program.js'
+import { calls, type Program } from '../../src/device/program.js'
 import type { GraphValue } from '../../src/graph/graph.js'
 import { ParameterSet, zeros } from '../../src/graph/parameters.js'
 import { compile, type InputData } from '../../src/graph/runtime.js'
@@ -48,10 +48,6 @@ export interface OpBench<A extends Attrs> {
   /** An element to compare, where those of interest are rare. */
   sample?(name: string, draw: Random): number | undefined
   readonly scalars?: Readonly<Record<string, number>>
-  /** Operations of the backward pass over those of the forward pass. Default 2. */
-  readonly backwardFlops?: number
-  /** Bytes moved at least, where that is not all of what the kernels are given. */
-  readonly bytes?: { readonly forward: number; readonly backward?: number }
 }
 
 /** Results of so many elements are compared, the first and the last among them. */
@@ -62,18 +58,16 @@ const tolerance = { forward: 2e-5, backward: 1e-4 }
 export async function benchOp<A extends Attrs>(name: string, op: Op<A>, options: OpBench<A>): Promise<void> {
   const device = openCpu()
   try {
-    const { data, values, specs, parts, read } = await prepare(device, op, options)
+    const { data, values, parts, read } = await prepare(device, op, options)
     const expected = options.expected(data)
     const scalars = { seed, draw, ...options.scalars }
-    const flops = op.flops(specs, options.attrs)
     for (const part of ['forward', 'backward'] as const) {
-      const { prepared, bytes } = parts[part]
+      const { prepared, flops, bytes } = parts[part]
       if (!prepared) continue
       const names = Object.keys(expected).filter(
         (key) => values.has(key) && isGradient(key, op) === (part !== 'forward'),
       )
       if (names.length === 0) throw new Error(`${op.name} ${name}: nothing of ${part} is compared`)
-      const times = part === 'forward' ? 1 : (options.backwardFlops ?? 2)
       const run = () => device.run(prepared, scalars)
       const check = async () => {
         await run()
@@ -82,8 +76,7 @@ export async function benchOp<A extends Attrs>(name: string, op: Op<A>, options:
           compare(label, await read(key), expected[key], tolerance[part], (r) => options.sample?.(key, r))
         }
       }
-      const cost = { flops: flops * times || undefined, bytes: options.bytes?.[part] ?? bytes }
-      await bench(`${op.name} ${name} ${part}`, cost, run, { check })
+      await bench(`${op.name} ${name} ${part}`, { flops: flops || undefined, bytes }, run, { check })
     }
   } finally {
     await device.destroy()
@@ -149,6 +142,8 @@ const start = defineOp<Record<string, never>>({
 interface Part {
   /** Undefined where there is nothing to run. */
   prepared?: Prepared
+  /** What its kernels have to do, as the ops declare it. */
+  flops: number
   bytes: number
 }
 
@@ -216,10 +211,10 @@ async function prepare<A extends Attrs>(device: Device, op: Op<A>, { inputs, att
   for (const arena of program.arenas) buffers.set(arena.name, device.alloc(arena.bytes, arena.name))
   const part = (from: number, to: number): Part => {
     const cut: Program = { ...program, steps: program.steps.slice(from, to) }
-    const bytes = [...calls(cut)].reduce((n, call) => n + callBytes(call), 0)
-    return cut.steps.length === 0
-      ? { bytes }
-      : { prepared: device.prepare(cut, [...buffers.values()]), bytes }
+    const work = [...calls(cut)].map((call) => call.work!({}))
+    const total = (key: 'flops' | 'bytes') => sum(work.length, (i) => work[i][key])
+    const prepared = cut.steps.length === 0 ? undefined : device.prepare(cut, [...buffers.values()])
+    return { prepared, flops: total('flops'), bytes: total('bytes') }
   }
   for (const [value, content] of filled) {
     const { arena, offset } = plan.place(value)
@@ -227,11 +222,9 @@ async function prepare<A extends Attrs>(device: Device, op: Op<A>, { inputs, att
   }
   const leaves = part(0, first)
   if (leaves.prepared) await device.run(leaves.prepared, { seed, draw, ...scalars })
-  const specs = Object.fromEntries([...values].map(([name, value]) => [name, value.spec]))
   return {
     data,
     values,
-    specs,
     parts: { forward: part(first, end), backward: part(backwardFirst, graph.root.nodes.length) },
     async read(name: string): Promise<InputData> {
       const value = values.get(name)!
@@ -244,12 +237,6 @@ async function prepare<A extends Attrs>(device: Device, op: Op<A>, { inputs, att
 
 function isGradient(name: string, op: { inputs: readonly string[] }): boolean {
   return op.inputs.some((input) => name === `d${input}`)
-}
-
-/** Bytes of everything that a call is given, twice what it adds onto. */
-function callBytes({ kernel, refs }: Call): number {
-  const times = { read: 1, write: 1, accumulate: 2, scratch: 0 } as const
-  return kernel.buffers.reduce((n, { access }, i) => n + times[access] * refs[i].bytes, 0)
 }
 
 function uniform(seed: number, shape: readonly number[]): Float32Array {

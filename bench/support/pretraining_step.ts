@@ -4,6 +4,7 @@
  */
 import { Capture } from '../../src/autograd/tensor.js'
 import type { Device, TimelineEvent } from '../../src/device/device.js'
+import { SQUARES, totalWork } from '../../src/device/program.js'
 import { ParameterSet } from '../../src/graph/parameters.js'
 import { type InputData, Runtime } from '../../src/graph/runtime.js'
 import { checkConfig } from '../../src/model/config.js'
@@ -14,20 +15,14 @@ import type { StepShape } from '../shapes.js'
 
 export interface PretrainingStep {
   readonly runtime: Runtime
+  /** Operations of one step that count: products of forward and backward, nothing recomputed. */
+  readonly flops: number
   /** One step: forward, backward, update. */
   run(): Promise<void>
   timeline(): Promise<TimelineEvent[]>
   /** Loss of the last step. */
   loss(): Promise<number>
   free(): void
-}
-
-/** Operations of one step that count (forward and backward, nothing recomputed). */
-export function stepFlops({ N, S, H, I, L, E, V, B, masked }: StepShape): number {
-  const layer = 2 * N * (4 * H * H + 2 * H * I) + 4 * N * S * H
-  const head = 2 * masked * (H * E + E * V) + 2 * B * H * H
-  // attention's backward has five products to its forward's two; all else two to one
-  return 3 * (L * layer + 2 * N * E * H + head) + L * 2 * N * S * H
 }
 
 export async function pretrainingStep(
@@ -96,8 +91,10 @@ export async function pretrainingStep(
     correction1: 1,
     correction2: 1,
   })
+  const sizes = { rows: N, sequences: B, masked, [SQUARES]: B * S * S }
   return {
     runtime,
+    flops: totalWork(runtime.program('step').program, sizes).modelFlops,
     run: () => runtime.run('step', inputs, scalars()),
     timeline: () => runtime.timeline('step', inputs, scalars()),
     loss: async () => (await runtime.read('step', 'loss'))[0],

@@ -5,6 +5,7 @@
  * Activation gradients are values of their own; a value with several uses gets the sum. Gradients of parameters are
  * added onto the gradient arena, which the optimizer clears: several backward passes before an update add up.
  */
+import type { Sizes } from '../device/program.js'
 import type { Body, CallNode, Graph, GraphValue, RepeatNode } from '../graph/graph.js'
 import { owner } from '../graph/plan.js'
 import { accumulate } from '../ops/accumulate.js'
@@ -196,13 +197,14 @@ function differentiateRepeat(graph: Graph, gradients: Gradients, node: RepeatNod
             replayed.set(v, copy)
             return copy
           })
-          graph.body.nodes.push({ ...call, bindings, tensors: {}, label: `${call.label} again` })
+          const work = (sizes: Sizes) => ({ ...call.work(sizes), modelFlops: 0 })
+          graph.body.nodes.push({ ...call, bindings, tensors: {}, label: `${call.label} again`, work })
         }
       }
       const inner = new Gradients(graph, (v) => gradients.accumulator(v), node.body)
       inner.give(node.next, carry)
       for (const call of [...(node.body.nodes as CallNode[])].reverse())
-        differentiateCall(graph, inner, call, replay)
+        graph.named(call.place, () => differentiateCall(graph, inner, call, replay))
       return inner.getOrZeros(node.carry)
     },
   )
@@ -227,7 +229,9 @@ export function backward(graph: Graph, loss: GraphValue, seed = 1): void {
   )
   gradients.give(loss, graph.emit(fill, [], { shape: loss.spec.shape, value: seed })[0])
   for (const node of tape.reverse()) {
-    if (node.kind === 'call') differentiateCall(graph, gradients, node, (v) => v)
+    // gradients belong where their op does
+    if (node.kind === 'call')
+      graph.named(node.place, () => differentiateCall(graph, gradients, node, (v) => v))
     else differentiateRepeat(graph, gradients, node)
   }
 }

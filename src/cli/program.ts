@@ -20,6 +20,7 @@ const summaries: Record<string, string> = {
   predict: 'label text with a fine-tuned model',
   plan: 'memory of a run, before it starts',
   bench: 'BioALBERT and BioBERT side by side: memory, bytes, time of a step',
+  profile: 'where the time of a step goes, kernel by kernel',
 }
 
 function commandFile(name: string): URL {

@@ -1,6 +1,7 @@
 /** The typed door to the CPU addon (native/addon.cc) and the encoding of programs for it. */
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { addonFromEnvironment } from '../environment.js'
 import { UserError } from '../error.js'
 import { packageRoot } from '../paths.js'
 import { type Call, ITERATION, type Program } from './program.js'
@@ -12,7 +13,7 @@ export type ProgramHandle = { readonly [handle]: 'program' }
 
 export interface Addon {
   processor(): { name: string; cores: number; isas: string[] }
-  open(isa: string, threads: number): EngineHandle
+  open(isa: string, threads: number, pin: boolean): EngineHandle
   kernels(engine: EngineHandle): { name: string; buffers: number; params: number }[]
   poolBytes(engine: EngineHandle): number
   alloc(bytes: number, label: string): BufferHandle
@@ -34,7 +35,7 @@ let addon: Addon | undefined
 /** Loads the addon once. Throws a UserError that says how to build it. */
 export function loadAddon(): Addon {
   if (addon) return addon
-  const path = join(packageRoot, 'native/build/Release/bioalbert.node')
+  const path = addonFromEnvironment() ?? join(packageRoot, 'native/build/Release/bioalbert.node')
   try {
     addon = createRequire(import.meta.url)(path) as Addon
   } catch (error) {

@@ -2,7 +2,7 @@
  * The CPU device: C++ kernels of one instruction set, run by a thread pool of the addon. A run is one native call on
  * a thread of its own; the event loop stays free.
  */
-import { isaFromEnvironment, threadsFromEnvironment } from '../environment.js'
+import { isaFromEnvironment, pinFromEnvironment, threadsFromEnvironment } from '../environment.js'
 import { UsageError, UserError } from '../error.js'
 import { type BufferHandle, encodeProgram, loadAddon, type ProgramHandle } from './addon.js'
 import type { Device, DeviceBuffer, DeviceInfo, Prepared, TimelineEvent } from './device.js'
@@ -14,6 +14,8 @@ export interface CpuOptions {
   isa?: string
   /** Threads; one per core if left out. */
   threads?: number
+  /** Bind threads to cores if there are no more threads than cores; unless BIOALBERT_PIN is 0 if left out. */
+  pin?: boolean
 }
 
 class CpuBuffer implements DeviceBuffer {
@@ -49,7 +51,7 @@ export function openCpu(options: CpuOptions = {}): Device {
   if (!Number.isInteger(threads) || threads < 1 || threads > 1024)
     throw new UsageError(`threads is ${threads} (want a whole number from 1 to 1024)`)
 
-  const engine = addon.open(isa, threads)
+  const engine = addon.open(isa, threads, options.pin ?? pinFromEnvironment())
   const kernelIndex = new Map(addon.kernels(engine).map((k, i) => [k.name, i]))
   const poolBytes = addon.poolBytes(engine)
   const buffers = new Set<CpuBuffer>()
@@ -81,6 +83,7 @@ export function openCpu(options: CpuOptions = {}): Device {
   return {
     info,
     alignment: 64,
+    timelineClock: 'device',
     get bytes() {
       return bytes
     },

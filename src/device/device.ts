@@ -32,7 +32,11 @@ export interface Prepared {
   readonly program: Program
 }
 
-/** One execution of one call. */
+/**
+ * One execution of one call. A timeline costs a run next to nothing: a device reads its clock before and after a call
+ * and keeps the readings in memory that it had before. Where it cannot (`timelineClock` is `host`), every call is
+ * submitted and awaited by itself, so that durations include that, and a run takes longer than it otherwise would.
+ */
 export interface TimelineEvent {
   /** Index of the call among `calls(program)`. */
   readonly call: number
@@ -46,6 +50,8 @@ export interface Device {
   readonly info: DeviceInfo
   /** Offsets of buffers bound to kernels are multiples of this many bytes. */
   readonly alignment: number
+  /** Whose clock `timeline` reads. */
+  readonly timelineClock: 'device' | 'host'
   /** Bytes held now: buffers and the device's own working memory. */
   readonly bytes: number
   supports(kernel: string): boolean

@@ -29,6 +29,25 @@ export type ParamValue = number | ScalarParam
 /** The scalar that every device sets by itself: the iteration of the enclosing repeat, 0 outside. */
 export const ITERATION = 'iteration'
 
+/** What one execution of a call has to do. */
+export interface Work {
+  /**
+   * Floating-point operations: additions, multiplications, comparisons, elementary functions. Where there are matrix
+   * products only theirs count, two for each multiply-add.
+   */
+  readonly flops: number
+  /** Of these, what a model's operations count (MFU): matrix products, not those that are computed a second time. */
+  readonly modelFlops: number
+  /** Bytes that must move at least: what is touched of each buffer once, twice where it is added onto; no scratch. */
+  readonly bytes: number
+}
+
+/** Run-time sizes: the scalars of a run by name, and `SQUARES`. A size that is left out counts at its capacity. */
+export type Sizes = Readonly<Record<string, number>>
+
+/** The size that attention depends on beside rows: the sum of the squared lengths of all sequences. */
+export const SQUARES = 'sequence_squares'
+
 export interface Call {
   readonly kind: 'call'
   readonly kernel: Kernel
@@ -38,9 +57,8 @@ export interface Call {
   readonly params: readonly ParamValue[]
   /** What a profile calls this call, e.g. `linear_forward layer/ffn`. */
   readonly label: string
-  /** Floating-point operations and bytes moved at full capacity. */
-  readonly flops: number
-  readonly bytes: number
+  /** What an execution has to do; devices do not ask. */
+  readonly work?: (sizes: Sizes) => Work
 }
 
 /** Runs `body` `count` times; `reverse` counts the iteration down from `count - 1` to 0. Repeats do not nest. */
@@ -75,4 +93,20 @@ export function* calls(program: Program): Generator<Call> {
     if (step.kind === 'call') yield step
     else yield* step.body
   }
+}
+
+/** What one run of a program has to do in all. */
+export function totalWork(program: Program, sizes: Sizes): Work {
+  const total = { flops: 0, modelFlops: 0, bytes: 0 }
+  for (const step of program.steps) {
+    const times = step.kind === 'call' ? 1 : step.count
+    for (const call of step.kind === 'call' ? [step] : step.body) {
+      const work = call.work?.(sizes)
+      if (!work) continue
+      total.flops += times * work.flops
+      total.modelFlops += times * work.modelFlops
+      total.bytes += times * work.bytes
+    }
+  }
+  return total
 }

@@ -41,6 +41,7 @@ export async function openWebgpu(gpu: GPU, sources: KernelSources): Promise<Devi
 class WebgpuDevice implements Device, PipelineSource {
   readonly info: DeviceInfo
   readonly alignment = 256
+  readonly timelineClock: 'device' | 'host'
   bytes = 0
   private readonly buffers = new Set<WebgpuBuffer>()
   private readonly programs = new Set<WebgpuPrepared>()
@@ -66,6 +67,7 @@ class WebgpuDevice implements Device, PipelineSource {
       detail: name,
       facts: { adapter: name, vendor, architecture, timestamps: timestamps ? 1 : 0 },
     }
+    this.timelineClock = timestamps ? 'device' : 'host'
     device.addEventListener('uncapturederror', (event) => {
       this.failure ??= event.error.message
     })

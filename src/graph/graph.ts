@@ -4,10 +4,11 @@
  * for every node after it, and nothing is reordered.
  */
 import type { Kernel, ParamType } from '../device/kernel.js'
-import type { ParamValue } from '../device/program.js'
+import type { ParamValue, Sizes, Work } from '../device/program.js'
 import { contiguous, copy } from '../ops/copy.js'
 import type { Attrs, Op, Value } from '../ops/op.js'
 import { capacity, type Dim, elements, type Spec, shapeText } from '../ops/shape.js'
+import { kernelWork } from '../ops/work.js'
 import type { ParameterSet } from './parameters.js'
 
 /** Where a value lives and what it is. */
@@ -51,7 +52,9 @@ export interface CallNode {
   /** The op's tensors by name, for its gradient; empty for nodes that have none. */
   readonly tensors: Readonly<Record<string, GraphValue>>
   readonly label: string
-  readonly flops: number
+  /** The names of `named` around it, outermost first. */
+  readonly place: readonly string[]
+  readonly work: (sizes: Sizes) => Work
 }
 
 /** Runs a body `count` times; iteration i reads the carry that iteration i - 1 wrote. */
@@ -109,12 +112,13 @@ export class Graph {
   }
 
   /** Labels of the calls emitted by `build` carry this name. */
-  named<T>(name: string, build: () => T): T {
-    this.scopeNames.push(name)
+  named<T>(name: string | readonly string[], build: () => T): T {
+    const outer = this.scopeNames
+    this.scopeNames = outer.concat(name)
     try {
       return build()
     } finally {
-      this.scopeNames.pop()
+      this.scopeNames = outer
     }
   }
 
@@ -216,7 +220,6 @@ export class Graph {
       if (value === undefined) throw new Error(`${kernel.name}: parameter ${slot.name} has no value`)
       return value
     })
-    const forward = op.flops(specs, attrs)
     this.current.nodes.push({
       kind: 'call',
       op,
@@ -226,13 +229,14 @@ export class Graph {
       params,
       tensors: record ? tensors : {},
       label: [kernel.name, ...this.scopeNames].join(' '),
-      // backward kernels share twice the operations; kernels of a gradient rule count where they call other ops
-      flops:
-        kernel === op.forward
-          ? forward
-          : op.backward?.includes(kernel)
-            ? (2 * forward) / op.backward.length
-            : 0,
+      place: [...this.scopeNames],
+      work: kernelWork(
+        op,
+        kernel,
+        specs,
+        attrs,
+        bindings.map((v) => v.spec),
+      ),
     })
   }
 

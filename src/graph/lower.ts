@@ -3,6 +3,7 @@ import type { Call, Program, Ref, Repeat, ScalarSlot } from '../device/program.j
 import { ITERATION } from '../device/program.js'
 import { contiguous, copy } from '../ops/copy.js'
 import { byteSize } from '../ops/shape.js'
+import { kernelWork } from '../ops/work.js'
 import type { CallNode, Graph, GraphValue, Node, RepeatNode } from './graph.js'
 import type { ArenaName, Place, Plan } from './plan.js'
 
@@ -39,8 +40,7 @@ export function lower(name: string, graph: Graph, plan: Plan, stateBytes: number
       refs: node.bindings.map((v) => refOf(v)),
       params: node.params,
       label: node.label,
-      flops: node.flops,
-      bytes: node.bindings.reduce((n, v) => n + byteSize(v.spec), 0),
+      work: node.work,
     }
   }
   const copyInit = (node: RepeatNode): Call => {
@@ -54,8 +54,7 @@ export function lower(name: string, graph: Graph, plan: Plan, stateBytes: number
       refs: [refOf(node.init), toRef(plan.carryStart(node), bytes)],
       params: copy.forward.params.map((slot) => values[slot.name]),
       label: `${copy.forward.name} ${node.body.name}`,
-      flops: 0,
-      bytes: 2 * bytes,
+      work: kernelWork(copy, copy.forward, { x: spec, y: spec }, attrs, [spec, spec]),
     }
   }
 

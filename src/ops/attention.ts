@@ -4,9 +4,9 @@
  * Saved: lse [N,A], the log of the sum of exponentials of each query's scores.
  */
 import { kernel } from '../device/kernel.js'
-import { ITERATION } from '../device/program.js'
+import { ITERATION, type Sizes, SQUARES } from '../device/program.js'
 import { defineOp, shapeError } from './op.js'
-import { capacity, type Dim, f32, param } from './shape.js'
+import { capacity, type Dim, f32, param, type Spec } from './shape.js'
 
 /** Largest head size that kernels take. */
 export const HEAD_MAX = 256
@@ -26,7 +26,19 @@ export function dropoutParams(p: number, stream: number) {
 
 const slots = { rows: 'u32', sequences: 'u32', heads: 'u32', hidden: 'u32', ...dropoutSlots } as const
 
-export const attention = defineOp<{ heads: number; sequences: Dim; p: number; stream: number }>({
+type AttentionAttrs = { heads: number; sequences: Dim; p: number; stream: number }
+
+/** Two products of S x S x D for each sequence and head; where lengths are not known, those of equal ones: the least. */
+function products(
+  { qkv }: Readonly<Record<string, Spec>>,
+  { sequences }: AttentionAttrs,
+  sizes: Sizes,
+): number {
+  const squares = sizes[SQUARES] ?? capacity(qkv.shape[0]) ** 2 / capacity(sequences)
+  return 4 * squares * (capacity(qkv.shape[1]) / 3)
+}
+
+export const attention = defineOp<AttentionAttrs>({
   name: 'attention',
   inputs: ['qkv', 'cu_seqlens'],
   outputs: ['y', 'lse'],
@@ -62,7 +74,9 @@ export const attention = defineOp<{ heads: number; sequences: Dim; p: number; st
       slots,
     ),
   ],
-  // for sequences of equal length; ragged ones need less
-  flops: ({ qkv }, { sequences }) =>
-    (4 * capacity(qkv.shape[0]) ** 2 * (capacity(qkv.shape[1]) / 3)) / capacity(sequences),
+  flops: products,
+  products: true,
+  // five products to the two of forward: the scores are computed again
+  work: (kernel, specs, attrs, sizes) =>
+    kernel === 'attention_backward' ? { flops: 2.5 * products(specs, attrs, sizes) } : {},
 })

@@ -4,7 +4,7 @@
  */
 import { kernel } from '../device/kernel.js'
 import { defineOp, shapeError } from './op.js'
-import { type Dim, elements, param, product } from './shape.js'
+import { capacity, type Dim, elements, param, product } from './shape.js'
 
 /** Dimensions that the kernel walks; `shape` and `strides` are merged down to so many. */
 export const COPY_RANK = 4
@@ -92,5 +92,13 @@ export const copy = defineOp<CopyAttrs>({
       },
     ),
   ],
-  flops: ({ y }) => 0 * elements(y),
+  flops: () => 0,
+  work(kernel, { y }, { shape, strides }) {
+    // of x, what the view shows; a stride of 0 shows the same element again
+    const part = 4 * shape.reduce<number>((n, d, i) => (strides[i] === 0 ? n : n * capacity(d)), 1)
+    const whole = 4 * elements(y)
+    return kernel === 'copy_forward'
+      ? { bytes: part + whole }
+      : { flops: elements(y), bytes: whole + 2 * part }
+  },
 })

@@ -37,5 +37,7 @@ export const crossEntropy = defineOp<Record<string, never>>({
       { rows: 'u32', classes: 'u32' },
     ),
   ],
+  // largest, difference, exponential, sum; backward: difference, exponential, factor
   flops: ({ logits }) => 4 * elements(logits),
+  work: (kernel, { logits }) => (kernel === 'cross_entropy_backward' ? { flops: 3 * elements(logits) } : {}),
 })

@@ -23,4 +23,5 @@ export const dropout = defineOp<{ p: number; stream: number }>({
   forward: kernel('dropout_forward', { x: 'read', y: 'write' }, { count: 'u32', ...dropoutSlots }),
   backward: [kernel('dropout_backward', { dy: 'read', dx: 'write' }, { count: 'u32', ...dropoutSlots })],
   flops: ({ x }) => elements(x),
+  work: (kernel, { x }) => (kernel === 'dropout_backward' ? { flops: elements(x) } : {}),
 })

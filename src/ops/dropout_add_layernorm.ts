@@ -5,7 +5,7 @@
  */
 import { kernel } from '../device/kernel.js'
 import { ITERATION } from '../device/program.js'
-import { NORM_BLOCK } from './layernorm.js'
+import { NORM_BLOCK, NORM_FLOPS } from './layernorm.js'
 import { defineOp, shapeError } from './op.js'
 import { capacity, elements, f32, param, sameShape } from './shape.js'
 
@@ -92,5 +92,10 @@ export const dropoutAddLayernorm = defineOp<DropoutAddLayernormAttrs>({
       { rows: 'u32', hidden: 'u32', p: 'f32', seed: 'u32', draw: 'u32', stream: 'u32', layer: 'u32' },
     ),
   ],
-  flops: ({ x }) => 11 * elements(x),
+  // normalisation, sum, and two of dropout where there is any
+  flops: ({ x }, { p }) => (NORM_FLOPS.forward + (p > 0 ? 3 : 1)) * elements(x),
+  work: (kernel, { x }, { p }) =>
+    kernel === 'dropout_add_layernorm_backward'
+      ? { flops: (NORM_FLOPS.backward + (p > 0 ? 2 : 0)) * elements(x) }
+      : {},
 })

@@ -6,7 +6,7 @@
  */
 import { kernel } from '../device/kernel.js'
 import { ITERATION } from '../device/program.js'
-import { NORM_BLOCK } from './layernorm.js'
+import { NORM_BLOCK, NORM_FLOPS } from './layernorm.js'
 import { defineOp, shapeError } from './op.js'
 import { capacity, elements, f32, param, sameDim } from './shape.js'
 
@@ -123,5 +123,19 @@ export const embedding = defineOp<EmbeddingAttrs>({
       },
     ),
   ],
-  flops: ({ y }) => 10 * elements(y),
+  // two sums and the normalisation; backward sums again and adds onto three tables
+  flops: ({ y }, { p }) => (2 + NORM_FLOPS.forward + (p > 0 ? 2 : 0)) * elements(y),
+  work(kernel, { ids, word, segment, position }, { p }) {
+    const rows = capacity(ids.shape[0])
+    const width = capacity(word.shape[1])
+    // of each table no more rows than the batch has, of the batch three indexes, mean and rstd, y or dy
+    const touched = [word, segment, position].reduce((n, t) => n + Math.min(rows, capacity(t.shape[0])), 0)
+    const batch = rows * (5 + width)
+    return kernel === 'embedding_forward'
+      ? { bytes: 4 * (batch + touched * width + 2 * width) }
+      : {
+          flops: (2 + NORM_FLOPS.backward + 3 + (p > 0 ? 2 : 0)) * rows * width,
+          bytes: 4 * (batch + 3 * touched * width + 5 * width),
+        }
+  },
 })

@@ -4,7 +4,7 @@
  */
 import { kernel } from '../device/kernel.js'
 import { defineOp, shapeError } from './op.js'
-import { elements, param, product } from './shape.js'
+import { capacity, elements, param, product } from './shape.js'
 
 export const gather = defineOp<Record<string, never>>({
   name: 'gather',
@@ -32,5 +32,14 @@ export const gather = defineOp<Record<string, never>>({
       { rows: 'u32', picks: 'u32', hidden: 'u32' },
     ),
   ],
-  flops: ({ y }) => 0 * elements(y),
+  flops: () => 0,
+  work(kernel, specs) {
+    // of x no more rows than are picked
+    const picks = capacity(specs.index.shape[0])
+    const width = elements({ shape: specs.x.shape.slice(1), dtype: 'f32' })
+    const touched = Math.min(picks, capacity(specs.x.shape[0]))
+    return kernel === 'gather_forward'
+      ? { bytes: 4 * (picks + (touched + picks) * width) }
+      : { flops: picks * width, bytes: 4 * (picks + (2 * touched + picks) * width) }
+  },
 })

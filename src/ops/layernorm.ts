@@ -6,6 +6,12 @@ import { capacity, elements, f32, param, product, sameDim } from './shape.js'
 /** Rows whose weight and bias gradients the CPU kernel sums into one partial (kNormBlock in row_norm.h). */
 export const NORM_BLOCK = 64
 
+/**
+ * Operations on each element. Forward: sum, difference, its square and sum, factor, weight, bias. Backward: g = dy weight,
+ * the normalised x (2), the sums of g and g x (3), gradients of weight and bias (3), dx (4).
+ */
+export const NORM_FLOPS = { forward: 7, backward: 13 } as const
+
 export const layernorm = defineOp<{ eps: number }>({
   name: 'layernorm',
   inputs: ['x', 'weight', 'bias'],
@@ -55,5 +61,7 @@ export const layernorm = defineOp<{ eps: number }>({
       { rows: 'u32', hidden: 'u32' },
     ),
   ],
-  flops: ({ x }) => 8 * elements(x),
+  flops: ({ x }) => NORM_FLOPS.forward * elements(x),
+  work: (kernel, { x }) =>
+    kernel === 'layernorm_backward' ? { flops: NORM_FLOPS.backward * elements(x) } : {},
 })

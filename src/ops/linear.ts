@@ -45,4 +45,5 @@ export const linear = defineOp<Record<string, never>>({
     ),
   ],
   flops: ({ x, weight }) => 2 * elements(x) * capacity(weight.shape[0]),
+  products: true,
 })

@@ -7,7 +7,7 @@
  */
 import { kernel } from '../device/kernel.js'
 import { defineOp, shapeError } from './op.js'
-import { capacity, f32, param, sameDim } from './shape.js'
+import { capacity, elements, f32, param, sameDim } from './shape.js'
 
 /** Rows of the vocabulary in a chunk; one chunk is one task of the forward pass. */
 export const VOCABULARY_CHUNK = 256
@@ -88,5 +88,12 @@ export const linearCrossEntropy = defineOp<Record<string, never>>({
       { rows: 'u32', width: 'u32', vocabulary: 'u32' },
     ),
   ],
-  flops: ({ x, weight }) => 2 * capacity(x.shape[0]) * capacity(x.shape[1]) * capacity(weight.shape[0]),
+  flops: ({ x, weight }) => 2 * elements(x) * capacity(weight.shape[0]),
+  products: true,
+  // three products, of which the logits are computed a second time
+  work(kernel, { x, weight }) {
+    if (kernel !== 'linear_cross_entropy_backward') return {}
+    const product = 2 * elements(x) * capacity(weight.shape[0])
+    return { flops: 3 * product, modelFlops: 2 * product }
+  },
 })

@@ -56,4 +56,7 @@ export const linearGelu = defineOp<{ readonly form?: GeluForm }>({
     }
   },
   flops: ({ x, weight }) => 2 * elements(x) * capacity(weight.shape[0]),
+  products: true,
+  // the argument of tanh (5), tanh, the derivative of both (10), dy
+  work: (kernel, { z }) => (kernel === activation.name ? { flops: 17 * elements(z), modelFlops: 0 } : {}),
 })

@@ -127,6 +127,7 @@ export const matmul = defineOp<MatmulAttrs>({
     const { m, n, k, repeats } = sizes(a, b, attrs)!
     return 2 * capacity(repeats) * capacity(m) * capacity(n) * capacity(k)
   },
+  products: true,
 })
 
 function asMatrix(scope: GradientScope, value: Value): Value {

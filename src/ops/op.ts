@@ -9,7 +9,7 @@
  * rule instead of `backward` kernels.
  */
 import type { Kernel } from '../device/kernel.js'
-import type { ParamValue } from '../device/program.js'
+import type { ParamValue, Sizes, Work } from '../device/program.js'
 import type { Dim, Spec } from './shape.js'
 import { shapeText } from './shape.js'
 
@@ -60,8 +60,18 @@ export interface Op<A extends Attrs = Attrs> {
   /** Further kernels that the rule runs. */
   readonly kernels?: readonly Kernel[]
   gradient?(scope: GradientScope, attrs: A): void
-  /** Operations of the forward kernel at capacity; backward kernels count `backwardFlops` (default: twice) in all. */
-  flops(specs: Readonly<Record<string, Spec>>, attrs: A): number
+  /**
+   * Operations of the forward kernel as `Work` counts them. Here and in `work` all dimensions are numbers, those of a
+   * run; `sizes` has what shapes do not tell.
+   */
+  flops(specs: Readonly<Record<string, Spec>>, attrs: A, sizes: Sizes): number
+  /** The operations are matrix products, which a model's FLOPs count. */
+  readonly products?: boolean
+  /**
+   * What a kernel has to do where that is not the usual: kernels of `backward` share twice the operations of the forward
+   * kernel, those of `kernels` must be told; all of every buffer is touched. See ops/work.ts.
+   */
+  work?(kernel: string, specs: Readonly<Record<string, Spec>>, attrs: A, sizes: Sizes): Partial<Work>
 }
 
 /** Identity that checks the type and keeps the attribute type. */

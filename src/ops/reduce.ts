@@ -58,4 +58,7 @@ export const reduce = defineOp<{ fn: ReduceFunction; axis: number; keep: boolean
     scope.give('x', dx)
   },
   flops: ({ x }) => elements(x),
+  // a copy of dy, its share, or a comparison
+  work: (kernel, { x }, { fn }) =>
+    kernel === 'reduce_forward' ? {} : { flops: fn === 'sum' ? 0 : elements(x) },
 })

@@ -3,7 +3,7 @@
  * `times` x `capacity`. Ragged batches carry their number of rows that way: a program is prepared for the
  * capacity and computes only the rows that are there. Only the leading dimension may be a run-time size.
  */
-import type { ParamValue } from '../device/program.js'
+import type { ParamValue, Sizes } from '../device/program.js'
 
 export interface Dynamic {
   readonly scalar: string
@@ -23,6 +23,12 @@ export interface Spec {
 /** A run-time size named `scalar`, at most `capacity`. */
 export function dynamic(scalar: string, capacity: number): Dynamic {
   return { scalar, capacity, times: 1 }
+}
+
+/** A dimension in a run with these sizes. */
+export function resolveDim(dim: Dim, sizes: Sizes): number {
+  if (typeof dim === 'number') return dim
+  return (sizes[dim.scalar] ?? dim.capacity) * dim.times
 }
 
 /** The largest value a dimension can take. */

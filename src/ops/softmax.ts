@@ -25,5 +25,7 @@ export const softmax = defineOp<{ log: boolean }>({
       { rows: 'u32', columns: 'u32', log: 'u32' },
     ),
   ],
+  // largest, difference, exponential, sum, factor; backward: dy y (or exp y), its sum, difference, factor
   flops: ({ x }) => 5 * elements(x),
+  work: (kernel, { x }) => (kernel === 'softmax_backward' ? { flops: 4 * elements(x) } : {}),
 })

@@ -52,4 +52,6 @@ export const unary = defineOp<{ fn: UnaryFunction }>({
     scope.give('x', dx)
   },
   flops: ({ x }) => elements(x),
+  // the derivative, and dy
+  work: (kernel, { x }) => (kernel === backward.name ? { flops: 2 * elements(x) } : {}),
 })

@@ -6,7 +6,7 @@
 import type { Instance } from '../data/instance_stream.js'
 import { Philox } from '../data/random.js'
 import type { Device, TimelineEvent } from '../device/device.js'
-import type { Program } from '../device/program.js'
+import { type Program, SQUARES, totalWork } from '../device/program.js'
 import { UsageError, UserError } from '../error.js'
 import { callCount } from '../graph/lower.js'
 import { compile, type InputData, type MemoryPlan, memoryPlan, Runtime } from '../graph/runtime.js'
@@ -57,7 +57,7 @@ export interface BenchResult {
   readonly optimizer: OptimizerSettings['name']
   readonly parameters: number
   readonly memory: MemoryPlan
-  /** Multiply-adds of forward and backward pass for a token: half of the operations of their kernels. */
+  /** Multiply-adds of forward and backward pass for a token: half of the operations of their products. */
   readonly multiplyAdds: number
   /** Medians, in seconds. */
   readonly step: number
@@ -242,16 +242,10 @@ class Runner {
     return loss
   }
 
-  /** Operations of forward and backward pass. */
+  /** Operations of the products of forward and backward pass. */
   operations(): number {
-    let call = 0
-    let sum = 0
-    for (const step of this.program.steps) {
-      const all = step.kind === 'call' ? [step] : step.body
-      for (const { flops } of all)
-        if (call++ < this.contestant.gradientCalls) sum += flops * (step.kind === 'call' ? 1 : step.count)
-    }
-    return sum
+    const { rows, sequences } = this.fixed
+    return totalWork(this.program, { ...this.fixed, [SQUARES]: rows ** 2 / sequences }).modelFlops
   }
 
   free(): void {

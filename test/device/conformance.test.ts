@@ -35,8 +35,6 @@ const call = (kernel: Kernel, refs: readonly Ref[], params: readonly ParamValue[
   refs,
   params,
   label: kernel.name,
-  flops: 0,
-  bytes: 0,
 })
 
 const program = (
@@ -320,6 +318,19 @@ function conformance(open: () => Promise<Device>, name: string): void {
       last = start
     }
     assert.is((await floats(device, buffer, 4096, 1))[0], 6)
+    // the memory of readings is used again: asked for twice at once, and of a run that records nothing between
+    const order = events.map(({ call, iteration }) => [call, iteration])
+    const [one, , two] = await Promise.all([
+      device.timeline(prepared, {}),
+      device.run(prepared, {}),
+      device.timeline(prepared, {}),
+    ])
+    for (const again of [one, two])
+      assert.equal(
+        again.map(({ call, iteration }) => [call, iteration]),
+        order,
+      )
+    assert.ok(['device', 'host'].includes(device.timelineClock))
     device.free(buffer)
   })
 

@@ -89,7 +89,7 @@ test('a kernel that does not compile is named by the first run, and the device l
   const step = (kernel: Kernel, offsets: readonly number[], params: readonly number[]): Program => {
     const place = { arena: 0, bytes: 4, stride: 0, shift: 0, modulo: 1 }
     const refs = offsets.map((offset) => ({ ...place, offset }))
-    const call = { kind: 'call', kernel, refs, params, label: kernel.name, flops: 0, bytes: 0 } as const
+    const call = { kind: 'call', kernel, refs, params, label: kernel.name } as const
     return { name: 'test', arenas: [{ name: 'a', bytes: 512 }], scalars: [], steps: [call] }
   }
   const bad = device.prepare(step(ops.scale.forward, [0, 256], [1, 2]), [buffer])

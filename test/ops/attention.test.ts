@@ -188,7 +188,7 @@ onEveryIsa(
   },
 )
 
-test('the same bits on 1, 2 and 3 threads', () => {
+test('the same bits on 1, 2, 3 and 7 threads', () => {
   const c: Case = { lengths: [70, 3, 41], heads: 2, D: 24 }
   const { tensors, dy } = inputs(c, 5)
   return sameBitsOnThreads((device) =>

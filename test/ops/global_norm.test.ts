@@ -39,10 +39,10 @@ onEveryIsa(test, 'one bad element makes the norm not finite', async (device) => 
   assert.is((await norm(device, new Float32Array(set.arenaElements)))[0], 0)
 })
 
-test('the same bits on 1, 2 and 3 threads', async () => {
+test('the same bits on 1, 2, 3 and 7 threads', async () => {
   const run = (threads: number) => withCpu({ threads }, (device) => norm(device, gradientsOf(set, 2)))
   const one = await run(1)
-  for (const threads of [2, 3]) sameBits(await run(threads), one)
+  for (const threads of [2, 3, 7]) sameBits(await run(threads), one)
 })
 
 test.run()

@@ -62,7 +62,7 @@ for (const [rows, inner, out] of [
     allclose(got.gradients.bias, db, { rtol: 1e-4, atol: 1e-6, name: 'dbias' })
   })
 
-test('the same bits on 1, 2 and 3 threads', () => {
+test('the same bits on 1, 2, 3 and 7 threads', () => {
   const { dy, ...inputs } = tensors(300, 500, 400)
   return sameBitsOnThreads((device) =>
     runOp(device, inputs, ({ x, weight, bias }, c) => c.apply(linear, [x, weight, bias], {}), [dy]),

@@ -128,7 +128,7 @@ onEveryIsa(test, 'y and gradients of PyTorch', async (device) => {
 })
 
 for (const form of forms)
-  test(`${form}: the same bits on 1, 2 and 3 threads`, () => {
+  test(`${form}: the same bits on 1, 2, 3 and 7 threads`, () => {
     const inputs = { x: normals(1, 150, 90), weight: normals(2, 400, 90), bias: normals(3, 400) }
     const dy = normals(4, 150, 400).data as Float32Array
     return sameBitsOnThreads((device) =>

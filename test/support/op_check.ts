@@ -1,6 +1,6 @@
 /**
  * Checks of one op on the CPU device against a float64 oracle that stands in the test: outputs, gradients (central
- * differences of the oracle), the same bits for 1, 2 and 3 threads, rows past a run-time size left alone.
+ * differences of the oracle), the same bits for 1, 2, 3 and 7 threads, rows past a run-time size left alone.
  */
 import type { suite } from 'uvu'
 import { Capture, Tensor } from '../../src/autograd/tensor.js'
@@ -134,14 +134,14 @@ export function checkOp(test: Test, name: string, c: OpCase): void {
           name: `d${input}`,
         })
   })
-  test(`${name}: the same bits on 1, 2 and 3 threads`, () => sameBitsOnThreads(run))
+  test(`${name}: the same bits on 1, 2, 3 and 7 threads`, () => sameBitsOnThreads(run))
 }
 
-/** Throws unless a result has the same bits on 1, 2 and 3 threads; another device than the CPU has to repeat it. */
+/** Throws unless a result has the same bits on 1, 2, 3 and 7 threads; another device than the CPU has to repeat it. */
 export async function sameBitsOnThreads(run: (device: Device) => Promise<OpResult>): Promise<void> {
   const judged = holder[key]
   const one = await (judged ? run(judged) : withCpu({ threads: 1 }, run))
-  for (const threads of judged ? [2] : [2, 3]) {
+  for (const threads of judged ? [2] : [2, 3, 7]) {
     const other = await (judged ? run(judged) : withCpu({ threads }, run))
     one.outputs.forEach((y, i) => {
       sameBits(other.outputs[i], y, { name: `output ${i} on ${threads} threads` })

@@ -57,14 +57,14 @@ export function optimizerSuite(
       for (const arena of ARENAS) allclose(state[arena], want[arena], { rtol: 1e-5, atol: 1e-6, name: arena })
     })
 
-  test('the same bits on 1, 2 and 3 threads', async () => {
+  test('the same bits on 1, 2, 3 and 7 threads', async () => {
     const run = (threads: number) =>
       withCpu({ threads }, (device) => {
         const state = { ...startingState(set), gradients: gradientsOf(set, 3) }
         return stepOnDevice(device, op, set, state, normOf(set, state.gradients), attrs, plain)
       })
     const one = await run(1)
-    for (const threads of [2, 3]) {
+    for (const threads of [2, 3, 7]) {
       const other = await run(threads)
       for (const arena of ARENAS) sameBits(other[arena], one[arena], { name: `${arena} on ${threads}` })
     }

@@ -1,0 +1,65 @@
+/**
+ * A device's measured ceilings: floating-point operations a second of multiply-adds in registers, and bytes a second of
+ * a copy beyond the caches (read + written). Each is the best of a few runs of a kernel of kernels/cpu/peak.cc on the
+ * same instruction set and threads as everything else. Benches and profiles compare with them.
+ */
+import type { Device } from './device.js'
+import { type Kernel, kernel } from './kernel.js'
+import type { ParamValue, Program, Ref } from './program.js'
+
+const multiplyAdd = kernel('peak_multiply_add', { y: 'accumulate' }, { tasks: 'u32', steps: 'u32' })
+const copy = kernel('peak_copy', { x: 'read', y: 'write' }, { n: 'u32' })
+
+/** 10^9 of something a second. */
+export interface Peaks {
+  readonly gflops: number
+  readonly gigabytes: number
+}
+
+/** Measures both in about a second, with half a GiB of memory; undefined on a device without the kernels for it. */
+export async function measurePeaks(device: Device): Promise<Peaks | undefined> {
+  if (!device.supports(multiplyAdd.name) || !device.supports(copy.name)) return undefined
+  const tasks = 256
+  const steps = 12 * 16 * 20_000
+  const whole = (arena: number, bytes: number): Ref => ({
+    arena,
+    offset: 0,
+    bytes,
+    stride: 0,
+    shift: 0,
+    modulo: 1,
+  })
+  const arithmetic = program(multiplyAdd, [whole(0, tasks * 4)], [tasks, steps])
+  const gflops = (2 * tasks * steps) / (await best(device, arithmetic, 5)) / 1e9
+  const n = 64 * 1024 * 1024
+  const copies = program(copy, [whole(0, n * 4), whole(1, n * 4)], [n])
+  return { gflops, gigabytes: (8 * n) / (await best(device, copies, 6)) / 1e9 }
+}
+
+/** One call, with an arena for each of its buffers. */
+function program(one: Kernel, refs: readonly Ref[], params: readonly ParamValue[]): Program {
+  return {
+    name: 'peak',
+    arenas: refs.map(({ bytes }, i) => ({ name: one.buffers[i].name, bytes })),
+    scalars: [],
+    steps: [{ kind: 'call', kernel: one, refs, params, label: one.name }],
+  }
+}
+
+/** Seconds of the fastest run after one that warms up (and touches the memory for the first time). */
+async function best(device: Device, program: Program, runs: number): Promise<number> {
+  const buffers = program.arenas.map((arena) => device.alloc(arena.bytes, arena.name))
+  try {
+    const prepared = device.prepare(program, buffers)
+    let fastest = Number.POSITIVE_INFINITY
+    for (let run = 0; run <= runs; run++) {
+      const start = performance.now()
+      await device.run(prepared, {})
+      const seconds = (performance.now() - start) / 1000
+      if (run > 0 && seconds < fastest) fastest = seconds
+    }
+    return fastest
+  } finally {
+    for (const buffer of buffers) device.free(buffer)
+  }
+}

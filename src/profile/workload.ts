@@ -1,0 +1,229 @@
+/**
+ * What a profile runs: a step of pretraining or fine-tuning, or labelling, on made-up batches. Ids, masked pieces and
+ * labels are drawn from a seed; sequences have one length but for the last, which takes the rows that are left.
+ */
+import { Capture } from '../autograd/tensor.js'
+import { Philox } from '../data/random.js'
+import { SQUARES } from '../device/program.js'
+import { UsageError } from '../error.js'
+import type { Graph } from '../graph/graph.js'
+import { ParameterSet } from '../graph/parameters.js'
+import type { InputData } from '../graph/runtime.js'
+import { type ModelConfig, preset } from '../model/config.js'
+import { openModel, type PretrainedModel } from '../model/folder.js'
+import { declarePretraining, pretrainingLoss } from '../model/pretraining.js'
+import { declareTokenClassification, tokenClassification } from '../model/token_classification.js'
+import { loadPretrained } from '../model/weights.js'
+import { initialValues } from '../training/initialize.js'
+import { captureTagging } from '../training/ner_tagger.js'
+import { appendUpdate, DEFAULT_OPTIMIZER, optimizerInputs } from '../training/optimizer.js'
+import { mlmScale } from '../training/pretraining_programs.js'
+
+export const TASKS = ['pretrain', 'finetune', 'predict'] as const
+export type Task = (typeof TASKS)[number]
+
+export interface WorkloadOptions {
+  readonly task: Task
+  /** Sizes by name, over `vocabulary` pieces and with random weights; or those of a model folder, and its weights. */
+  readonly preset?: string
+  readonly vocabulary: number
+  readonly model?: string
+  /** Tokens of a step, and of a sequence (default 128, as far as the model has positions). */
+  readonly rows: number
+  readonly length?: number
+  /** Compute activations again in the backward pass. */
+  readonly recompute: boolean
+  readonly seed: number
+}
+
+export interface Workload {
+  readonly parameters: ParameterSet
+  readonly graph: Graph
+  /** The parameter arena before the first step. */
+  readonly initial: Float32Array
+  readonly inputs: Readonly<Record<string, InputData>>
+  /** Scalars of a run, and what the work of kernels depends on beside them. */
+  readonly scalars: Readonly<Record<string, number>>
+  readonly sizes: Readonly<Record<string, number>>
+  readonly sequences: number
+  readonly length: number
+}
+
+/** Pieces of a sequence that are masked, as in pretraining. */
+const MASKED = 0.15
+/** Pieces that begin a word: about what biomedical text has. */
+const FIRST_PIECES = 0.7
+const LABELS = 3
+/** Ids below are special pieces. */
+const FIRST_ID = 5
+const STREAM = 0x70726f66
+
+/** Captures and fills a workload. Throws a UsageError for options that do not go together. */
+export function makeWorkload(options: WorkloadOptions): Workload {
+  const { task, rows, seed } = options
+  const { config, model } = configuration(options)
+  if (config.vocabularySize <= FIRST_ID)
+    throw new UsageError(`a vocabulary of ${config.vocabularySize} pieces has only special ones`)
+  const length = Math.min(options.length ?? Math.min(128, config.maxPositions), rows)
+  if (length > config.maxPositions)
+    throw new UsageError(`--length is ${length}, but the model has ${config.maxPositions} positions`)
+  const lengths = Array.from({ length: Math.ceil(rows / length) }, (_, b) =>
+    Math.min(length, rows - b * length),
+  )
+  const parameters = new ParameterSet()
+  const draw = new Philox(seed, STREAM)
+  const batch = makeBatch(lengths, config, draw)
+  const made =
+    task === 'pretrain'
+      ? pretraining(parameters, config, lengths, options.recompute, draw)
+      : classification(parameters, config, lengths, model?.labels?.length ?? LABELS, options, draw)
+  const initial = initialValues(parameters, seed)
+  if (model) load(model, task, parameters, initial)
+  const sequences = lengths.length
+  const scalars = {
+    rows,
+    sequences,
+    seed,
+    draw: 0,
+    lr: 1e-4,
+    correction1: 1,
+    correction2: 1,
+    ...made.scalars,
+  }
+  const squares = lengths.reduce((n, s) => n + s * s, 0)
+  return {
+    parameters,
+    graph: made.graph,
+    initial,
+    inputs: { ...batch, ...made.inputs },
+    scalars,
+    sizes: { ...scalars, [SQUARES]: squares },
+    sequences,
+    length,
+  }
+}
+
+function configuration({ preset: name, vocabulary, model: dir }: WorkloadOptions): {
+  config: ModelConfig
+  model?: PretrainedModel
+} {
+  if ((name === undefined) === (dir === undefined))
+    throw new UsageError('which model? give either --preset or --model')
+  if (name !== undefined) return { config: preset(name, vocabulary) }
+  const model = openModel(dir as string)
+  return { config: model.config, model }
+}
+
+/** The weights of a folder; a classifier of other labels than the profile's has no part. */
+function load(model: PretrainedModel, task: Task, parameters: ParameterSet, data: Float32Array): void {
+  const isWanted = (name: string) => task !== 'pretrain' || !name.startsWith('classifier.')
+  const tensors = new Map([...model.weights.tensors].filter(([name]) => isWanted(name)))
+  loadPretrained({ ...model.weights, tensors }, parameters, data)
+}
+
+interface Made {
+  readonly graph: Graph
+  readonly inputs: Readonly<Record<string, InputData>>
+  readonly scalars: Readonly<Record<string, number>>
+}
+
+/** The inputs of `batchInputs`. */
+function makeBatch(lengths: readonly number[], { vocabularySize, segmentTypes }: ModelConfig, draw: Philox) {
+  const rows = lengths.reduce((a, b) => a + b, 0)
+  const segments = new Int32Array(rows)
+  const positions = new Int32Array(rows)
+  const cuSeqlens = new Int32Array(lengths.length + 1)
+  lengths.forEach((n, b) => {
+    const first = cuSeqlens[b]
+    for (let i = 0; i < n; i++) {
+      positions[first + i] = i
+      segments[first + i] = i < n / 2 ? 0 : segmentTypes - 1
+    }
+    cuSeqlens[b + 1] = first + n
+  })
+  const ids = Int32Array.from({ length: rows }, () => FIRST_ID + draw.integer(vocabularySize - FIRST_ID))
+  return { ids, segments, positions, cu_seqlens: cuSeqlens }
+}
+
+function pretraining(
+  parameters: ParameterSet,
+  config: ModelConfig,
+  lengths: readonly number[],
+  recompute: boolean,
+  draw: Philox,
+): Made {
+  const maskedRows = pick(lengths, (n) => Math.max(1, Math.round(MASKED * n)), draw)
+  const masked = maskedRows.length
+  const sequences = lengths.length
+  const rows = lengths.reduce((a, b) => a + b, 0)
+  const model = declarePretraining(parameters, config)
+  const capture = new Capture(parameters)
+  const capacity = { rows, sequences, masked }
+  capture.backward(pretrainingLoss(capture, model, capacity, { training: true, recompute }))
+  appendUpdate(capture, DEFAULT_OPTIMIZER)
+  let first = 0
+  return {
+    graph: capture.graph,
+    inputs: {
+      ...optimizerInputs(parameters),
+      masked_rows: maskedRows,
+      masked_labels: Int32Array.from(
+        maskedRows,
+        () => FIRST_ID + draw.integer(config.vocabularySize - FIRST_ID),
+      ),
+      first_rows: Int32Array.from(lengths, (n) => {
+        first += n
+        return first - n
+      }),
+      sop_labels: Int32Array.from(lengths, () => draw.integer(2)),
+    },
+    scalars: { masked, mlm_scale: mlmScale(masked), sop_scale: 1 / sequences },
+  }
+}
+
+function classification(
+  parameters: ParameterSet,
+  config: ModelConfig,
+  lengths: readonly number[],
+  labels: number,
+  { task, recompute }: WorkloadOptions,
+  draw: Philox,
+): Made {
+  const model = declareTokenClassification(parameters, config, labels)
+  const wordRows = pick(lengths, (n) => Math.max(1, Math.round(FIRST_PIECES * n)), draw)
+  const words = wordRows.length
+  const rows = lengths.reduce((a, b) => a + b, 0)
+  if (task === 'predict')
+    return {
+      graph: captureTagging(parameters, model, rows),
+      inputs: { word_rows: wordRows },
+      scalars: { words },
+    }
+  const capture = new Capture(parameters)
+  const capacity = { rows, sequences: lengths.length, words }
+  const loss = tokenClassification(capture, model, capacity, { training: true, labelled: true, recompute })
+  capture.backward(loss!)
+  appendUpdate(capture, { ...DEFAULT_OPTIMIZER, name: 'adamw' })
+  return {
+    graph: capture.graph,
+    inputs: {
+      ...optimizerInputs(parameters),
+      word_rows: wordRows,
+      word_labels: Int32Array.from(wordRows, () => draw.integer(labels)),
+    },
+    scalars: { words, loss_scale: 1 / words },
+  }
+}
+
+/** Rows of `count(n)` places of each sequence of n, in order. */
+function pick(lengths: readonly number[], count: (n: number) => number, draw: Philox): Int32Array {
+  const rows: number[] = []
+  let first = 0
+  for (const n of lengths) {
+    const places = Int32Array.from({ length: n }, (_, i) => i)
+    draw.shuffle(places)
+    for (const place of places.slice(0, count(n)).sort()) rows.push(first + place)
+    first += n
+  }
+  return Int32Array.from(rows)
+}

@@ -1,0 +1,244 @@
+/**
+ * What ops say their kernels have to do, against counts made by hand: operations, those of a model, bytes; at the sizes
+ * of a run, which are smaller than the capacity of the program.
+ */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { Capture, type Tensor } from '../../src/autograd/tensor.js'
+import { calls, SQUARES, totalWork, type Work } from '../../src/device/program.js'
+import { ParameterSet, zeros } from '../../src/graph/parameters.js'
+import { compile } from '../../src/graph/runtime.js'
+import { attention, gather, linear, linearCrossEntropy, linearGelu, mean, relu } from '../../src/index.js'
+import { checkConfig } from '../../src/model/config.js'
+import { declarePretraining, pretrainingLoss } from '../../src/model/pretraining.js'
+import { copy } from '../../src/ops/copy.js'
+import { embedding } from '../../src/ops/embedding.js'
+import * as ops from '../../src/ops/index.js'
+import type { Op } from '../../src/ops/op.js'
+import { dynamic } from '../../src/ops/shape.js'
+import { appendUpdate, DEFAULT_OPTIMIZER } from '../../src/training/optimizer.js'
+
+const test = suite('work of kernels')
+
+type Build = (capture: Capture, parameter: (name: string, ...shape: number[]) => Tensor) => Tensor
+
+/** The work of every kernel of a graph and its backward pass by kernel, for the sizes of a run. */
+function workOf(build: Build, sizes: Record<string, number>): Map<string, Work[]> {
+  const set = new ParameterSet()
+  const capture = new Capture(set)
+  const y = build(capture, (name, ...shape) => capture.parameter(set.add(name, shape, { init: zeros })))
+  capture.backward(mean(y))
+  const found = new Map<string, Work[]>()
+  for (const call of calls(compile({ step: capture.graph }).get('step')!.program)) {
+    const list = found.get(call.kernel.name) ?? []
+    list.push(call.work!(sizes))
+    found.set(call.kernel.name, list)
+  }
+  return found
+}
+
+function one(found: Map<string, Work[]>, kernel: string): Work {
+  const list = found.get(kernel)
+  assert.is(list?.length, 1, `${kernel} of ${[...found.keys()].join(', ')}`)
+  return list![0]
+}
+
+// [10 of at most 64 rows, 6] -> 5
+const [N, I, O] = [10, 6, 5]
+const rows = dynamic('rows', 64)
+
+test('linear: two for each multiply-add, backward one product for each gradient', () => {
+  const found = workOf(
+    (capture, p) => {
+      const x = relu(linear(capture.input('x', [rows, I]), { weight: p('v', I, I), bias: p('c', I) }))
+      return linear(x, { weight: p('w', O, I), bias: p('b', O) })
+    },
+    { rows: N },
+  )
+  const product = 2 * N * I * O
+  const [, forward] = found.get('linear_forward')!
+  assert.equal(forward, { flops: product, modelFlops: product, bytes: 4 * (N * I + I * O + O + N * O) })
+  assert.equal(one(found, 'linear_backward_input'), {
+    flops: product,
+    modelFlops: product,
+    bytes: 4 * (N * O + I * O + N * I),
+  })
+  // the gradient of a parameter is added onto: read and written
+  assert.equal(found.get('linear_backward_weight')![0], {
+    flops: product,
+    modelFlops: product,
+    bytes: 4 * (N * O + N * I + 2 * I * O + 2 * O),
+  })
+  assert.equal(one(found, 'unary_backward'), { flops: 2 * N * I, modelFlops: 0, bytes: 4 * 3 * N * I })
+})
+
+test('linear_gelu: backward is an elementwise kernel and the products of linear', () => {
+  const found = workOf(
+    (capture, p) => {
+      const x = linear(capture.input('x', [rows, I]), { weight: p('v', I, I), bias: p('c', I) })
+      return linearGelu(x, { weight: p('w', O, I), bias: p('b', O) })
+    },
+    { rows: N },
+  )
+  const product = 2 * N * I * O
+  assert.equal(one(found, 'linear_gelu_forward'), {
+    flops: product,
+    modelFlops: product,
+    // y and z
+    bytes: 4 * (N * I + I * O + O + 2 * N * O),
+  })
+  assert.equal(one(found, 'linear_gelu_backward_activation'), {
+    flops: 17 * N * O,
+    modelFlops: 0,
+    bytes: 4 * 3 * N * O,
+  })
+  assert.is(one(found, 'linear_backward_input').modelFlops, product)
+  assert.is(found.get('linear_backward_weight')![0].modelFlops, product)
+})
+
+test('attention counts the squares of the lengths; backward has five products to the two of forward', () => {
+  const [A, H] = [2, 8]
+  const lengths = [7, 1, 2]
+  const squares = 49 + 1 + 4
+  const build: Build = (capture, p) => {
+    const qkv = linear(capture.input('x', [rows, H]), { weight: p('w', 3 * H, H), bias: p('b', 3 * H) })
+    const cuSeqlens = capture.input('cu', [9], 'i32')
+    return attention(qkv, cuSeqlens, { heads: A, sequences: dynamic('sequences', 8) })
+  }
+  const sizes = { rows: N, sequences: lengths.length }
+  const found = workOf(build, { ...sizes, [SQUARES]: squares })
+  // scores and values: 2 S S D for each sequence and head
+  const byHand = lengths.reduce((n, S) => n + A * 2 * (2 * S * S * (H / A)), 0)
+  assert.is(byHand, 4 * squares * H)
+  assert.equal(one(found, 'attention_forward'), {
+    flops: byHand,
+    modelFlops: byHand,
+    bytes: 4 * (3 * N * H + 9 + N * H + N * A),
+  })
+  assert.equal(one(found, 'attention_backward'), {
+    flops: 2.5 * byHand,
+    modelFlops: 2.5 * byHand,
+    bytes: 4 * (N * H + 3 * N * H + 9 + N * H + N * A + 3 * N * H),
+  })
+  // lengths that are not told are taken as equal, the least there can be
+  assert.is(one(workOf(build, sizes), 'attention_forward').flops, (4 * H * N * N) / lengths.length)
+})
+
+test('linear_cross_entropy counts masked rows; logits computed again are no operations of the model', () => {
+  const [M, E, V] = [3, 4, 50]
+  const found = workOf(
+    (capture, p) => {
+      const x = linear(capture.input('x', [dynamic('masked', 20), E]), {
+        weight: p('v', E, E),
+        bias: p('c', E),
+      })
+      const labels = capture.input('labels', [dynamic('masked', 20)], 'i32')
+      return linearCrossEntropy(x, { weight: p('w', V, E), bias: p('b', V) }, labels).loss
+    },
+    { masked: M },
+  )
+  const product = 2 * M * E * V
+  assert.equal(one(found, 'linear_cross_entropy_forward'), {
+    flops: product,
+    modelFlops: product,
+    // x, table, bias, labels; loss, lse, correct
+    bytes: 4 * (M * E + V * E + V + M + 3 * M),
+  })
+  assert.equal(one(found, 'linear_cross_entropy_backward'), {
+    flops: 3 * product,
+    modelFlops: 2 * product,
+    // dloss, x, table, bias, labels, lse; dx; dtable and dbias are added onto
+    bytes: 4 * (M + M * E + V * E + V + M + M + M * E + 2 * V * E + 2 * V),
+  })
+})
+
+test('embedding and gather touch the rows that are there, not the table', () => {
+  const [E, V, P, T] = [4, 1000, 8, 2]
+  const found = workOf(
+    (capture, p) => {
+      const index = (name: string) => capture.input(name, [rows], 'i32')
+      const tables = [p('word', V, E), p('segment', T, E), p('position', P, E), p('weight', E), p('bias', E)]
+      const inputs = [index('ids'), index('segments'), index('positions'), ...tables]
+      const [y] = capture.apply(embedding, inputs, { eps: 1e-12, p: 0, stream: 0 })
+      return gather(y, capture.input('index', [dynamic('picks', 30)], 'i32'))
+    },
+    { rows: N, picks: 3 },
+  )
+  // ten rows of words, both segments, all eight positions
+  const touched = (N + T + P) * E
+  assert.equal(one(found, 'embedding_forward'), {
+    flops: 9 * N * E,
+    modelFlops: 0,
+    bytes: 4 * (3 * N + touched + 2 * E + N * E + 2 * N),
+  })
+  assert.equal(one(found, 'embedding_backward'), {
+    flops: 18 * N * E,
+    modelFlops: 0,
+    bytes: 4 * (N * E + 3 * N + touched + E + 2 * N + 2 * touched + 2 * 2 * E),
+  })
+  assert.equal(one(found, 'gather_forward'), { flops: 0, modelFlops: 0, bytes: 4 * (3 + 2 * 3 * E) })
+  assert.equal(one(found, 'gather_backward'), { flops: 3 * E, modelFlops: 0, bytes: 4 * (3 + 3 * 3 * E) })
+})
+
+test('copy moves what its view shows', () => {
+  const found = workOf((capture, p) => {
+    const x = p('x', 6, 7)
+    // columns 2 to 4 of the first two rows, three times
+    return capture.apply(copy, [x], { shape: [3, 2, 3], strides: [0, 7, 1], offset: 2 })[0]
+  }, {})
+  assert.equal(found.get('copy_forward')![0], { flops: 0, modelFlops: 0, bytes: 4 * (6 + 18) })
+  assert.equal(one(found, 'copy_backward'), { flops: 18, modelFlops: 0, bytes: 4 * (18 + 2 * 6) })
+})
+
+test('kernels of gradient rules are counted', () => {
+  const all = Object.values(ops).filter((value): value is Op => typeof value === 'object' && 'infer' in value)
+  assert.ok(all.length > 20)
+  assert.equal(
+    all.filter((op) => op.kernels && !op.work).map((op) => op.name),
+    [],
+  )
+})
+
+test('a pretraining step: the products of all layers and heads, whether activations are kept or not', () => {
+  const [H, E, L, A, F, V] = [16, 8, 3, 2, 40, 100]
+  const config = checkConfig({
+    modelType: 'albert',
+    gelu: 'tanh',
+    vocabularySize: V,
+    embeddingSize: E,
+    hiddenSize: H,
+    layers: L,
+    heads: A,
+    intermediateSize: F,
+    maxPositions: 32,
+    segmentTypes: 2,
+    dropout: 0.1,
+    classifierDropout: 0.1,
+    layerNormEps: 1e-12,
+    initializerRange: 0.02,
+  })
+  const [rows, sequences, masked] = [50, 3, 8]
+  const squares = 30 * 30 + 15 * 15 + 5 * 5
+  const work = (recompute: boolean) => {
+    const set = new ParameterSet()
+    const model = declarePretraining(set, config)
+    const capture = new Capture(set)
+    const capacity = { rows: 64, sequences: 8, masked: 20 }
+    capture.backward(pretrainingLoss(capture, model, capacity, { training: true, recompute }))
+    appendUpdate(capture, DEFAULT_OPTIMIZER)
+    const { program } = compile({ step: capture.graph }).get('step')!
+    return totalWork(program, { rows, sequences, masked, [SQUARES]: squares })
+  }
+  const layer = 2 * rows * (4 * H * H + 2 * H * F)
+  const heads = 2 * masked * (H * E + E * V) + 2 * sequences * (H * H + 2 * H)
+  const model = 3 * (L * layer + 2 * rows * E * H + heads) + 3.5 * L * 4 * squares * H
+  const kept = work(false)
+  assert.is(kept.modelFlops, model)
+  assert.ok(kept.flops > model && kept.flops < 2 * model)
+  const again = work(true)
+  assert.is(again.modelFlops, model)
+  // every layer runs forward once more
+  assert.ok(again.flops - kept.flops >= L * (layer + 4 * squares * H))
+})
+
+test.run()

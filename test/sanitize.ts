@@ -1,0 +1,109 @@
+/**
+ * `npm run test:sanitize`: builds the native code under sanitizers into folders of its own and runs it. The addon with
+ * AddressSanitizer and UndefinedBehaviorSanitizer runs the tests of the ops on every instruction set: a kernel that
+ * touches anything but the buffers bound to its call is stopped (native/command_list.cc). The thread pool runs under
+ * ThreadSanitizer in a program of its own (test/native/pool_driver.cc), because Node does not run under it.
+ * Closes with `N passed, N failed, N skipped`; what cannot be built or run here is skipped with its reason.
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync, realpathSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { root } from './support/paths.js'
+
+const BUILDS = join(root, 'native', 'build')
+/** Tests of the ops, and of the device that runs them. What starts a GPU or a browser is left out: foreign code. */
+const TESTS = ['test/ops/', 'test/device/pool']
+
+const counts = { passed: 0, failed: 0, skipped: 0 }
+
+function skip(what: string, why: string): void {
+  counts.skipped++
+  console.log(`skipped: ${what} (${why})`)
+}
+
+function fail(what: string): void {
+  counts.failed++
+  console.log(`failed: ${what}`)
+}
+
+addresses()
+threads()
+console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
+process.exitCode = counts.failed > 0 ? 1 : 0
+
+function addresses(): void {
+  const what = 'kernels under AddressSanitizer'
+  const compiler = process.env.CXX ?? 'c++'
+  const libraries = ['libasan.so', 'libubsan.so'].map((name) => libraryOf(compiler, name))
+  const missing = libraries.some((path) => path === undefined)
+  if (process.platform !== 'linux' || missing) {
+    skip(what, `${compiler} has no libasan.so and libubsan.so to preload`)
+    return
+  }
+  const out = join(BUILDS, 'address')
+  const cmake = createRequire(import.meta.url).resolve('cmake-js/bin/cmake-js')
+  // without the fallback of `compile`, which would clean the whole of native/build
+  const build = [cmake, 'build', '-d', 'native', '-O', out, '--CDBIOALBERT_SANITIZE=address']
+  if (!run(process.execPath, build)) return
+  const addon = join(out, 'Release', 'bioalbert.node')
+  if (!existsSync(addon)) {
+    fail(`the build left no ${addon}`)
+    return
+  }
+  tests(what, process.execPath, [join(root, 'dist/test/run.js'), '--timeout', '900', ...TESTS], {
+    BIOALBERT_ADDON: addon,
+    LD_PRELOAD: libraries.join(' '),
+    // Node and V8 end without freeing what they hold: not our leaks
+    ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1',
+    UBSAN_OPTIONS: 'print_stacktrace=1:abort_on_error=1',
+  })
+}
+
+function threads(): void {
+  const what = 'the pool under ThreadSanitizer'
+  if (libraryOf(process.env.CXX ?? 'c++', 'libtsan.so') === undefined) {
+    skip(what, 'the compiler has no libtsan.so')
+    return
+  }
+  const out = join(BUILDS, 'thread')
+  if (!run('cmake', ['-S', join(root, 'native'), '-B', out, '-DBIOALBERT_SANITIZE=thread'])) return
+  if (!run('cmake', ['--build', out, '--target', 'pool_driver', '--parallel'])) return
+  tests(what, join(out, 'pool_driver'), [], { TSAN_OPTIONS: 'halt_on_error=1:second_deadlock_stack=1' })
+}
+
+/** Absolute path of a library of the compiler, or undefined. */
+function libraryOf(compiler: string, name: string): string | undefined {
+  const { stdout } = spawnSync(compiler, [`-print-file-name=${name}`], { encoding: 'utf8' })
+  const path = stdout?.trim() ?? ''
+  // a compiler that does not know a library repeats its name
+  return path.startsWith('/') && existsSync(path) ? realpathSync(path) : undefined
+}
+
+/** Runs a step of a build; a failure counts as one failed test. */
+function run(command: string, argv: string[]): boolean {
+  const { status, error } = spawnSync(command, argv, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
+  if (status === 0) return true
+  fail(`${command} ${argv.join(' ')} (${error?.message ?? `exit status ${status}`})`)
+  return false
+}
+
+/** Runs tests that close with their counts. */
+function tests(what: string, command: string, argv: string[], env: Record<string, string>): void {
+  const { status, stdout, stderr } = spawnSync(command, argv, {
+    cwd: root,
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    maxBuffer: 2 ** 28,
+  })
+  process.stdout.write(`${what}\n${stdout}${stderr}`)
+  const found = /^(\d+) passed, (\d+) failed, (\d+) skipped$/m.exec(stdout)
+  const [passed, failed, skipped] = found ? found.slice(1).map(Number) : [0, 0, 0]
+  counts.passed += passed
+  counts.failed += failed
+  counts.skipped += skipped
+  if (failed > 0 || status === 0) return
+  // nothing failed that could be counted, and still it ended badly
+  fail(`${what} ended with exit status ${status}`)
+}
