@@ -11,7 +11,7 @@ export type BufferHandle = { readonly [handle]: 'buffer' }
 export type ProgramHandle = { readonly [handle]: 'program' }
 
 export interface Addon {
-  processor(): { name: string; cores: number; isas: string[] }
+  processor(): { name: string; cores: number; isas: string[]; emulated: string[] }
   open(isa: string, threads: number): EngineHandle
   kernels(engine: EngineHandle): { name: string; buffers: number; params: number }[]
   poolBytes(engine: EngineHandle): number

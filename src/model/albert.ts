@@ -11,12 +11,14 @@
 import type { Capture, Tensor } from '../autograd/tensor.js'
 import { ones, type Parameter, type ParameterSet, truncatedNormal, zeros } from '../graph/parameters.js'
 import { attention } from '../ops/attention.js'
+import { cast } from '../ops/cast.js'
 import { dropoutAddLayernorm } from '../ops/dropout_add_layernorm.js'
 import { embedding } from '../ops/embedding.js'
 import { gather } from '../ops/gather.js'
 import { linear } from '../ops/linear.js'
 import { linearGelu } from '../ops/linear_gelu.js'
-import { type Dynamic, dynamic } from '../ops/shape.js'
+import { pack } from '../ops/pack.js'
+import { type Dynamic, dynamic, type FloatType } from '../ops/shape.js'
 import { unary } from '../ops/unary.js'
 import type { AlbertConfig } from './config.js'
 
@@ -130,19 +132,33 @@ export interface EncodeOptions {
   readonly training: boolean
   /** Keep only the input of each layer and compute the rest again in the backward pass. */
   readonly recompute?: boolean
+  /**
+   * Type of the encoder's activations and of the operands of its products (default f32). Sums, statistics, parameters,
+   * their gradients, heads and losses are f32 either way.
+   */
+  readonly precision?: FloatType
 }
 
-/** The hidden states of the last layer, [rows, H]. */
+/** The hidden states of the last layer, [rows, H], of the type of `precision`. */
 export function encode(
   capture: Capture,
   p: AlbertParameters,
   config: AlbertConfig,
   batch: BatchInputs,
-  { training, recompute }: EncodeOptions,
+  { training, recompute, precision = 'f32' }: EncodeOptions,
 ): Tensor {
   const eps = config.layerNormEps
   const drop = training ? config.dropout : 0
-  const dense = (x: Tensor, layer: Affine) => capture.apply(linear, [x, ...tensors(capture, layer)], {})[0]
+  // before the layers: packed once, read by each of them
+  const packed = new Map<Affine, Tensor>()
+  if (precision === 'bf16')
+    for (const layer of [p.projection, p.qkv, p.attentionOutput, p.ffn, p.ffnOutput])
+      packed.set(layer, capture.apply(pack, [capture.parameter(layer.weight)], { gradient: training })[0])
+  const affine = (layer: Affine) => {
+    const [weight, bias] = tensors(capture, layer)
+    return [packed.get(layer) ?? weight, bias]
+  }
+  const dense = (x: Tensor, layer: Affine) => capture.apply(linear, [x, ...affine(layer)], {})[0]
   const addNorm = (x: Tensor, residual: Tensor, norm: Affine) =>
     capture.apply(dropoutAddLayernorm, [x, residual, ...tensors(capture, norm)], {
       eps,
@@ -159,7 +175,12 @@ export function encode(
       ...tables,
       ...tensors(capture, p.embeddingNorm),
     ]
-    const [e] = capture.apply(embedding, inputs, { eps, p: drop, stream: capture.stream() })
+    const [e] = capture.apply(embedding, inputs, {
+      eps,
+      p: drop,
+      stream: capture.stream(),
+      dtype: precision,
+    })
     return dense(e, p.projection)
   })
   return capture.repeat(
@@ -177,7 +198,7 @@ export function encode(
         return addNorm(dense(context, p.attentionOutput), x, p.attentionNorm)
       })
       return capture.named('ffn', () => {
-        const [inner] = capture.apply(linearGelu, [attended, ...tensors(capture, p.ffn)], {})
+        const [inner] = capture.apply(linearGelu, [attended, ...affine(p.ffn)], {})
         return addNorm(dense(inner, p.ffnOutput), attended, p.outputNorm)
       })
     },
@@ -185,10 +206,16 @@ export function encode(
   )
 }
 
+/** The rows of hidden states that a head looks at, in f32: hidden [N,H], index i32 [M] give [M,H]. */
+export function pickRows(capture: Capture, hidden: Tensor, index: Tensor): Tensor {
+  const [rows] = capture.apply(gather, [hidden, index], {})
+  return rows.spec.dtype === 'f32' ? rows : capture.apply(cast, [rows], { to: 'f32' })[0]
+}
+
 /** tanh of the pooled first row of each sequence, [sequences, H]; `first` i32 [sequences] holds their row numbers. */
 export function pool(capture: Capture, pooler: Affine, hidden: Tensor, first: Tensor): Tensor {
   return capture.named('pooler', () => {
-    const [rows] = capture.apply(gather, [hidden, first], {})
+    const rows = pickRows(capture, hidden, first)
     const [projected] = capture.apply(linear, [rows, ...tensors(capture, pooler)], {})
     return capture.apply(unary, [projected], { fn: 'tanh' })[0]
   })

@@ -6,7 +6,6 @@ import type { Capture, Tensor } from '../autograd/tensor.js'
 import { type Parameter, type ParameterSet, zeros } from '../graph/parameters.js'
 import { crossEntropy } from '../ops/cross_entropy.js'
 import { dropout } from '../ops/dropout.js'
-import { gather } from '../ops/gather.js'
 import { layernorm } from '../ops/layernorm.js'
 import { linear } from '../ops/linear.js'
 import { linearCrossEntropy } from '../ops/linear_cross_entropy.js'
@@ -14,7 +13,7 @@ import { linearGelu } from '../ops/linear_gelu.js'
 import { reduce } from '../ops/reduce.js'
 import { scale } from '../ops/scale.js'
 import type { Dynamic } from '../ops/shape.js'
-import { type Affine, type AlbertParameters, declareDense, declareNorm, tensors } from './albert.js'
+import { type Affine, type AlbertParameters, declareDense, declareNorm, pickRows, tensors } from './albert.js'
 import type { AlbertConfig } from './config.js'
 
 export interface MlmHead {
@@ -54,7 +53,7 @@ export function mlmLoss(
   labels: Tensor,
 ): Loss {
   return capture.named('mlm', () => {
-    const [rows] = capture.apply(gather, [hidden, index], {})
+    const rows = pickRows(capture, hidden, index)
     const [inner] = capture.apply(linearGelu, [rows, ...tensors(capture, head.dense)], {})
     const [x] = capture.apply(layernorm, [inner, ...tensors(capture, head.norm)], {
       eps: config.layerNormEps,

@@ -1,7 +1,6 @@
 /** ALBERT with a label for every word (Hugging Face: AlbertForTokenClassification), as a step that can be captured. */
 import type { Capture, Tensor } from '../autograd/tensor.js'
 import type { ParameterSet } from '../graph/parameters.js'
-import { gather } from '../ops/gather.js'
 import { dynamic } from '../ops/shape.js'
 import {
   type Affine,
@@ -12,6 +11,7 @@ import {
   declareDense,
   type EncodeOptions,
   encode,
+  pickRows,
 } from './albert.js'
 import type { AlbertConfig } from './config.js'
 import { classificationLoss, classify, scaled } from './heads.js'
@@ -57,7 +57,7 @@ export function tokenClassification(
   const hidden = encode(capture, model.encoder, config, batch, options)
   return capture.named('classifier', () => {
     // dropout and projection only at the rows that carry a label: the others have no part in the loss
-    const [rows] = capture.apply(gather, [hidden, wordRows], {})
+    const rows = pickRows(capture, hidden, wordRows)
     const logits = classify(capture, model.classifier, rows, options.training ? config.classifierDropout : 0)
     capture.output('logits', logits)
     if (!options.labelled) return undefined

@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import { UsageError } from '../error.js'
 import { type AlbertConfig, checkConfig, preset } from '../model/config.js'
+import type { FloatType } from '../ops/shape.js'
 import { DEFAULT_OPTIMIZER, type OptimizerSettings } from './optimizer.js'
 import { checkSchedule, type Schedule } from './schedule.js'
 
@@ -27,6 +28,7 @@ export interface PretrainChoices {
   batch?: number
   rows?: number
   recompute?: boolean
+  precision?: FloatType
   seed?: number
 }
 
@@ -60,6 +62,8 @@ const settingsSchema = z.object({
   batch: whole,
   rows: whole,
   recompute: z.boolean(),
+  // a checkpoint without it is one of f32
+  precision: z.enum(['f32', 'bf16']).default('f32'),
   seed: whole,
 })
 
@@ -73,6 +77,8 @@ export interface PretrainSettings {
   /** Tokens of a micro-batch, at most. */
   readonly rows: number
   readonly recompute: boolean
+  /** Of activations and operands of products. */
+  readonly precision: FloatType
   readonly seed: number
 }
 
@@ -142,6 +148,7 @@ export function resolveSettings(
     batch,
     rows,
     recompute: choices.recompute ?? false,
+    precision: choices.precision ?? 'f32',
     seed: choices.seed ?? 42,
   })
 }
@@ -197,6 +204,7 @@ export function resumeSettings(state: unknown, choices: PretrainChoices, dir: st
     batch: settings.batch,
     rows: settings.rows,
     recompute: settings.recompute,
+    precision: settings.precision,
     seed: settings.seed,
   }
   for (const name of Object.keys(saved) as (keyof PretrainChoices)[]) {

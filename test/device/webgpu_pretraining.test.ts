@@ -64,7 +64,7 @@ function batchOf(step: number): Batch {
 /** Several updates of two micro-batches each, from the same start. */
 async function train(device: Device, dropout: number, recompute: boolean, steps: number) {
   const config = preset('nano', vocabulary, { dropout })
-  const { parameters, graphs } = pretrainingPrograms(config, capacity, DEFAULT_OPTIMIZER, recompute)
+  const { parameters, graphs } = pretrainingPrograms(config, capacity, DEFAULT_OPTIMIZER, { recompute })
   const runtime = new Runtime(device, parameters, graphs)
   const losses: number[] = []
   const norms: number[] = []
