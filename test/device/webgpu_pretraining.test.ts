@@ -121,6 +121,18 @@ else {
     sameBits(two.parameters, one.parameters, { name: 'parameters' })
   })
 
+  test('bf16 is refused by the name of the kernel', async () => {
+    const config = preset('nano', vocabulary)
+    const { parameters, graphs } = pretrainingPrograms(config, capacity, DEFAULT_OPTIMIZER, {
+      precision: 'bf16',
+    })
+    assert.throws(
+      () => new Runtime(device, parameters, graphs),
+      (error: Error) =>
+        error.name === 'UserError' && /the webgpu device has no kernel pack_forward/.test(error.message),
+    )
+  })
+
   test('both devices close', async () => {
     await cpu.destroy()
     await device.destroy()
