@@ -11,6 +11,7 @@
 #include "command_list.h"
 #include "cpuid.h"
 #include "pool.h"
+#include "registry.h"
 
 namespace {
 
@@ -58,15 +59,20 @@ struct Program {
   std::vector<std::shared_ptr<Buffer>> arenas;
 };
 
-// processor(): { name: string, cores: number, isas: string[] }
+// processor(): { name: string, cores: number, isas: string[], emulated: string[] }; only what was built in
 Napi::Value processor(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   Napi::Object result = Napi::Object::New(env);
   result["name"] = Napi::String::New(env, processor_name());
   result["cores"] = Napi::Number::New(env, physical_cores());
-  Napi::Array isas = Napi::Array::New(env);
-  for (const std::string& isa : supported_isas()) isas[isas.Length()] = Napi::String::New(env, isa);
-  result["isas"] = isas;
+  const auto list = [&](const std::vector<std::string>& isas) {
+    Napi::Array array = Napi::Array::New(env);
+    for (const std::string& isa : isas)
+      if (is_built(isa)) array[array.Length()] = Napi::String::New(env, isa);
+    return array;
+  };
+  result["isas"] = list(supported_isas());
+  result["emulated"] = list(emulated_isas());
   return result;
 }
 

@@ -6,8 +6,43 @@
 #include <thread>
 #if defined(__linux__)
 #include <sched.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #endif
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+namespace {
+
+bool has(const std::vector<std::string>& isas, const char* isa) {
+  for (const std::string& one : isas)
+    if (one == isa) return true;
+  return false;
+}
+
+// Tiles need the processor (CPUID), an operating system that saves them (XCR0), and its permission (Linux 5.16 and
+// later gives it once for all threads, unless a signal stack is too small for the state).
+bool supports_amx() {
+#if defined(__x86_64__) && defined(__linux__)
+  unsigned a, b, c, d;
+  constexpr unsigned kAmxBf16 = 1u << 22, kAmxTile = 1u << 24, kAvx512Bf16 = 1u << 5, kOsxsave = 1u << 27;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & (kAmxBf16 | kAmxTile)) != (kAmxBf16 | kAmxTile)) return false;
+  if (!__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a & kAvx512Bf16)) return false;
+  if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & kOsxsave)) return false;
+  asm volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
+  constexpr unsigned kTileConfig = 1u << 17, kTileData = 1u << 18;
+  if ((a & (kTileConfig | kTileData)) != (kTileConfig | kTileData)) return false;
+  constexpr long kRequestPermission = 0x1023, kGetPermission = 0x1022, kTileDataComponent = 18;
+  unsigned long granted = 0;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileDataComponent) == 0 &&
+         syscall(SYS_arch_prctl, kGetPermission, &granted) == 0 && (granted & kTileData);
+#else
+  return false;
+#endif
+}
+
+}  // namespace
 
 std::vector<std::string> supported_isas() {
   std::vector<std::string> isas = {"generic"};
@@ -16,11 +51,18 @@ std::vector<std::string> supported_isas() {
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
     isas.push_back("avx2");
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl"))
+        __builtin_cpu_supports("avx512vl")) {
       isas.push_back("avx512");
+      if (supports_amx()) isas.push_back("amx");
+    }
   }
 #endif
   return isas;
+}
+
+std::vector<std::string> emulated_isas() {
+  if (has(supported_isas(), "avx512")) return {"amx_emulated"};
+  return {};
 }
 
 std::vector<int> core_processors() {

@@ -3,8 +3,12 @@
 #include <string>
 #include <vector>
 
-// Instruction sets that were built in and that processor and operating system support, slowest first.
+// Instruction sets that processor and operating system support, slowest first. Asks the operating system for the tiles
+// of AMX where the processor has them: a process may use them only after that.
 std::vector<std::string> supported_isas();
+
+// Instruction sets in plain C++ on top of the supported ones, for tests: to be chosen by name only.
+std::vector<std::string> emulated_isas();
 
 // One processor of each core that this process may run on, in the order of their numbers; empty where the system does
 // not tell.

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Kernel } from '../src/device/kernel.js'
+import { inBf16, type Kernel } from '../src/device/kernel.js'
 import * as ops from '../src/ops/index.js'
 import type { Op } from '../src/ops/op.js'
 import { cpuKernels, type KernelSignature } from './support/kernel_source.js'
@@ -38,12 +38,13 @@ for (const op of all) {
   test(`${op.name}: the C++ arguments are the declared ones`, () => {
     const found = cpuKernels(readFileSync(join(root, 'kernels/cpu', `${op.name}.cc`), 'utf8'))
     const kernels = [op.forward, ...(op.backward ?? []), ...(op.kernels ?? [])]
+    const forms = (kernel: Kernel) => [kernel.name, inBf16(kernel).name]
     for (const kernel of kernels) {
-      const signature = found.get(kernel.name)
-      assert.ok(signature, `kernels/cpu/${op.name}.cc does not export ${kernel.name}`)
-      assert.is(show(signature), declared(kernel))
+      const signatures = forms(kernel).flatMap((name) => found.get(name) ?? [])
+      assert.ok(signatures.length > 0, `kernels/cpu/${op.name}.cc does not export ${kernel.name}`)
+      for (const signature of signatures) assert.is(show(signature), declared(kernel))
     }
-    const names = kernels.map((kernel) => kernel.name)
+    const names = kernels.flatMap(forms)
     const extra = [...found.keys()].filter((name) => !names.includes(name))
     assert.equal(extra, [], `kernels/cpu/${op.name}.cc exports what the op does not declare`)
   })
@@ -58,6 +59,16 @@ test('the reader of argument lists refuses what it cannot read', () => {
   assert.throws(() => cpuKernels(file('const float* x')), /not Team&/)
   assert.throws(() => cpuKernels(file('Team& team, double x')), /cannot read the argument `double x`/)
   assert.throws(() => cpuKernels(file('Team& team, uint32_t n, float* y')), /behind a parameter/)
+  const template = 'template <class T>\nvoid k_forward(Team& team, const T* x) {}\n'
+  assert.equal(
+    [...cpuKernels(`${template}EXPORT_KERNELS(k, KERNELS(k_forward))`).keys()],
+    ['k_forward', 'k_forward_bf16'],
+  )
+  assert.throws(() => cpuKernels(`${template}EXPORT_KERNELS(k, KERNEL(k_forward))`), /want a template over T/)
+  assert.throws(
+    () => cpuKernels(file('Team& team, const float* x').replace('KERNEL(', 'KERNELS(')),
+    /want a template/,
+  )
   const { buffers, params } = cpuKernels(
     file('Team&, const int32_t* ids, float* y,\n  uint32_t n, float eps'),
   ).get('k_forward')!

@@ -2,32 +2,38 @@
  * One op by itself: a graph of the op and its backward pass, cut into a program for each, so that both are timed apart.
  * Both are first compared with a float64 oracle on sampled elements. Operands of role `activation` get a gradient that
  * is written, a `weight` one that accumulates in the arena of gradients, a `fixed` operand none; in-place ops
- * change fixed operands.
+ * change fixed operands. A `packed` operand is a weight that is packed before anything is timed.
  */
 import { backward } from '../../src/autograd/backward.js'
 import { Capture } from '../../src/autograd/tensor.js'
 import { openCpu } from '../../src/device/cpu.js'
 import type { Device, DeviceBuffer, Prepared } from '../../src/device/device.js'
 import { calls, type Program } from '../../src/device/program.js'
+import { fromBf16, toBf16 } from '../../src/graph/bf16.js'
 import type { GraphValue } from '../../src/graph/graph.js'
 import { ParameterSet, zeros } from '../../src/graph/parameters.js'
 import { compile, type InputData } from '../../src/graph/runtime.js'
+import { contiguous, copy } from '../../src/ops/copy.js'
 import { fill } from '../../src/ops/fill.js'
 import { type Attrs, defineOp, type Op } from '../../src/ops/op.js'
-import { scale } from '../../src/ops/scale.js'
-import { byteSize, elements, f32, type Spec } from '../../src/ops/shape.js'
+import { pack } from '../../src/ops/pack.js'
+import { byteSize, f32, type Spec } from '../../src/ops/shape.js'
 import { philox } from '../../test/support/philox.js'
 import { type Random, random } from '../../test/support/random.js'
 import { bench } from './bench.js'
 
 export interface Operand {
-  readonly role: 'activation' | 'weight' | 'fixed'
+  readonly role: 'activation' | 'weight' | 'packed' | 'fixed'
+  /** bf16: the data are rounded first. Default: the type of the data. */
+  readonly dtype?: 'bf16'
   readonly shape: readonly number[]
   /** Uniform in [-sqrt 3, sqrt 3) if left out: mean 0, variance 1. */
   readonly data?: InputData
 }
 
 export const activation = (...shape: number[]): Operand => ({ role: 'activation', shape })
+export const narrow = (...shape: number[]): Operand => ({ role: 'activation', shape, dtype: 'bf16' })
+export const packed = (...shape: number[]): Operand => ({ role: 'packed', shape })
 export const weight = (...shape: number[]): Operand => ({ role: 'weight', shape })
 export const fixed = (data: InputData, ...shape: number[]): Operand => ({ role: 'fixed', shape, data })
 /** i32 uniform in [low, high). */
@@ -53,12 +59,15 @@ export interface OpBench<A extends Attrs> {
 /** Results of so many elements are compared, the first and the last among them. */
 const samples = 16
 const tolerance = { forward: 2e-5, backward: 1e-4 }
+/** Of results that are bf16, or made of operands that are rounded to it. */
+const tolerance16 = { forward: 2e-2, backward: 3e-2 }
 
 /** Times forward and backward of an op. Rejects when one of them computes something else than expected. */
 export async function benchOp<A extends Attrs>(name: string, op: Op<A>, options: OpBench<A>): Promise<void> {
   const device = openCpu()
   try {
     const { data, values, parts, read } = await prepare(device, op, options)
+    const isLow = [...values.values()].some(({ spec }) => spec.dtype === 'bf16')
     const expected = options.expected(data)
     const scalars = { seed, draw, ...options.scalars }
     for (const part of ['forward', 'backward'] as const) {
@@ -73,7 +82,9 @@ export async function benchOp<A extends Attrs>(name: string, op: Op<A>, options:
         await run()
         for (const key of names) {
           const label = `${op.name} ${name}: ${key}`
-          compare(label, await read(key), expected[key], tolerance[part], (r) => options.sample?.(key, r))
+          compare(label, await read(key), expected[key], (isLow ? tolerance16 : tolerance)[part], (r) =>
+            options.sample?.(key, r),
+          )
         }
       }
       await bench(`${op.name} ${name} ${part}`, { flops: flops || undefined, bytes }, run, { check })
@@ -120,8 +131,8 @@ function leafOp(keep: (gradient: GraphValue) => void) {
     inputs: ['x'],
     outputs: ['y'],
     infer: ([x]) => [x],
-    params: ({ x }) => ({ count: elements(x), factor: 1 }),
-    forward: scale.forward,
+    params: ({ x }) => copy.params({ x }, { shape: x.shape, strides: contiguous(x.shape), offset: 0 }),
+    forward: copy.forward,
     gradient: (scope) => keep(scope.incoming('y') as GraphValue),
     flops: () => 0,
   })
@@ -150,7 +161,8 @@ interface Part {
 async function prepare<A extends Attrs>(device: Device, op: Op<A>, { inputs, attrs, scalars }: OpBench<A>) {
   const parameters = new ParameterSet()
   for (const name of op.inputs)
-    if (inputs[name].role === 'weight') parameters.add(name, inputs[name].shape, { init: zeros })
+    if (['weight', 'packed'].includes(inputs[name].role))
+      parameters.add(name, inputs[name].shape, { init: zeros })
   const capture = new Capture(parameters)
   const { graph } = capture
   const data: Record<string, InputData> = {}
@@ -159,14 +171,15 @@ async function prepare<A extends Attrs>(device: Device, op: Op<A>, { inputs, att
   const values = new Map<string, GraphValue>()
 
   const operands = op.inputs.map((name, i) => {
-    const { role, shape } = inputs[name]
-    data[name] = inputs[name].data ?? uniform(i + 1, shape)
-    if (role === 'weight') {
+    const { role, shape, dtype } = inputs[name]
+    const given = inputs[name].data ?? uniform(i + 1, shape)
+    data[name] = dtype === 'bf16' ? rounded(given) : given
+    if (role === 'weight' || role === 'packed') {
       const value = capture.parameter(parameters.get(name)).value
       filled.push([value, data[name]])
-      return value
+      return role === 'weight' ? value : graph.emit(pack, [value], { gradient: true })[0]
     }
-    const spec: Spec = { shape, dtype: data[name] instanceof Float32Array ? 'f32' : 'i32' }
+    const spec: Spec = { shape, dtype: dtype ?? (data[name] instanceof Float32Array ? 'f32' : 'i32') }
     const raw = graph.value(spec, { kind: 'input', name }, role === 'activation', name, graph.root)
     graph.inputs.set(name, raw)
     filled.push([raw, data[name]])
@@ -191,7 +204,8 @@ async function prepare<A extends Attrs>(device: Device, op: Op<A>, { inputs, att
   if (outputs[0]?.differentiable) {
     const name = `d${op.outputs[0]}`
     const arriving = graph.input(name, outputs[0].spec)
-    data[name] = uniform(99, arriving.spec.shape as number[])
+    const gradient = uniform(99, arriving.spec.shape as number[])
+    data[name] = arriving.spec.dtype === 'bf16' ? rounded(gradient) : gradient
     filled.push([arriving, data[name]])
     values.set(name, arriving)
     const loss = capture.graph.emit(start, [outputs[0], arriving], {})[0]
@@ -218,7 +232,8 @@ async function prepare<A extends Attrs>(device: Device, op: Op<A>, { inputs, att
   }
   for (const [value, content] of filled) {
     const { arena, offset } = plan.place(value)
-    await device.write(buffers.get(arena)!, offset, content)
+    const isLow = value.spec.dtype === 'bf16'
+    await device.write(buffers.get(arena)!, offset, isLow ? toBf16(content as Float32Array) : content)
   }
   const leaves = part(0, first)
   if (leaves.prepared) await device.run(leaves.prepared, { seed, draw, ...scalars })
@@ -230,9 +245,15 @@ async function prepare<A extends Attrs>(device: Device, op: Op<A>, { inputs, att
       const value = values.get(name)!
       const { arena, offset } = plan.place(value)
       const bytes = await device.read(buffers.get(arena)!, offset, byteSize(value.spec))
+      if (value.spec.dtype === 'bf16') return fromBf16(new Uint16Array(bytes))
       return value.spec.dtype === 'f32' ? new Float32Array(bytes) : new Int32Array(bytes)
     },
   }
+}
+
+/** The values that bf16 has of these. */
+function rounded(data: InputData): Float32Array {
+  return fromBf16(toBf16(data as Float32Array))
 }
 
 function isGradient(name: string, op: { inputs: readonly string[] }): boolean {

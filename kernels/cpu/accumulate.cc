@@ -5,10 +5,11 @@ namespace {
 
 // ---------------------------------------------------------------- forward
 
-void accumulate_forward(Team& team, const float* x, float* y, uint32_t count) {
+template <class T>
+void accumulate_forward(Team& team, const T* x, T* y, uint32_t count) {
   each_range(team, count, 16384, [&](uint32_t begin, uint32_t end) {
     vectors(end - begin, [&](uint32_t i, uint32_t n) {
-      float* p = y + begin + i;
+      T* p = y + begin + i;
       store_n(p, load_n(p, n) + load_n(x + begin + i, n), n);
     });
   });
@@ -16,4 +17,4 @@ void accumulate_forward(Team& team, const float* x, float* y, uint32_t count) {
 
 }  // namespace
 
-EXPORT_KERNELS(accumulate, KERNEL(accumulate_forward))
+EXPORT_KERNELS(accumulate, KERNELS(accumulate_forward))

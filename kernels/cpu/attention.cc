@@ -10,6 +10,7 @@
 // blocks. Saved for backward: lse [N,A] = log sum exp(s); backward computes p again from it, and uses
 // delta = rowsum(dy y) = rowsum(p dp) for the gradient of the softmax.
 // Dropout: element = key within the sequence, plane = row * A + head.
+// Everything between loads and stores is f32; in bf16 only qkv, y and their gradients are rounded.
 #include "gemm.h"
 #include "kernel.h"
 #include "philox.h"
@@ -37,10 +38,17 @@ struct Arena {
 // Keys in one block for head size D: less than kKeys only for very large heads, so that all operands fit the scratch.
 inline uint32_t keys_per_block(uint32_t D) { return D <= 64 ? kKeys : kKeys * 64 / D / 16 * 16; }
 
-inline void copy_rows(const float* from, ptrdiff_t stride, uint32_t rows, uint32_t D, float factor, float* to) {
+template <class T>
+inline void copy_rows(const T* from, ptrdiff_t stride, uint32_t rows, uint32_t D, float factor, float* to) {
   const V f = set1(factor);
   for (uint32_t r = 0; r < rows; r++)
     vectors(D, [&](uint32_t i, uint32_t n) { store_n(to + size_t(r) * D + i, f * load_n(from + r * stride + i, n), n); });
+}
+
+template <class T>
+inline void write_rows(const float* from, uint32_t rows, uint32_t D, T* to, ptrdiff_t stride) {
+  for (uint32_t r = 0; r < rows; r++)
+    vectors(D, [&](uint32_t i, uint32_t n) { store_n(to + r * stride + i, load_n(from + size_t(r) * D + i, n), n); });
 }
 
 // p[i] = keep[i] ? p[i] / (1 - rate) : 0 for the keys first .. first + n - 1 of one row and head
@@ -53,9 +61,10 @@ inline void drop_row(const DropoutSite& site, uint32_t first, uint32_t n, uint32
 
 // ---------------------------------------------------------------- forward
 
-// One block of queries against one block of keys; peak and total are the running maximum and sum of each query.
+// One block of queries against one block of keys; peak and total are the running maximum and sum of each query, y [nq,D]
+// the running product.
 inline void forward_block(const float* q, uint32_t nq, const float* kt, const float* v, uint32_t nk, uint32_t D, float* scores,
-                          float* peak, float* total, bool first, float* y, ptrdiff_t y_row, const DropoutSite* site, uint32_t key0,
+                          float* peak, float* total, bool first, float* y, const DropoutSite* site, uint32_t key0,
                           uint32_t plane0, uint32_t heads) {
   gemm_local(nq, nk, D, rows_of(q, D), kt, kKeyRow, scores, kKeyRow, false);
   for (uint32_t r = 0; r < nq; r++) {
@@ -89,14 +98,15 @@ inline void forward_block(const float* q, uint32_t nq, const float* kt, const fl
     peak[r] = now;
     if (!first) {
       const V f = set1(shrink);
-      vectors(D, [&](uint32_t d, uint32_t n) { store_n(y + r * y_row + d, f * load_n(y + r * y_row + d, n), n); });
+      vectors(D, [&](uint32_t d, uint32_t n) { store_n(y + r * D + d, f * load_n(y + r * D + d, n), n); });
     }
     if (site) drop_row(*site, key0, nk, plane0 + r * heads, s);
   }
-  gemm_local(nq, D, nk, rows_of(scores, kKeyRow), v, D, y, y_row, !first);
+  gemm_local(nq, D, nk, rows_of(scores, kKeyRow), v, D, y, D, !first);
 }
 
-void attention_forward(Team& team, const float* qkv, const int32_t* cu_seqlens, float* y, float* lse, uint32_t rows,
+template <class T>
+void attention_forward(Team& team, const T* qkv, const int32_t* cu_seqlens, T* y, float* lse, uint32_t rows,
                        uint32_t sequences, uint32_t heads, uint32_t hidden, float p, uint32_t seed, uint32_t draw, uint32_t stream,
                        uint32_t layer) {
   const uint32_t D = hidden / heads, block = keys_per_block(D);
@@ -104,10 +114,10 @@ void attention_forward(Team& team, const float* qkv, const int32_t* cu_seqlens, 
   const DropoutSite site = dropout_site(p, seed, draw, stream, layer);
   each(team, sequences * heads, [&](uint32_t task) {
     const uint32_t b = task / heads, a = task % heads, start = uint32_t(cu_seqlens[b]), S = uint32_t(cu_seqlens[b + 1]) - start;
-    const float* q = qkv + start * row + a * D;
+    const T* q = qkv + start * row + a * D;
     Arena arena{team.scratch()};
     float *kt = arena.take(D * kKeyRow), *v = arena.take(block * D), *scores = arena.take(kQueries * kKeyRow);
-    float *qs = arena.take(kQueries * D), peak[kQueries], total[kQueries];
+    float *qs = arena.take(kQueries * D), *sums = arena.take(kQueries * D), peak[kQueries], total[kQueries];
     const auto load_keys = [&](uint32_t k0, uint32_t nk) {
       copy_transposed(q + hidden + k0 * row, row, nk, D, kt, kKeyRow);
       copy_rows(q + 2 * hidden + k0 * row, row, nk, D, 1.0f, v);
@@ -115,19 +125,19 @@ void attention_forward(Team& team, const float* qkv, const int32_t* cu_seqlens, 
     if (S <= block && S > 0) load_keys(0, S);
     for (uint32_t q0 = 0; q0 < S; q0 += kQueries) {
       const uint32_t nq = S - q0 < kQueries ? S - q0 : kQueries;
-      float* out = y + size_t(start + q0) * hidden + a * D;
+      T* out = y + size_t(start + q0) * hidden + a * D;
       copy_rows(q + q0 * row, row, nq, D, 1.0f / sqrtf(float(D)), qs);
       for (uint32_t r = 0; r < nq; r++) peak[r] = -INFINITY, total[r] = 0;
       for (uint32_t k0 = 0; k0 < S; k0 += block) {
         const uint32_t nk = S - k0 < block ? S - k0 : block;
         if (S > block) load_keys(k0, nk);
-        forward_block(qs, nq, kt, v, nk, D, scores, peak, total, k0 == 0, out, hidden, p > 0 ? &site : nullptr, k0,
+        forward_block(qs, nq, kt, v, nk, D, scores, peak, total, k0 == 0, sums, p > 0 ? &site : nullptr, k0,
                       (start + q0) * heads + a, heads);
       }
       for (uint32_t r = 0; r < nq; r++) {
         const V f = set1(1.0f / total[r]);
-        float* o = out + size_t(r) * hidden;
-        vectors(D, [&](uint32_t d, uint32_t n) { store_n(o + d, f * load_n(o + d, n), n); });
+        T* o = out + size_t(r) * hidden;
+        vectors(D, [&](uint32_t d, uint32_t n) { store_n(o + d, f * load_n(sums + r * D + d, n), n); });
         lse[size_t(start + q0 + r) * heads + a] = peak[r] + logf(total[r]);
       }
     }
@@ -135,7 +145,7 @@ void attention_forward(Team& team, const float* qkv, const int32_t* cu_seqlens, 
   const uint32_t end = uint32_t(cu_seqlens[sequences]);
   if (end < rows)
     each(team, rows - end, [&](uint32_t r) {
-      memset(y + size_t(end + r) * hidden, 0, hidden * sizeof(float));
+      memset(y + size_t(end + r) * hidden, 0, hidden * sizeof(T));
       memset(lse + size_t(end + r) * heads, 0, heads * sizeof(float));
     });
 }
@@ -148,8 +158,9 @@ struct Scale {
   V operator()(V v, uint32_t, uint32_t, uint32_t) const { return v * factor; }
 };
 
-void attention_backward(Team& team, const float* dy, const float* qkv, const int32_t* cu_seqlens, const float* y, const float* lse,
-                        float* dqkv, uint32_t rows, uint32_t sequences, uint32_t heads, uint32_t hidden, float p, uint32_t seed,
+template <class T>
+void attention_backward(Team& team, const T* dy, const T* qkv, const int32_t* cu_seqlens, const T* y, const float* lse, T* dqkv,
+                        uint32_t rows, uint32_t sequences, uint32_t heads, uint32_t hidden, float p, uint32_t seed,
                         uint32_t draw, uint32_t stream, uint32_t layer) {
   const uint32_t D = hidden / heads, block = keys_per_block(D);
   const ptrdiff_t row = 3 * ptrdiff_t(hidden);
@@ -157,8 +168,8 @@ void attention_backward(Team& team, const float* dy, const float* qkv, const int
   const DropoutSite site = dropout_site(p, seed, draw, stream, layer);
   each(team, sequences * heads, [&](uint32_t task) {
     const uint32_t b = task / heads, a = task % heads, start = uint32_t(cu_seqlens[b]), S = uint32_t(cu_seqlens[b + 1]) - start;
-    const float* q = qkv + start * row + a * D;
-    float* dq = dqkv + start * row + a * D;
+    const T* q = qkv + start * row + a * D;
+    T* dq = dqkv + start * row + a * D;
     Arena arena{team.scratch()};
     float *kt = arena.take(D * kKeyRow), *vt = arena.take(D * kKeyRow), *k = arena.take(block * D);
     float *dk = arena.take(block * D), *dv = arena.take(block * D);
@@ -217,17 +228,15 @@ void attention_backward(Team& team, const float* dy, const float* qkv, const int
           gemm_local(nq, D, nk, rows_of(dscores, kKeyRow), k, D, dq + q0 * row, row, true);
         }
       }
-      for (uint32_t r = 0; r < nk; r++) {
-        memcpy(dq + hidden + (k0 + r) * row, dk + size_t(r) * D, D * sizeof(float));
-        memcpy(dq + 2 * hidden + (k0 + r) * row, dv + size_t(r) * D, D * sizeof(float));
-      }
+      write_rows(dk, nk, D, dq + hidden + k0 * row, row);
+      write_rows(dv, nk, D, dq + 2 * hidden + k0 * row, row);
     }
   });
   const uint32_t end = uint32_t(cu_seqlens[sequences]);
   if (end < rows)
-    each(team, rows - end, [&](uint32_t r) { memset(dqkv + size_t(end + r) * row, 0, row * sizeof(float)); });
+    each(team, rows - end, [&](uint32_t r) { memset(dqkv + size_t(end + r) * row, 0, row * sizeof(T)); });
 }
 
 }  // namespace
 
-EXPORT_KERNELS(attention, KERNEL(attention_forward), KERNEL(attention_backward))
+EXPORT_KERNELS(attention, KERNELS(attention_forward), KERNELS(attention_backward))

@@ -21,29 +21,32 @@ struct Equal { static float of(float a, float b) { return a == b ? 1.0f : 0.0f; 
 struct Less { static float of(float a, float b) { return a < b ? 1.0f : 0.0f; } };
 struct LessEqual { static float of(float a, float b) { return a <= b ? 1.0f : 0.0f; } };
 
-template <class F>
-void line(const float* __restrict a, const float* __restrict b, float* __restrict y, uint32_t n, uint32_t sa, uint32_t sb) {
+template <class F, class T>
+void line(const T* __restrict a, const T* __restrict b, T* __restrict y, uint32_t n, uint32_t sa, uint32_t sb) {
   if (sa == 1 && sb == 1)
-    for (uint32_t i = 0; i < n; i++) y[i] = F::of(a[i], b[i]);
+    for (uint32_t i = 0; i < n; i++) put(y + i, F::of(to_float(a[i]), to_float(b[i])));
   else if (sa == 1 && sb == 0)
-    for (uint32_t i = 0; i < n; i++) y[i] = F::of(a[i], *b);
+    for (uint32_t i = 0; i < n; i++) put(y + i, F::of(to_float(a[i]), to_float(*b)));
   else if (sa == 0 && sb == 1)
-    for (uint32_t i = 0; i < n; i++) y[i] = F::of(*a, b[i]);
+    for (uint32_t i = 0; i < n; i++) put(y + i, F::of(to_float(*a), to_float(b[i])));
   else
-    for (uint32_t i = 0; i < n; i++) y[i] = F::of(a[size_t(i) * sa], b[size_t(i) * sb]);
+    for (uint32_t i = 0; i < n; i++) put(y + i, F::of(to_float(a[size_t(i) * sa]), to_float(b[size_t(i) * sb])));
 }
 
-using Line = void (*)(const float*, const float*, float*, uint32_t, uint32_t, uint32_t);
+template <class T>
+using Line = void (*)(const T*, const T*, T*, uint32_t, uint32_t, uint32_t);
 // the order of BINARY_FUNCTIONS in src/ops/binary.ts
-constexpr Line kLines[] = {line<Add>, line<Sub>, line<Mul>, line<Div>,  line<Max>,
-                           line<Min>, line<Pow>, line<Equal>, line<Less>, line<LessEqual>};
+template <class T>
+constexpr Line<T> kLines[] = {line<Add, T>, line<Sub, T>, line<Mul, T>,   line<Div, T>,  line<Max, T>,
+                              line<Min, T>, line<Pow, T>, line<Equal, T>, line<Less, T>, line<LessEqual, T>};
 
 // ---------------------------------------------------------------- forward
 
-void binary_forward(Team& team, const float* a, const float* b, float* y, uint32_t d0, uint32_t d1, uint32_t d2, uint32_t d3,
+template <class T>
+void binary_forward(Team& team, const T* a, const T* b, T* y, uint32_t d0, uint32_t d1, uint32_t d2, uint32_t d3,
                     uint32_t a0, uint32_t a1, uint32_t a2, uint32_t a3, uint32_t b0, uint32_t b1, uint32_t b2, uint32_t b3,
                     uint32_t fn) {
-  const Line f = kLines[fn];
+  const Line<T> f = kLines<T>[fn];
   const uint32_t lines = d0 * d1 * d2, pieces = (d3 + kPiece - 1) / kPiece;
   const uint32_t together = pieces > 1 ? 1 : kPiece / (d3 + 1) + 1;
   const uint32_t groups = (lines + together - 1) / together;
@@ -52,8 +55,8 @@ void binary_forward(Team& team, const float* a, const float* b, float* y, uint32
     const uint32_t begin = task / pieces * together, end = lines - begin < together ? lines : begin + together;
     for (uint32_t l = begin; l < end; l++) {
       const uint32_t i2 = l % d2, i1 = l / d2 % d1, i0 = l / d2 / d1;
-      const float* pa = a + size_t(i0) * a0 + size_t(i1) * a1 + size_t(i2) * a2 + size_t(from) * a3;
-      const float* pb = b + size_t(i0) * b0 + size_t(i1) * b1 + size_t(i2) * b2 + size_t(from) * b3;
+      const T* pa = a + size_t(i0) * a0 + size_t(i1) * a1 + size_t(i2) * a2 + size_t(from) * a3;
+      const T* pb = b + size_t(i0) * b0 + size_t(i1) * b1 + size_t(i2) * b2 + size_t(from) * b3;
       f(pa, pb, y + size_t(l) * d3 + from, n, a3, b3);
     }
   });
@@ -61,4 +64,4 @@ void binary_forward(Team& team, const float* a, const float* b, float* y, uint32
 
 }  // namespace
 
-EXPORT_KERNELS(binary, KERNEL(binary_forward))
+EXPORT_KERNELS(binary, KERNELS(binary_forward))

@@ -9,16 +9,17 @@ namespace {
 
 // ---------------------------------------------------------------- forward
 
-void copy_forward(Team& team, const float* x, float* y, uint32_t d0, uint32_t d1, uint32_t d2, uint32_t d3, int32_t s0, int32_t s1,
+template <class T>
+void copy_forward(Team& team, const T* x, T* y, uint32_t d0, uint32_t d1, uint32_t d2, uint32_t d3, int32_t s0, int32_t s1,
                   int32_t s2, int32_t s3, uint32_t offset) {
   const uint32_t size = 16384 / (d3 ? d3 : 1) + 1;
   each_range(team, d0 * d1 * d2, size, [&](uint32_t begin, uint32_t end) {
     for (uint32_t line = begin; line < end; line++) {
       const uint32_t i2 = line % d2, i1 = line / d2 % d1, i0 = line / d2 / d1;
-      const float* from = x + offset + ptrdiff_t(i0) * s0 + ptrdiff_t(i1) * s1 + ptrdiff_t(i2) * s2;
-      float* to = y + size_t(line) * d3;
+      const T* from = x + offset + ptrdiff_t(i0) * s0 + ptrdiff_t(i1) * s1 + ptrdiff_t(i2) * s2;
+      T* to = y + size_t(line) * d3;
       if (s3 == 1)
-        memcpy(to, from, d3 * sizeof(float));
+        memcpy(to, from, d3 * sizeof(T));
       else
         for (uint32_t i = 0; i < d3; i++) to[i] = from[ptrdiff_t(i) * s3];
     }
@@ -27,7 +28,8 @@ void copy_forward(Team& team, const float* x, float* y, uint32_t d0, uint32_t d1
 
 // ---------------------------------------------------------------- backward
 
-void copy_backward(Team& team, const float* dy, float* dx, uint32_t d0, uint32_t d1, uint32_t d2, uint32_t d3, int32_t s0,
+template <class T>
+void copy_backward(Team& team, const T* dy, T* dx, uint32_t d0, uint32_t d1, uint32_t d2, uint32_t d3, int32_t s0,
                    int32_t s1, int32_t s2, int32_t s3, uint32_t offset) {
   const uint32_t d[4] = {d0, d1, d2, d3};
   const int32_t s[4] = {s0, s1, s2, s3};
@@ -46,13 +48,16 @@ void copy_backward(Team& team, const float* dy, float* dx, uint32_t d0, uint32_t
     for (uint32_t i0 = lo[0]; i0 < hi[0]; i0++)
       for (uint32_t i1 = lo[1]; i1 < hi[1]; i1++)
         for (uint32_t i2 = lo[2]; i2 < hi[2]; i2++) {
-          const float* from = dy + ((size_t(i0) * d1 + i1) * d2 + i2) * d3;
-          float* to = dx + offset + ptrdiff_t(i0) * s0 + ptrdiff_t(i1) * s1 + ptrdiff_t(i2) * s2;
-          for (uint32_t i3 = lo[3]; i3 < hi[3]; i3++) to[ptrdiff_t(i3) * s3] += from[i3];
+          const T* from = dy + ((size_t(i0) * d1 + i1) * d2 + i2) * d3;
+          T* to = dx + offset + ptrdiff_t(i0) * s0 + ptrdiff_t(i1) * s1 + ptrdiff_t(i2) * s2;
+          for (uint32_t i3 = lo[3]; i3 < hi[3]; i3++) {
+            T* at = to + ptrdiff_t(i3) * s3;
+            put(at, to_float(*at) + to_float(from[i3]));
+          }
         }
   });
 }
 
 }  // namespace
 
-EXPORT_KERNELS(copy, KERNEL(copy_forward), KERNEL(copy_backward))
+EXPORT_KERNELS(copy, KERNELS(copy_forward), KERNELS(copy_backward))

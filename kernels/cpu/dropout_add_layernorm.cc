@@ -3,7 +3,8 @@
 //   sum[n] = residual[n] + dropout(x[n]),   y[n] = LN(sum[n]) weight + bias,   all [rows, hidden]
 //
 // Work split: as layernorm: forward 16 rows a task, backward blocks of 64 rows whose dweight and dbias go to `partial`,
-// added in order. Saved for backward: sum, mean, rstd; the dropout mask is drawn again.
+// added in order. Saved for backward: sum, mean, rstd; the dropout mask is drawn again. In bf16 the sum is rounded before
+// it is normalised, so that forward and backward speak of the same numbers.
 #include "kernel.h"
 #include "row_dropout.h"
 #include "row_norm.h"
@@ -12,15 +13,16 @@ namespace {
 
 // ---------------------------------------------------------------- forward
 
-void dropout_add_layernorm_forward(Team& team, const float* x, const float* residual, const float* weight, const float* bias,
-                                   float* y, float* sum, float* mean, float* rstd, uint32_t rows, uint32_t hidden, float eps,
-                                   float p, uint32_t seed, uint32_t draw, uint32_t stream, uint32_t layer) {
+template <class T>
+void dropout_add_layernorm_forward(Team& team, const T* x, const T* residual, const float* weight, const float* bias, T* y, T* sum,
+                                   float* mean, float* rstd, uint32_t rows, uint32_t hidden, float eps, float p, uint32_t seed,
+                                   uint32_t draw, uint32_t stream, uint32_t layer) {
   const DropoutSite site = dropout_site(p, seed, draw, stream, layer);
   uint32_t* words = reinterpret_cast<uint32_t*>(team.scratch());
   each_range(team, rows, 16, [&](uint32_t begin, uint32_t end) {
     for (uint32_t n = begin; n < end; n++) {
       const size_t at = size_t(n) * hidden;
-      float* s = sum + at;
+      T* s = sum + at;
       if (p > 0)
         dropout_add_row(site, n, x + at, residual + at, s, hidden, words);
       else
@@ -33,8 +35,9 @@ void dropout_add_layernorm_forward(Team& team, const float* x, const float* resi
 // ---------------------------------------------------------------- backward
 // dresidual is the gradient of sum; dx = kept(dresidual) / (1 - p)
 
-void dropout_add_layernorm_backward(Team& team, const float* dy, const float* sum, const float* weight, const float* mean,
-                                    const float* rstd, float* dx, float* dresidual, float* dweight, float* dbias, float* partial,
+template <class T>
+void dropout_add_layernorm_backward(Team& team, const T* dy, const T* sum, const float* weight, const float* mean,
+                                    const float* rstd, T* dx, T* dresidual, float* dweight, float* dbias, float* partial,
                                     uint32_t rows, uint32_t hidden, float p, uint32_t seed, uint32_t draw, uint32_t stream,
                                     uint32_t layer) {
   const DropoutSite site = dropout_site(p, seed, draw, stream, layer);
@@ -48,7 +51,7 @@ void dropout_add_layernorm_backward(Team& team, const float* dy, const float* su
       if (p > 0)
         dropout_row(site, n, dresidual + at, dx + at, hidden, words);
       else
-        memcpy(dx + at, dresidual + at, hidden * sizeof(float));
+        memcpy(dx + at, dresidual + at, hidden * sizeof(T));
     }
   });
   reduce_norm_partials(team, partial, dweight, dbias, rows, hidden);
@@ -56,4 +59,4 @@ void dropout_add_layernorm_backward(Team& team, const float* dy, const float* su
 
 }  // namespace
 
-EXPORT_KERNELS(dropout_add_layernorm, KERNEL(dropout_add_layernorm_forward), KERNEL(dropout_add_layernorm_backward))
+EXPORT_KERNELS(dropout_add_layernorm, KERNELS(dropout_add_layernorm_forward), KERNELS(dropout_add_layernorm_backward))

@@ -57,8 +57,9 @@ inline void scatter(const Table& t, uint32_t group, uint32_t column, const float
 
 // ---------------------------------------------------------------- forward
 
+template <class T>
 void embedding_forward(Team& team, const int32_t* ids, const int32_t* segments, const int32_t* positions, const float* word,
-                       const float* segment, const float* position, const float* weight, const float* bias, float* y, float* mean,
+                       const float* segment, const float* position, const float* weight, const float* bias, T* y, float* mean,
                        float* rstd, uint32_t rows, uint32_t width, uint32_t word_count, uint32_t segment_count,
                        uint32_t position_count, float eps, float p, uint32_t seed, uint32_t draw, uint32_t stream, uint32_t layer) {
   const Table tables[3] = {{ids, word, nullptr, word_count},
@@ -69,17 +70,22 @@ void embedding_forward(Team& team, const int32_t* ids, const int32_t* segments, 
   uint32_t* words = reinterpret_cast<uint32_t*>(x + dropout_room(width));
   each_range(team, rows, 16, [&](uint32_t begin, uint32_t end) {
     for (uint32_t n = begin; n < end; n++) {
-      float* row = y + size_t(n) * width;
+      T* row = y + size_t(n) * width;
       sum_row(tables, n, x, width);
-      normalize_row(x, weight, bias, row, mean + n, rstd + n, width, eps);
-      if (p > 0) dropout_row(site, n, row, row, width, words);
+      if (p > 0) {
+        normalize_row(x, weight, bias, x, mean + n, rstd + n, width, eps);
+        dropout_row(site, n, x, row, width, words);
+      } else {
+        normalize_row(x, weight, bias, row, mean + n, rstd + n, width, eps);
+      }
     }
   });
 }
 
 // ---------------------------------------------------------------- backward
 
-void embedding_backward(Team& team, const float* dy, const int32_t* ids, const int32_t* segments, const int32_t* positions,
+template <class T>
+void embedding_backward(Team& team, const T* dy, const int32_t* ids, const int32_t* segments, const int32_t* positions,
                         const float* word, const float* segment, const float* position, const float* weight, const float* mean,
                         const float* rstd, float* dword, float* dsegment, float* dposition, float* dweight, float* dbias,
                         float* dsum, float* partial, uint32_t rows, uint32_t width, uint32_t word_count, uint32_t segment_count,
@@ -94,14 +100,15 @@ void embedding_backward(Team& team, const float* dy, const int32_t* ids, const i
     float* part = partial + size_t(begin / kNormBlock) * 2 * width;
     memset(part, 0, 2 * width * sizeof(float));
     for (uint32_t n = begin; n < end; n++) {
-      const float* g = dy + size_t(n) * width;
+      const T* g = dy + size_t(n) * width;
       float* to = dsum + size_t(n) * width;
+      sum_row(tables, n, x, width);
       if (p > 0) {
         dropout_row(site, n, g, to, width, words);
-        g = to;
+        normalize_row_backward(to, x, weight, mean[n], rstd[n], to, part, part + width, width);
+      } else {
+        normalize_row_backward(g, x, weight, mean[n], rstd[n], to, part, part + width, width);
       }
-      sum_row(tables, n, x, width);
-      normalize_row_backward(g, x, weight, mean[n], rstd[n], to, part, part + width, width);
     }
   });
   reduce_norm_partials(team, partial, dweight, dbias, rows, width);
@@ -122,4 +129,4 @@ void embedding_backward(Team& team, const float* dy, const int32_t* ids, const i
 
 }  // namespace
 
-EXPORT_KERNELS(embedding, KERNEL(embedding_forward), KERNEL(embedding_backward))
+EXPORT_KERNELS(embedding, KERNELS(embedding_forward), KERNELS(embedding_backward))

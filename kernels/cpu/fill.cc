@@ -5,7 +5,8 @@ namespace {
 
 // ---------------------------------------------------------------- forward
 
-void fill_forward(Team& team, float* y, uint32_t count, float value) {
+template <class T>
+void fill_forward(Team& team, T* y, uint32_t count, float value) {
   const V v = set1(value);
   each_range(team, count, 16384, [&](uint32_t begin, uint32_t end) {
     vectors(end - begin, [&](uint32_t i, uint32_t n) { store_n(y + begin + i, v, n); });
@@ -14,4 +15,4 @@ void fill_forward(Team& team, float* y, uint32_t count, float value) {
 
 }  // namespace
 
-EXPORT_KERNELS(fill, KERNEL(fill_forward))
+EXPORT_KERNELS(fill, KERNELS(fill_forward))

@@ -8,26 +8,28 @@ namespace {
 
 // ---------------------------------------------------------------- forward
 
-void gather_forward(Team& team, const float* x, const uint32_t* index, float* y, uint32_t rows, uint32_t picks, uint32_t hidden) {
+template <class T>
+void gather_forward(Team& team, const T* x, const uint32_t* index, T* y, uint32_t rows, uint32_t picks, uint32_t hidden) {
   each_range(team, picks, 16384 / (hidden + 1) + 1, [&](uint32_t begin, uint32_t end) {
     for (uint32_t m = begin; m < end; m++) {
-      float* to = y + size_t(m) * hidden;
+      T* to = y + size_t(m) * hidden;
       if (index[m] < rows)  // a negative index is a large one
-        memcpy(to, x + size_t(index[m]) * hidden, hidden * sizeof(float));
+        memcpy(to, x + size_t(index[m]) * hidden, hidden * sizeof(T));
       else
-        memset(to, 0, hidden * sizeof(float));
+        memset(to, 0, hidden * sizeof(T));
     }
   });
 }
 
 // ---------------------------------------------------------------- backward
 
-void gather_backward(Team& team, const float* dy, const uint32_t* index, float* dx, uint32_t rows, uint32_t picks, uint32_t hidden) {
+template <class T>
+void gather_backward(Team& team, const T* dy, const uint32_t* index, T* dx, uint32_t rows, uint32_t picks, uint32_t hidden) {
   each_range(team, hidden, 64, [&](uint32_t begin, uint32_t end) {
     for (uint32_t m = 0; m < picks; m++) {
       if (index[m] >= rows) continue;
-      const float* from = dy + size_t(m) * hidden + begin;
-      float* to = dx + size_t(index[m]) * hidden + begin;
+      const T* from = dy + size_t(m) * hidden + begin;
+      T* to = dx + size_t(index[m]) * hidden + begin;
       vectors(end - begin, [&](uint32_t i, uint32_t n) { store_n(to + i, load_n(to + i, n) + load_n(from + i, n), n); });
     }
   });
@@ -35,4 +37,4 @@ void gather_backward(Team& team, const float* dy, const uint32_t* index, float* 
 
 }  // namespace
 
-EXPORT_KERNELS(gather, KERNEL(gather_forward), KERNEL(gather_backward))
+EXPORT_KERNELS(gather, KERNELS(gather_forward), KERNELS(gather_backward))

@@ -1,5 +1,6 @@
 // Matrix product in f32: C[M,N] (+)= A[M,K] B[K,N]. `gemm` is one product by all threads, `gemm_local` one product by
-// the calling thread on operands that fit its cache (a head of attention, a matrix of a batch).
+// the calling thread on operands that fit its cache (a head of attention, a matrix of a batch). Operands of bf16 become
+// floats when they are copied, results when they are stored.
 //
 // After Goto and van de Geijn 2008, "Anatomy of high-performance matrix multiplication": the micro-kernel keeps a tile of
 // kTileRows x kTileVectors vectors of C in registers and walks K; A is broadcast element by element, B comes in vectors. `gemm`
@@ -25,12 +26,20 @@ static_assert(size_t(kBlockK) * kBlockN <= Team::kSharedFloats, "a block of B mu
 static_assert(size_t(kBlockK) * kBlockM <= Team::kScratchFloats / 2, "a block of A must leave half of the scratch");
 
 // Element (i, j) is p[i * row + j * column].
-struct Matrix {
-  const float* p;
+template <class T>
+struct MatrixOf {
+  const T* p;
   ptrdiff_t row, column;
 };
-inline Matrix rows_of(const float* p, ptrdiff_t stride) { return {p, stride, 1}; }
-inline Matrix transposed(const float* p, ptrdiff_t stride) { return {p, 1, stride}; }
+using Matrix = MatrixOf<float>;
+template <class T>
+inline MatrixOf<T> rows_of(const T* p, ptrdiff_t stride) {
+  return {p, stride, 1};
+}
+template <class T>
+inline MatrixOf<T> transposed(const T* p, ptrdiff_t stride) {
+  return {p, 1, stride};
+}
 
 // What becomes of an element of C when its sum is complete: (value, row, column, lanes) -> value stored.
 struct Plain {
@@ -95,13 +104,13 @@ __attribute__((noinline)) void packed_product(uint32_t K, const float* a, const 
 }
 
 // Takes `rows` x `columns` of the sums of a tile to c, which is read if `add`; `last` applies the epilogue.
-template <uint32_t NV, class Epilogue>
-inline void finish_tile(const float* sums, uint32_t rows, uint32_t columns, float* c, ptrdiff_t c_row, bool add, bool last,
+template <uint32_t NV, class T, class Epilogue>
+inline void finish_tile(const float* sums, uint32_t rows, uint32_t columns, T* c, ptrdiff_t c_row, bool add, bool last,
                         uint32_t row0, uint32_t column0, const Epilogue& epilogue) {
   for (uint32_t r = 0; r < rows; r++)
     for (uint32_t v = 0; v < NV && v * W < columns; v++) {
       const uint32_t n = columns - v * W < W ? columns - v * W : W;
-      float* p = c + ptrdiff_t(r) * c_row + v * W;
+      T* p = c + ptrdiff_t(r) * c_row + v * W;
       V x = load(sums + (r * NV + v) * W);
       if (add) x = x + load_n(p, n);
       if (last) x = epilogue(x, row0 + r, column0 + v * W, n);
@@ -122,40 +131,59 @@ inline void copy_transposed(const float* from, ptrdiff_t from_row, uint32_t line
     for (uint32_t j = 0; j < n; j++) to[j * to_row + i] = from[i * from_row + j];
 }
 
+inline void copy_transposed(const bf16* from, ptrdiff_t from_row, uint32_t lines, uint32_t n, float* to, ptrdiff_t to_row) {
+  constexpr uint32_t kSteps = 32, kLines = 16;
+  alignas(64) float part[kLines * kSteps];
+  for (uint32_t i = 0; i < lines; i += kLines)
+    for (uint32_t j = 0; j < n; j += kSteps) {
+      const uint32_t down = lines - i < kLines ? lines - i : kLines, across = n - j < kSteps ? n - j : kSteps;
+      for (uint32_t r = 0; r < down; r++)
+        vectors(across, [&](uint32_t k, uint32_t m) { store_n(part + r * kSteps + k, load_n(from + (i + r) * from_row + j + k, m), m); });
+      copy_transposed(part, kSteps, down, across, to + j * to_row + i, to_row);
+    }
+}
+
+inline void copy_line(const float* from, uint32_t n, float* to) { memcpy(to, from, n * sizeof(float)); }
+inline void copy_line(const bf16* from, uint32_t n, float* to) {
+  vectors(n, [&](uint32_t i, uint32_t m) { store_n(to + i, load_n(from + i, m), m); });
+}
+
 // Copies `lines` x `n` elements, line i from from.p + i * line, so that `width` lines stand side by side for each of the
 // n steps; lines that are missing are zero. `line` and `step` are the strides of a line and of a step.
-inline void pack_panel(const float* from, ptrdiff_t line, ptrdiff_t step, uint32_t lines, uint32_t n, uint32_t width, float* to) {
+template <class T>
+inline void pack_panel(const T* from, ptrdiff_t line, ptrdiff_t step, uint32_t lines, uint32_t n, uint32_t width, float* to) {
   if (lines < width)
     for (uint32_t k = 0; k < n; k++)
       for (uint32_t i = lines; i < width; i++) to[k * width + i] = 0;
   if (step == 1)
     copy_transposed(from, line, lines, n, to, width);
   else if (line == 1)
-    for (uint32_t k = 0; k < n; k++) memcpy(to + k * width, from + k * step, lines * sizeof(float));
+    for (uint32_t k = 0; k < n; k++) copy_line(from + k * step, lines, to + k * width);
   else
     for (uint32_t k = 0; k < n; k++)
-      for (uint32_t i = 0; i < lines; i++) to[k * width + i] = from[i * line + k * step];
+      for (uint32_t i = 0; i < lines; i++) to[k * width + i] = to_float(from[i * line + k * step]);
 }
 
 // Copies rows m0 .. m0 + nm - 1 of A, steps k0 .. k0 + nk - 1, into panels of kTileRows rows. Where rows are neighbours in
 // memory, a step is read for all panels at once: its lines are far from those of the next step, often in the same set of
 // the cache, and would be gone before the next panel.
-inline void pack_block(Matrix A, uint32_t m0, uint32_t nm, uint32_t k0, uint32_t nk, float* to) {
-  const float* from = A.p + ptrdiff_t(m0) * A.row + ptrdiff_t(k0) * A.column;
+template <class T>
+inline void pack_block(MatrixOf<T> A, uint32_t m0, uint32_t nm, uint32_t k0, uint32_t nk, float* to) {
+  const T* from = A.p + ptrdiff_t(m0) * A.row + ptrdiff_t(k0) * A.column;
   const uint32_t whole = A.row == 1 ? nm / kTileRows : 0;
   for (uint32_t k = 0; whole > 0 && k < nk; k++) {
-    const float* step = from + ptrdiff_t(k) * A.column;
+    const T* step = from + ptrdiff_t(k) * A.column;
     float* t = to + size_t(k) * kTileRows;
-    for (uint32_t i = 0; i < whole; i++, step += kTileRows, t += size_t(nk) * kTileRows) memcpy(t, step, kTileRows * sizeof(float));
+    for (uint32_t i = 0; i < whole; i++, step += kTileRows, t += size_t(nk) * kTileRows) copy_line(step, kTileRows, t);
   }
   for (uint32_t i = whole * kTileRows; i < nm; i += kTileRows)
     pack_panel(from + ptrdiff_t(i) * A.row, A.row, A.column, nm - i < kTileRows ? nm - i : kTileRows, nk, kTileRows,
                to + size_t(i) * nk);
 }
 
-template <class Epilogue = Plain>
-inline void gemm(Team& team, uint32_t M, uint32_t N, uint32_t K, Matrix A, Matrix B, float* C, ptrdiff_t c_row, bool accumulate,
-                 const Epilogue& epilogue = Epilogue()) {
+template <class TA, class TB, class Epilogue = Plain>
+inline void gemm(Team& team, uint32_t M, uint32_t N, uint32_t K, MatrixOf<TA> A, MatrixOf<TB> B, float* C, ptrdiff_t c_row,
+                 bool accumulate, const Epilogue& epilogue = Epilogue()) {
   if (M == 0 || N == 0 || (K == 0 && accumulate)) return;
   float* shared = team.shared();
   uint32_t k0 = 0;
@@ -190,8 +218,8 @@ inline void gemm(Team& team, uint32_t M, uint32_t N, uint32_t K, Matrix A, Matri
   } while (k0 < K);
 }
 
-template <uint32_t NV, class Epilogue>
-inline void local_columns(uint32_t M, uint32_t columns, uint32_t K, Matrix A, const float* b, ptrdiff_t b_row, float* c,
+template <uint32_t NV, class T, class Epilogue>
+inline void local_columns(uint32_t M, uint32_t columns, uint32_t K, Matrix A, const float* b, ptrdiff_t b_row, T* c,
                           ptrdiff_t c_row, bool accumulate, uint32_t column0, const Epilogue& epilogue) {
   const uint32_t tail = columns - (NV - 1) * W;
   for (uint32_t i = 0; i < M; i += kTileRows) {
@@ -206,8 +234,8 @@ inline void local_columns(uint32_t M, uint32_t columns, uint32_t K, Matrix A, co
 }
 
 // C[M,N] (+)= A[M,K] B[K,N] on the calling thread alone, nothing copied: A in any strides, B in rows of stride `b_row`.
-template <class Epilogue = Plain>
-inline void gemm_local(uint32_t M, uint32_t N, uint32_t K, Matrix A, const float* B, ptrdiff_t b_row, float* C, ptrdiff_t c_row,
+template <class T, class Epilogue = Plain>
+inline void gemm_local(uint32_t M, uint32_t N, uint32_t K, Matrix A, const float* B, ptrdiff_t b_row, T* C, ptrdiff_t c_row,
                        bool accumulate, const Epilogue& epilogue = Epilogue()) {
   uint32_t j = 0;
   while (j < N) {

@@ -4,7 +4,9 @@
 // A kernel is a plain function in an anonymous namespace:
 //     void op_forward(Team& team, const float* x, float* y, uint32_t rows, float eps)
 // buffers first (const = read), then four-byte parameters, in the order of the op's declaration in src/ops. A file
-// ends with EXPORT_KERNELS(op, KERNEL(op_forward), KERNEL(op_backward)).
+// ends with EXPORT_KERNELS(op, KERNEL(op_forward), KERNEL(op_backward)). A template over the type in which activations
+// are stored, `template <class T> void op_forward(Team& team, const T* x, ...)`, is exported by KERNELS(op_forward) as
+// op_forward (float) and op_forward_bf16.
 //
 // The same file is compiled once per instruction set. Nothing here may have external linkage but the table: a
 // function compiled for AVX-512 must never be the copy that the linker keeps for all. So: anonymous namespaces, no
@@ -15,10 +17,11 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "bf16.h"
 #include "entry.h"
 #include "team.h"
 
-#if defined(BIOALBERT_ISA_AVX512)
+#if defined(BIOALBERT_ISA_AVX512) || defined(BIOALBERT_ISA_AMX) || defined(BIOALBERT_ISA_AMX_EMULATED)
 #include "simd/avx512.h"
 #elif defined(BIOALBERT_ISA_AVX2)
 #include "simd/avx2.h"
@@ -97,8 +100,10 @@ inline void each_range(Team& team, uint32_t n, uint32_t size, F f) {
 
 #define BIOALBERT_CAT2(a, b) a##b
 #define BIOALBERT_CAT(a, b) BIOALBERT_CAT2(a, b)
-#define KERNEL(f) \
-  { #f, &Adapter<decltype(&f)>::run<&f>, Adapter<decltype(&f)>::buffers, Adapter<decltype(&f)>::params }
+#define BIOALBERT_KERNEL(name, f) \
+  { name, &Adapter<decltype(&f)>::run<&f>, Adapter<decltype(&f)>::buffers, Adapter<decltype(&f)>::params }
+#define KERNEL(f) BIOALBERT_KERNEL(#f, f)
+#define KERNELS(f) BIOALBERT_KERNEL(#f, f<float>), BIOALBERT_KERNEL(#f "_bf16", f<bf16>)
 #define EXPORT_KERNELS(stem, ...)                                                         \
   extern const KernelEntry BIOALBERT_CAT(kernels_##stem##_, BIOALBERT_ISA_NAME)[];        \
   const KernelEntry BIOALBERT_CAT(kernels_##stem##_, BIOALBERT_ISA_NAME)[] = {__VA_ARGS__, {nullptr, nullptr, 0, 0}};

@@ -1,8 +1,8 @@
 // Dense layer: y[n,o] = sum_i x[n,i] weight[o,i] + bias[o], and its three gradients.
 //
-// Work split and numerics: see gemm.h. The bias is added when a tile of y is complete. dbias sums the rows of dy in order,
+// Work split and numerics: see dense.h, gemm.h. The bias is added when a tile of y is complete. dbias sums the rows of dy in order,
 // one task per 64 columns. Nothing is saved beyond the inputs.
-#include "gemm.h"
+#include "dense.h"
 #include "kernel.h"
 
 namespace {
@@ -14,20 +14,22 @@ struct AddBias {
 
 // ---------------------------------------------------------------- forward
 
-void linear_forward(Team& team, const float* x, const float* weight, const float* bias, float* y, uint32_t rows, uint32_t in,
-                    uint32_t out) {
-  gemm(team, rows, out, in, rows_of(x, in), transposed(weight, in), y, out, false, AddBias{bias});
+template <class T>
+void linear_forward(Team& team, const T* x, const float* weight, const float* bias, T* y, uint32_t rows, uint32_t in, uint32_t out) {
+  dense_forward(team, rows, out, in, x, weight, y, AddBias{bias});
 }
 
 // ---------------------------------------------------------------- backward
 
-void linear_backward_input(Team& team, const float* dy, const float* weight, float* dx, uint32_t rows, uint32_t in, uint32_t out) {
-  gemm(team, rows, in, out, rows_of(dy, out), rows_of(weight, in), dx, in, false);
+template <class T>
+void linear_backward_input(Team& team, const T* dy, const float* weight, T* dx, uint32_t rows, uint32_t in, uint32_t out) {
+  dense_input(team, rows, out, in, dy, weight, dx);
 }
 
-void linear_backward_weight(Team& team, const float* dy, const float* x, float* dweight, float* dbias, uint32_t rows, uint32_t in,
+template <class T>
+void linear_backward_weight(Team& team, const T* dy, const T* x, float* dweight, float* dbias, uint32_t rows, uint32_t in,
                             uint32_t out) {
-  gemm(team, out, in, rows, transposed(dy, out), rows_of(x, in), dweight, in, true);
+  dense_weight(team, rows, out, in, dy, x, dweight);
   each_range(team, out, 64, [&](uint32_t begin, uint32_t end) {
     vectors(end - begin, [&](uint32_t i, uint32_t n) {
       V s = zero();
@@ -39,4 +41,4 @@ void linear_backward_weight(Team& team, const float* dy, const float* x, float* 
 
 }  // namespace
 
-EXPORT_KERNELS(linear, KERNEL(linear_forward), KERNEL(linear_backward_input), KERNEL(linear_backward_weight))
+EXPORT_KERNELS(linear, KERNELS(linear_forward), KERNELS(linear_backward_input), KERNELS(linear_backward_weight))

@@ -2,7 +2,7 @@
 //
 // The activation is applied to a tile of z when it is complete, while it is in registers; z is saved for backward, which
 // turns dy into dz in one pass and then uses the gradients of linear.
-#include "gemm.h"
+#include "dense.h"
 #include "kernel.h"
 
 namespace {
@@ -10,10 +10,10 @@ namespace {
 // The order of GELU_FORMS in src/ops/linear_gelu.ts.
 enum Form : uint32_t { kTanhForm, kErfForm };
 
-template <Form form>
+template <Form form, class T>
 struct AddBiasGelu {
   const float* bias;
-  float* z;
+  T* z;
   uint32_t out;
   V operator()(V v, uint32_t row, uint32_t column, uint32_t n) const {
     const V pre = v + load_n(bias + column, n);
@@ -24,19 +24,19 @@ struct AddBiasGelu {
 
 // ---------------------------------------------------------------- forward
 
-void linear_gelu_forward(Team& team, const float* x, const float* weight, const float* bias, float* y, float* z, uint32_t rows,
-                         uint32_t in, uint32_t out, uint32_t form) {
-  const Matrix a = rows_of(x, in), b = transposed(weight, in);
+template <class T>
+void linear_gelu_forward(Team& team, const T* x, const float* weight, const float* bias, T* y, T* z, uint32_t rows, uint32_t in,
+                         uint32_t out, uint32_t form) {
   if (form == kErfForm)
-    gemm(team, rows, out, in, a, b, y, out, false, AddBiasGelu<kErfForm>{bias, z, out});
+    dense_forward(team, rows, out, in, x, weight, y, AddBiasGelu<kErfForm, T>{bias, z, out});
   else
-    gemm(team, rows, out, in, a, b, y, out, false, AddBiasGelu<kTanhForm>{bias, z, out});
+    dense_forward(team, rows, out, in, x, weight, y, AddBiasGelu<kTanhForm, T>{bias, z, out});
 }
 
 // ---------------------------------------------------------------- backward
 
-void linear_gelu_backward_activation(Team& team, const float* dy, const float* z, float* dz, uint32_t rows, uint32_t out,
-                                     uint32_t form) {
+template <class T>
+void linear_gelu_backward_activation(Team& team, const T* dy, const T* z, T* dz, uint32_t rows, uint32_t out, uint32_t form) {
   const auto multiply = [&](auto derivative) {
     each_range(team, rows * out, 8192, [&](uint32_t begin, uint32_t end) {
       vectors(end - begin, [&](uint32_t i, uint32_t n) {
@@ -52,4 +52,4 @@ void linear_gelu_backward_activation(Team& team, const float* dy, const float* z
 
 }  // namespace
 
-EXPORT_KERNELS(linear_gelu, KERNEL(linear_gelu_forward), KERNEL(linear_gelu_backward_activation))
+EXPORT_KERNELS(linear_gelu, KERNELS(linear_gelu_forward), KERNELS(linear_gelu_backward_activation))

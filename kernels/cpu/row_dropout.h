@@ -10,14 +10,16 @@ namespace {
 inline size_t dropout_room(uint32_t n) { return (size_t(n) + 31) / 32 * 32; }
 
 // y = kept(x) / (1 - p); y may be x. `words` has room for dropout_room(n).
-inline void dropout_row(const DropoutSite& site, uint32_t row, const float* x, float* y, uint32_t n, uint32_t* words) {
+template <class X, class Y>
+inline void dropout_row(const DropoutSite& site, uint32_t row, const X* x, Y* y, uint32_t n, uint32_t* words) {
   philox_words(site, 0, n, row, words);
   const V scale = set1(site.scale);
   vectors(n, [&](uint32_t i, uint32_t k) { store_n(y + i, keep(words + i, site.threshold, load_n(x + i, k)) * scale, k); });
 }
 
 // y = residual + kept(x) / (1 - p).
-inline void dropout_add_row(const DropoutSite& site, uint32_t row, const float* x, const float* residual, float* y, uint32_t n,
+template <class T>
+inline void dropout_add_row(const DropoutSite& site, uint32_t row, const T* x, const T* residual, T* y, uint32_t n,
                             uint32_t* words) {
   philox_words(site, 0, n, row, words);
   const V scale = set1(site.scale);

@@ -1,4 +1,5 @@
-// One row of layer normalisation, forward and backward, shared by layernorm, dropout_add_layernorm and embedding.
+// One row of layer normalisation, forward and backward, shared by layernorm, dropout_add_layernorm and embedding. Rows may
+// be stored as float or bf16; statistics and sums are floats.
 #pragma once
 #include "kernel.h"
 
@@ -6,8 +7,10 @@ namespace {
 
 constexpr uint32_t kNormBlock = 64;  // rows whose weight and bias gradients one task sums
 
-inline void normalize_row(const float* x, const float* weight, const float* bias, float* y, float* mean, float* rstd,
-                          uint32_t hidden, float eps) {
+// y may be x.
+template <class X, class Y>
+inline void normalize_row(const X* x, const float* weight, const float* bias, Y* y, float* mean, float* rstd, uint32_t hidden,
+                          float eps) {
   V s = zero();
   vectors(hidden, [&](uint32_t i, uint32_t n) { s = s + load_n(x + i, n); });
   const float m = sum(s) / float(hidden);
@@ -20,7 +23,7 @@ inline void normalize_row(const float* x, const float* weight, const float* bias
     q = fma(d, d, q);
   }
   float tail = 0;
-  for (; i < hidden; i++) tail += (x[i] - m) * (x[i] - m);
+  for (; i < hidden; i++) tail += (to_float(x[i]) - m) * (to_float(x[i]) - m);
   const float r = 1.0f / sqrtf((sum(q) + tail) / float(hidden) + eps);
   const V vr = set1(r);
   vectors(hidden, [&](uint32_t h, uint32_t n) {
@@ -32,8 +35,9 @@ inline void normalize_row(const float* x, const float* weight, const float* bias
 }
 
 // dx may be any of the inputs' memory only if it is dy. dweight and dbias gain this row.
-inline void normalize_row_backward(const float* dy, const float* x, const float* weight, float mean, float rstd, float* dx,
-                                   float* dweight, float* dbias, uint32_t hidden) {
+template <class D, class X, class G>
+inline void normalize_row_backward(const D* dy, const X* x, const float* weight, float mean, float rstd, G* dx, float* dweight,
+                                   float* dbias, uint32_t hidden) {
   const V vm = set1(mean), vr = set1(rstd);
   V sum_g = zero(), sum_gx = zero();
   vectors(hidden, [&](uint32_t h, uint32_t n) {

@@ -19,6 +19,11 @@ function isWhole({ origin, spec }: GraphValue): boolean {
   return origin.kind === 'view' && elements(origin.base.spec) === elements(spec)
 }
 
+/** The value whose gradient a gradient of `value` is. */
+function represented(value: GraphValue): GraphValue {
+  return value.represents ? represented(value.represents) : value
+}
+
 /** Gradients gathered so far of the values of one body. */
 class Gradients {
   private readonly sums = new Map<GraphValue, GraphValue>()
@@ -41,10 +46,11 @@ class Gradients {
   }
 
   get(value: GraphValue): GraphValue | undefined {
-    return this.sums.get(value)
+    return this.sums.get(represented(value))
   }
 
-  getOrZeros(value: GraphValue): GraphValue {
+  getOrZeros(given: GraphValue): GraphValue {
+    const value = represented(given)
     let sum = this.sums.get(value)
     if (!sum) {
       sum = this.zeros(value)
@@ -54,20 +60,18 @@ class Gradients {
     return sum
   }
 
-  private zeros(value: GraphValue): GraphValue {
-    return this.graph.within(
-      this.home,
-      () => this.graph.emit(fill, [], { shape: value.spec.shape, value: 0 })[0],
-    )
+  private zeros({ spec: { shape, dtype } }: GraphValue): GraphValue {
+    return this.graph.within(this.home, () => this.graph.emit(fill, [], { shape, value: 0, dtype })[0])
   }
 
   /** Adds a gradient that was written to a value of its own. */
-  give(value: GraphValue, gradient: GraphValue): void {
+  give(given: GraphValue, gradient: GraphValue): void {
+    const value = represented(given)
     if (!value.differentiable) return
-    if (elements(gradient.spec) !== elements(value.spec))
-      throw new Error(
-        `gradient of ${value.name} is ${shapeText(gradient.spec.shape)}, not ${shapeText(value.spec.shape)}`,
-      )
+    if (elements(gradient.spec) !== elements(value.spec) || gradient.spec.dtype !== value.spec.dtype) {
+      const text = ({ spec: { shape, dtype } }: GraphValue) => `${shapeText(shape)} ${dtype}`
+      throw new Error(`gradient of ${value.name} is ${text(gradient)}, not ${text(value)}`)
+    }
     if (value.origin.kind === 'view') {
       const base = value.origin.base
       if (isWhole(value)) this.give(base, this.graph.view(gradient, base.spec.shape))
@@ -89,7 +93,8 @@ class Gradients {
   }
 
   /** Memory onto which kernels may add the gradient of a value. */
-  accumulator(value: GraphValue): GraphValue {
+  accumulator(given: GraphValue): GraphValue {
+    const value = represented(given)
     const { origin } = value
     if (origin.kind === 'view')
       return this.graph.view(this.accumulator(origin.base), value.spec.shape, origin.offset)
@@ -158,7 +163,7 @@ function differentiateCall(
         // a gradient that nobody asked for goes to memory that nobody reads
         bindings[slot.name] = wants(input)
           ? gradients.accumulator(tensors[input])
-          : graph.emit(fill, [], { shape: tensors[input].spec.shape, value: 0 })[0]
+          : graph.emit(fill, [], { ...represented(tensors[input]).spec, value: 0 })[0]
       }
     }
     graph.call(op, kernel, bindings, attrs)

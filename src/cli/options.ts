@@ -9,8 +9,8 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 export const deviceNames = ['cpu', 'webgpu', 'cuda'] as const
 export type DeviceName = (typeof deviceNames)[number]
 
-/** Number formats of matrix operands; everything else is f32. */
-export const precisions = ['f32', 'bf16', 'f16'] as const
+/** Number formats of activations and matrix operands; everything else is f32. */
+export const precisions = ['f32', 'bf16'] as const
 export type Precision = (typeof precisions)[number]
 
 function number(text: string): number {
@@ -76,7 +76,8 @@ export interface SharedOptions {
 
 const shared: Record<keyof SharedOptions, () => Option> = {
   device: () => new Option('--device <name>', 'what runs the kernels').choices(deviceNames).default('cpu'),
-  precision: () => new Option('--precision <type>', 'matrix operands').choices(precisions).default('f32'),
+  precision: () =>
+    new Option('--precision <type>', 'activations and matrix operands').choices(precisions).default('f32'),
   threads: () =>
     new Option('--threads <n>', 'worker threads (default: one for each core)').argParser(
       integerWithin(1, 1024),

@@ -12,7 +12,7 @@ export type BufferHandle = { readonly [handle]: 'buffer' }
 export type ProgramHandle = { readonly [handle]: 'program' }
 
 export interface Addon {
-  processor(): { name: string; cores: number; isas: string[] }
+  processor(): { name: string; cores: number; isas: string[]; emulated: string[] }
   open(isa: string, threads: number, pin: boolean): EngineHandle
   kernels(engine: EngineHandle): { name: string; buffers: number; params: number }[]
   poolBytes(engine: EngineHandle): number

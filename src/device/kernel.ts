@@ -25,6 +25,14 @@ export interface Kernel {
   readonly params: readonly ParamSlot[]
 }
 
+/**
+ * The same kernel on activations of bf16: same buffers, same parameters, an entry point of its own. Which of its buffers
+ * hold bf16 then is said by the source; statistics, weights and their gradients stay f32.
+ */
+export function inBf16(kernel: Kernel): Kernel {
+  return { ...kernel, name: `${kernel.name}_bf16` }
+}
+
 /** Declares a kernel; the order of the keys is the order of the arguments. */
 export function kernel(
   name: string,

@@ -3,11 +3,11 @@
  * body per repeat. Values are what nodes read and write. Order is meaning: a node that accumulates changes its value
  * for every node after it, and nothing is reordered.
  */
-import type { Kernel, ParamType } from '../device/kernel.js'
+import { inBf16, type Kernel, type ParamType } from '../device/kernel.js'
 import type { ParamValue, Sizes, Work } from '../device/program.js'
 import { contiguous, copy } from '../ops/copy.js'
 import type { Attrs, Op, Value } from '../ops/op.js'
-import { capacity, type Dim, elements, type Spec, shapeText } from '../ops/shape.js'
+import { capacity, type Dim, elements, isFloat, type Spec, shapeText } from '../ops/shape.js'
 import { kernelWork } from '../ops/work.js'
 import type { ParameterSet } from './parameters.js'
 
@@ -38,6 +38,8 @@ export interface GraphValue extends Value {
   readonly differentiable: boolean
   /** Printed by errors and profiles. */
   readonly name: string
+  /** The value that this one is another form of: its gradients are that one's. */
+  readonly represents?: GraphValue
 }
 
 /** One kernel invocation. */
@@ -179,9 +181,11 @@ export class Graph {
     )
     const trainable =
       (op.backward !== undefined || op.gradient !== undefined) && inputs.some((v) => v.differentiable)
-    const outputs = specs.map((spec, i) =>
-      this.fresh(spec, op.outputs[i], trainable && i === 0 && spec.dtype === 'f32'),
-    )
+    const outputs = specs.map((spec, i): GraphValue => {
+      const form = i === 0 ? inputs[op.inputs.indexOf(op.represents ?? '')] : undefined
+      if (form) return { ...this.fresh(spec, form.name, form.differentiable), represents: form }
+      return this.fresh(spec, op.outputs[i], trainable && i === 0 && isFloat(spec.dtype))
+    })
     const tensors: Record<string, GraphValue> = {}
     op.inputs.forEach((name, i) => {
       tensors[name] = inputs[i]
@@ -194,8 +198,8 @@ export class Graph {
   }
 
   /**
-   * Appends one kernel of an op with its slots bound by name. Temporaries that are not bound are made;
-   * `record` keeps the tensors, so that the node has a gradient.
+   * Appends one kernel of an op with its slots bound by name: its form for bf16 where a bound tensor is of that type.
+   * Temporaries that are not bound are made; `record` keeps the tensors, so that the node has a gradient.
    */
   call<A extends Attrs>(
     op: Op<A>,
@@ -220,15 +224,16 @@ export class Graph {
       if (value === undefined) throw new Error(`${kernel.name}: parameter ${slot.name} has no value`)
       return value
     })
+    const chosen = bindings.some((v) => v.spec.dtype === 'bf16') ? inBf16(kernel) : kernel
     this.current.nodes.push({
       kind: 'call',
       op,
       attrs,
-      kernel,
+      kernel: chosen,
       bindings,
       params,
       tensors: record ? tensors : {},
-      label: [kernel.name, ...this.scopeNames].join(' '),
+      label: [chosen.name, ...this.scopeNames].join(' '),
       place: [...this.scopeNames],
       work: kernelWork(
         op,

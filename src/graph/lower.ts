@@ -1,4 +1,5 @@
 /** Turns a planned graph into the program that a device prepares: values become byte ranges, nodes become calls. */
+import { inBf16 } from '../device/kernel.js'
 import type { Call, Program, Ref, Repeat, ScalarSlot } from '../device/program.js'
 import { ITERATION } from '../device/program.js'
 import { contiguous, copy } from '../ops/copy.js'
@@ -50,7 +51,7 @@ export function lower(name: string, graph: Graph, plan: Plan, stateBytes: number
     const bytes = byteSize(spec)
     return {
       kind: 'call',
-      kernel: copy.forward,
+      kernel: spec.dtype === 'bf16' ? inBf16(copy.forward) : copy.forward,
       refs: [refOf(node.init), toRef(plan.carryStart(node), bytes)],
       params: copy.forward.params.map((slot) => values[slot.name]),
       label: `${copy.forward.name} ${node.body.name}`,

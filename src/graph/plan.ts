@@ -6,7 +6,7 @@
  * of a repeat has two slots that take turns, or one per iteration and one more if backward needs it. What only its
  * own iteration needs lies in the workspace of the body, which lives no longer than the repeat itself.
  */
-import { byteSize } from '../ops/shape.js'
+import { byteSize, elementBytes } from '../ops/shape.js'
 import type { Body, CallNode, Graph, GraphValue, RepeatNode, StateArena } from './graph.js'
 import { align, assignOffsets, type Storage, StorageMap } from './storage.js'
 
@@ -135,7 +135,7 @@ export class Plan {
         return fixed(origin.arena, origin.offset * 4)
       case 'view': {
         const base = this.place(origin.base)
-        return { ...base, offset: base.offset + origin.offset * 4 }
+        return { ...base, offset: base.offset + origin.offset * elementBytes(value.spec.dtype) }
       }
       case 'slice': {
         const base = this.place(origin.base)

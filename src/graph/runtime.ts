@@ -5,7 +5,8 @@
 import type { Device, DeviceBuffer, Prepared, TimelineEvent } from '../device/device.js'
 import type { Program } from '../device/program.js'
 import { UserError } from '../error.js'
-import { byteSize, capacity, shapeText } from '../ops/shape.js'
+import { byteSize, capacity, elements, isFloat, shapeText } from '../ops/shape.js'
+import { fromBf16, toBf16 } from './bf16.js'
 import type { Graph, GraphValue, StateArena } from './graph.js'
 import { lower } from './lower.js'
 import type { ParameterSet } from './parameters.js'
@@ -107,18 +108,20 @@ export class Runtime {
     return this.get(name)
   }
 
-  /** Fills the inputs of a program. A leading run-time size may be filled in part. */
+  /** Fills the inputs of a program; those of bf16 are given as f32. A leading run-time size may be filled in part. */
   async write(name: string, inputs: Readonly<Record<string, InputData>>): Promise<void> {
     const { graph, plan } = this.get(name)
     for (const [key, data] of Object.entries(inputs)) {
       const value = graph.inputs.get(key)
       if (!value) throw new Error(`program ${name} has no input ${key}`)
-      const isFloat = data instanceof Float32Array
-      if (isFloat !== (value.spec.dtype === 'f32') || data.byteLength > byteSize(value.spec))
+      const { dtype, shape } = value.spec
+      const given = data instanceof Float32Array
+      if (given !== isFloat(dtype) || data.length > elements(value.spec))
         throw new Error(
-          `input ${key}: ${data.length} values of ${isFloat ? 'f32' : 'i32'} do not fit ${shapeText(value.spec.shape)} ${value.spec.dtype}`,
+          `input ${key}: ${data.length} values of ${given ? 'f32' : 'i32'} do not fit ${shapeText(shape)} ${dtype}`,
         )
-      await this.device.write(this.arenas.get('activations')!, plan.place(value).offset, data)
+      const stored = given && dtype === 'bf16' ? toBf16(data) : data
+      await this.device.write(this.arenas.get('activations')!, plan.place(value).offset, stored)
     }
   }
 
@@ -144,12 +147,13 @@ export class Runtime {
     return this.device.timeline(this.prepared.get(name)!, scalars)
   }
 
-  /** An output after a run; `rows` limits the leading dimension to what was there. */
+  /** An output after a run, bf16 as f32; `rows` limits the leading dimension to what was there. */
   async read(name: string, output: string, rows?: number): Promise<Float32Array> {
     const { graph } = this.get(name)
     const value = graph.outputs.get(output)
     if (!value) throw new Error(`program ${name} has no output ${output}`)
-    return new Float32Array(await this.readValue(name, value, rows))
+    const bytes = await this.readValue(name, value, rows)
+    return value.spec.dtype === 'bf16' ? fromBf16(new Uint16Array(bytes)) : new Float32Array(bytes)
   }
 
   /** Bytes of any value that is still there after a run (tests, profiles). */

@@ -9,10 +9,12 @@
  */
 import type { Capture, Tensor } from '../autograd/tensor.js'
 import type { Parameter, ParameterSet } from '../graph/parameters.js'
+import { cast } from '../ops/cast.js'
 import { embedding } from '../ops/embedding.js'
 import { gather } from '../ops/gather.js'
 import { linear } from '../ops/linear.js'
-import { type Dynamic, dynamic } from '../ops/shape.js'
+import { pack } from '../ops/pack.js'
+import { type Dynamic, dynamic, type FloatType } from '../ops/shape.js'
 import { unary } from '../ops/unary.js'
 import { declareAlbert } from './albert.js'
 import { declareBert } from './bert.js'
@@ -73,17 +75,31 @@ export interface EncodeOptions {
   readonly training: boolean
   /** Keep only the input of each layer and compute the rest again in the backward pass. */
   readonly recompute?: boolean
+  /**
+   * Type of the encoder's activations and of the operands of its products (default f32). Sums, statistics, parameters,
+   * their gradients, heads and losses are f32 either way.
+   */
+  readonly precision?: FloatType
 }
 
-/** The hidden states of the last layer, [rows, H]. */
+/** The hidden states of the last layer, [rows, H], of the type of `precision`. */
 export function encode(
   capture: Capture,
   p: EncoderParameters,
   config: ModelConfig,
   batch: BatchInputs,
-  { training, recompute }: EncodeOptions,
+  { training, recompute, precision = 'f32' }: EncodeOptions,
 ): Tensor {
   const drop = training ? config.dropout : 0
+  const operand = (weight: Tensor): Tensor =>
+    precision === 'bf16' && weight.shape.length === 2
+      ? capture.apply(pack, [weight], { gradient: training })[0]
+      : weight
+  // what all layers share is packed once, in front of them; what a layer has for itself when its turn comes
+  const shared = new Map<Affine, Tensor>()
+  if (!p.stacked)
+    for (const affine of Object.values(p.block) as Affine[])
+      shared.set(affine, operand(capture.parameter(affine.weight)))
   const embedded = capture.named('embeddings', () => {
     const tables = [p.word, p.segment, p.position].map((t) => capture.parameter(t))
     const inputs = [
@@ -93,9 +109,11 @@ export function encode(
       ...tables,
       ...tensors(capture, p.embeddingNorm),
     ]
-    const attrs = { eps: config.layerNormEps, p: drop, stream: capture.stream() }
+    const attrs = { eps: config.layerNormEps, p: drop, stream: capture.stream(), dtype: precision }
     const [e] = capture.apply(embedding, inputs, attrs)
-    return p.projection ? capture.apply(linear, [e, ...tensors(capture, p.projection)], {})[0] : e
+    if (!p.projection) return e
+    const [weight, bias] = tensors(capture, p.projection)
+    return capture.apply(linear, [e, operand(weight), bias], {})[0]
   })
   const options = { cuSeqlens: batch.cuSeqlens, sequences: batch.sequences, drop }
   return capture.repeat(
@@ -104,7 +122,7 @@ export function encode(
     (x, slice) => {
       const layer = (affine: Affine): [Tensor, Tensor] => {
         const [weight, bias] = tensors(capture, affine)
-        return p.stacked ? [slice(weight), slice(bias)] : [weight, bias]
+        return p.stacked ? [operand(slice(weight)), slice(bias)] : [shared.get(affine) ?? weight, bias]
       }
       return block(capture, x, p.block, layer, config, options)
     },
@@ -112,10 +130,16 @@ export function encode(
   )
 }
 
+/** The rows of hidden states that a head looks at, in f32: hidden [N,H], index i32 [M] give [M,H]. */
+export function pickRows(capture: Capture, hidden: Tensor, index: Tensor): Tensor {
+  const [rows] = capture.apply(gather, [hidden, index], {})
+  return rows.spec.dtype === 'f32' ? rows : capture.apply(cast, [rows], { to: 'f32' })[0]
+}
+
 /** tanh of the pooled first row of each sequence, [sequences, H]; `first` i32 [sequences] holds their row numbers. */
 export function pool(capture: Capture, pooler: Affine, hidden: Tensor, first: Tensor): Tensor {
   return capture.named('pooler', () => {
-    const [rows] = capture.apply(gather, [hidden, first], {})
+    const rows = pickRows(capture, hidden, first)
     const [projected] = capture.apply(linear, [rows, ...tensors(capture, pooler)], {})
     return capture.apply(unary, [projected], { fn: 'tanh' })[0]
   })

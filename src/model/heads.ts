@@ -6,7 +6,6 @@ import type { Capture, Tensor } from '../autograd/tensor.js'
 import { type Parameter, type ParameterSet, zeros } from '../graph/parameters.js'
 import { crossEntropy } from '../ops/cross_entropy.js'
 import { dropout } from '../ops/dropout.js'
-import { gather } from '../ops/gather.js'
 import { layernorm } from '../ops/layernorm.js'
 import { linear } from '../ops/linear.js'
 import { linearCrossEntropy } from '../ops/linear_cross_entropy.js'
@@ -16,7 +15,7 @@ import { scale } from '../ops/scale.js'
 import type { Dynamic } from '../ops/shape.js'
 import { type Affine, declareDense, declareNorm, tensors } from './block.js'
 import type { ModelConfig, ModelType } from './config.js'
-import type { EncoderParameters } from './encoder.js'
+import { type EncoderParameters, pickRows } from './encoder.js'
 
 /** What Hugging Face calls the heads of pretraining. */
 const NAMES: Readonly<Record<ModelType, { dense: string; norm: string; bias: string; pairs: string }>> = {
@@ -77,7 +76,7 @@ export function mlmLoss(
   labels: Tensor,
 ): Loss {
   return capture.named('mlm', () => {
-    const [rows] = capture.apply(gather, [hidden, index], {})
+    const rows = pickRows(capture, hidden, index)
     const [inner] = capture.apply(linearGelu, [rows, ...tensors(capture, head.dense)], { form: config.gelu })
     const [x] = capture.apply(layernorm, [inner, ...tensors(capture, head.norm)], {
       eps: config.layerNormEps,

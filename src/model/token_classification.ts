@@ -4,7 +4,6 @@
  */
 import type { Capture, Tensor } from '../autograd/tensor.js'
 import type { ParameterSet } from '../graph/parameters.js'
-import { gather } from '../ops/gather.js'
 import { dynamic } from '../ops/shape.js'
 import { type Affine, declareDense } from './block.js'
 import type { ModelConfig } from './config.js'
@@ -15,6 +14,7 @@ import {
   type EncodeOptions,
   type EncoderParameters,
   encode,
+  pickRows,
 } from './encoder.js'
 import { classificationLoss, classify, scaled } from './heads.js'
 
@@ -59,7 +59,7 @@ export function tokenClassification(
   const hidden = encode(capture, model.encoder, config, batch, options)
   return capture.named('classifier', () => {
     // dropout and projection only at the rows that carry a label: the others have no part in the loss
-    const [rows] = capture.apply(gather, [hidden, wordRows], {})
+    const rows = pickRows(capture, hidden, wordRows)
     const logits = classify(capture, model.classifier, rows, options.training ? config.classifierDropout : 0)
     capture.output('logits', logits)
     if (!options.labelled) return undefined

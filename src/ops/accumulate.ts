@@ -8,7 +8,8 @@ export const accumulate = defineOp<Record<string, never>>({
   inputs: ['x', 'y'],
   outputs: [],
   infer([x, y]) {
-    if (elements(x) !== elements(y)) throw shapeError('accumulate', { x, y }, 'equal sizes')
+    if (elements(x) !== elements(y) || x.dtype !== y.dtype)
+      throw shapeError('accumulate', { x, y }, 'equal sizes and types')
     return []
   },
   params: ({ x }) => ({ count: param(product(x.shape)) }),

@@ -6,7 +6,7 @@
 import { kernel } from '../device/kernel.js'
 import { ITERATION, type Sizes, SQUARES } from '../device/program.js'
 import { defineOp, shapeError } from './op.js'
-import { capacity, type Dim, f32, param, type Spec } from './shape.js'
+import { capacity, type Dim, f32, floats, param, type Spec } from './shape.js'
 
 /** Largest head size that kernels take. */
 export const HEAD_MAX = 256
@@ -57,7 +57,7 @@ export const attention = defineOp<AttentionAttrs>({
         { qkv, cu_seqlens },
         `qkv [N,3H] with H a multiple of ${heads} heads of at most ${HEAD_MAX}, cu_seqlens i32 [B+1]`,
       )
-    return [f32(rows, hidden), f32(rows, heads)]
+    return [floats(qkv.dtype, rows, hidden), f32(rows, heads)]
   },
   params: ({ qkv }, { heads, sequences, p, stream }) => ({
     rows: param(qkv.shape[0]),

@@ -7,7 +7,7 @@ import { COPY_RANK, contiguous } from './copy.js'
 import { fill } from './fill.js'
 import { defineOp, type GradientScope, shapeError, type Value } from './op.js'
 import { reduce } from './reduce.js'
-import { type Dim, elements, param, product, type Spec, sameDim } from './shape.js'
+import { type Dim, elements, isFloat, param, product, type Spec, sameDim } from './shape.js'
 import { unary } from './unary.js'
 
 /** The number of each function is its place in this list; kernels switch on it. */
@@ -102,9 +102,9 @@ export const binary = defineOp<{ fn: BinaryFunction }>({
   infer([a, b]) {
     const shape = broadcastShape(a.shape, b.shape)
     const strides = shape && [broadcastStrides(a.shape, shape), broadcastStrides(b.shape, shape)]
-    if (!shape || !strides || a.dtype !== 'f32' || b.dtype !== 'f32' || !mergeOperands(shape, strides))
-      throw shapeError('binary', { a, b }, 'f32 shapes that broadcast')
-    return [{ shape, dtype: 'f32' }]
+    if (!shape || !strides || !isFloat(a.dtype) || a.dtype !== b.dtype || !mergeOperands(shape, strides))
+      throw shapeError('binary', { a, b }, 'f32 or bf16 shapes that broadcast')
+    return [{ shape, dtype: a.dtype }]
   },
   params({ a, b, y }, { fn }) {
     const merged = mergeOperands(y.shape, [

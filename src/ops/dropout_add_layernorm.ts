@@ -28,15 +28,16 @@ export const dropoutAddLayernorm = defineOp<DropoutAddLayernormAttrs>({
       x.shape.length !== 2 ||
       typeof hidden !== 'number' ||
       !sameShape(x.shape, residual.shape) ||
+      x.dtype !== residual.dtype ||
       !isRow ||
       !(p >= 0 && p < 1)
     )
       throw shapeError(
         'dropout_add_layernorm',
         { x, residual, weight, bias },
-        'x [N,H], residual [N,H], weight [H], bias [H], 0 <= p < 1',
+        'x [N,H], residual [N,H] of one type, weight [H], bias [H], 0 <= p < 1',
       )
-    return [f32(rows, hidden), f32(rows, hidden), f32(rows), f32(rows)]
+    return [x, x, f32(rows), f32(rows)]
   },
   params: ({ x }, { eps, p, stream }) => ({
     rows: param(x.shape[0]),

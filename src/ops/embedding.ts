@@ -8,7 +8,7 @@ import { kernel } from '../device/kernel.js'
 import { ITERATION } from '../device/program.js'
 import { NORM_BLOCK, NORM_FLOPS } from './layernorm.js'
 import { defineOp, shapeError } from './op.js'
-import { capacity, elements, f32, param, sameDim } from './shape.js'
+import { capacity, elements, type FloatType, f32, floats, param, sameDim } from './shape.js'
 
 export type EmbeddingAttrs = {
   readonly eps: number
@@ -16,13 +16,15 @@ export type EmbeddingAttrs = {
   readonly p: number
   /** Tells the dropouts of a model apart. */
   readonly stream: number
+  /** Type of y (default f32). */
+  readonly dtype?: FloatType
 }
 
 export const embedding = defineOp<EmbeddingAttrs>({
   name: 'embedding',
   inputs: ['ids', 'segments', 'positions', 'word', 'segment', 'position', 'weight', 'bias'],
   outputs: ['y', 'mean', 'rstd'],
-  infer([ids, segments, positions, word, segment, position, weight, bias], { p }) {
+  infer([ids, segments, positions, word, segment, position, weight, bias], { p, dtype = 'f32' }) {
     const rows = ids.shape[0]
     const width = word.shape[1]
     const isIndex = [ids, segments, positions].every(
@@ -38,7 +40,7 @@ export const embedding = defineOp<EmbeddingAttrs>({
         { ids, segments, positions, word, segment, position, weight, bias },
         `i32 [N] three times, word [V,E], segment [T,E], position [P,E], weight [E], bias [E], 0 <= p < 1`,
       )
-    return [f32(rows, width), f32(rows), f32(rows)]
+    return [floats(dtype, rows, width), f32(rows), f32(rows)]
   },
   params: ({ ids, word, segment, position }, { eps, p, stream }) => ({
     rows: param(ids.shape[0]),

@@ -4,16 +4,16 @@
  */
 import { kernel } from '../device/kernel.js'
 import { defineOp, shapeError } from './op.js'
-import { capacity, elements, param, product } from './shape.js'
+import { capacity, elements, isFloat, param, product } from './shape.js'
 
 export const gather = defineOp<Record<string, never>>({
   name: 'gather',
   inputs: ['x', 'index'],
   outputs: ['y'],
   infer([x, index]) {
-    if (x.shape.length < 1 || x.dtype !== 'f32' || index.shape.length !== 1 || index.dtype === 'f32')
-      throw shapeError('gather', { x, index }, 'x f32 [N,*], index i32 [M]')
-    return [{ shape: [index.shape[0], ...x.shape.slice(1)], dtype: 'f32' }]
+    if (x.shape.length < 1 || !isFloat(x.dtype) || index.shape.length !== 1 || isFloat(index.dtype))
+      throw shapeError('gather', { x, index }, 'x f32 or bf16 [N,*], index i32 [M]')
+    return [{ shape: [index.shape[0], ...x.shape.slice(1)], dtype: x.dtype }]
   },
   params: ({ x, index }) => ({
     rows: param(x.shape[0]),

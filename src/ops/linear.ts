@@ -1,4 +1,7 @@
-/** Dense layer: y[n,o] = sum_i x[n,i] weight[o,i] + bias[o]. */
+/**
+ * Dense layer: y[n,o] = sum_i x[n,i] weight[o,i] + bias[o]. x of bf16 goes with a weight that was packed (pack.ts), and
+ * gives bf16; the gradients of weight and bias are f32 either way.
+ */
 import { kernel } from '../device/kernel.js'
 import { defineOp, shapeError } from './op.js'
 import { capacity, type Dim, elements, param, product, type Spec } from './shape.js'
@@ -11,9 +14,11 @@ export function linearShape(op: string, x: Spec, weight: Spec, bias: Spec): Dim[
     bias.shape.length !== 1 ||
     x.shape.length < 1 ||
     x.shape.at(-1) !== inner ||
-    bias.shape[0] !== out
+    bias.shape[0] !== out ||
+    bias.dtype !== 'f32' ||
+    weight.dtype !== (x.dtype === 'bf16' ? 'packed' : 'f32')
   )
-    throw shapeError(op, { x, weight, bias }, 'x [*,I], weight [O,I], bias [O]')
+    throw shapeError(op, { x, weight, bias }, 'x [*,I], weight [O,I], packed for x of bf16, bias [O]')
   return [...x.shape.slice(0, -1), out]
 }
 
@@ -21,7 +26,7 @@ export const linear = defineOp<Record<string, never>>({
   name: 'linear',
   inputs: ['x', 'weight', 'bias'],
   outputs: ['y'],
-  infer: ([x, weight, bias]) => [{ shape: linearShape('linear', x, weight, bias), dtype: 'f32' }],
+  infer: ([x, weight, bias]) => [{ shape: linearShape('linear', x, weight, bias), dtype: x.dtype }],
   params: ({ x, weight }) => ({
     rows: param(product(x.shape.slice(0, -1))),
     in: capacity(weight.shape[1]),

@@ -22,7 +22,7 @@ export const linearGelu = defineOp<{ readonly form?: GeluForm }>({
   inputs: ['x', 'weight', 'bias'],
   outputs: ['y', 'z'],
   infer([x, weight, bias]) {
-    const y = { shape: linearShape('linear_gelu', x, weight, bias), dtype: 'f32' } as const
+    const y = { shape: linearShape('linear_gelu', x, weight, bias), dtype: x.dtype }
     return [y, y]
   },
   params: ({ x, weight }, { form = 'tanh' }) => ({

@@ -14,7 +14,7 @@ import type { Dim, Spec } from './shape.js'
 import { shapeText } from './shape.js'
 
 export type Attrs = Readonly<
-  Record<string, number | boolean | string | Dim | readonly number[] | readonly Dim[]>
+  Record<string, number | boolean | string | Dim | readonly number[] | readonly Dim[] | undefined>
 >
 
 /** A tensor of the graph, as ops see it. */
@@ -60,6 +60,11 @@ export interface Op<A extends Attrs = Attrs> {
   /** Further kernels that the rule runs. */
   readonly kernels?: readonly Kernel[]
   gradient?(scope: GradientScope, attrs: A): void
+  /**
+   * The input that the first output is another form of, such as a weight that is packed for products: a gradient of the
+   * output is one of that input, of its shape and type, and needs no kernel to get there.
+   */
+  readonly represents?: string
   /**
    * Operations of the forward kernel as `Work` counts them. Here and in `work` all dimensions are numbers, those of a
    * run; `sizes` has what shapes do not tell.

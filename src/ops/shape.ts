@@ -13,7 +13,14 @@ export interface Dynamic {
 
 export type Dim = number | Dynamic
 
-export type DType = 'f32' | 'i32' | 'u32'
+/**
+ * bf16: the upper half of an f32. packed: a weight as an operand of bf16 products, in an order that only the device
+ * knows; its shape is the weight's.
+ */
+export type DType = 'f32' | 'bf16' | 'i32' | 'u32' | 'packed'
+
+/** What activations can be. */
+export type FloatType = 'f32' | 'bf16'
 
 export interface Spec {
   readonly shape: readonly Dim[]
@@ -41,9 +48,22 @@ export function elements(spec: Spec): number {
   return spec.shape.reduce<number>((n, d) => n * capacity(d), 1)
 }
 
-/** Bytes at capacity, row-major; all dtypes take four bytes. */
+/** Bytes of an element of a row-major tensor. */
+export function elementBytes(dtype: DType): number {
+  return dtype === 'bf16' ? 2 : 4
+}
+
+/**
+ * Bytes at capacity: row-major, or for a packed weight [O,I] two operands of four bytes an element with the padding
+ * that any instruction set may want (packed_half in kernels/cpu/dense.h).
+ */
 export function byteSize(spec: Spec): number {
-  return elements(spec) * 4
+  if (spec.dtype === 'packed') return spec.shape.reduce<number>((n, d) => n * (capacity(d) + 64), 2 * 4)
+  return elements(spec) * elementBytes(spec.dtype)
+}
+
+export function isFloat(dtype: DType): dtype is FloatType {
+  return dtype === 'f32' || dtype === 'bf16'
 }
 
 /** The product of dimensions as a kernel parameter, of which at most one may be a run-time size. */
@@ -82,6 +102,11 @@ export function shapeText(shape: readonly Dim[]): string {
 
 export function f32(...shape: Dim[]): Spec {
   return { shape, dtype: 'f32' }
+}
+
+/** A tensor of activations of a type. */
+export function floats(dtype: DType, ...shape: Dim[]): Spec {
+  return { shape, dtype }
 }
 
 export function i32(...shape: Dim[]): Spec {

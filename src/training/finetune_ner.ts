@@ -136,8 +136,11 @@ export async function finetuneNer(
 ): Promise<NerResult> {
   const { parameters, data, schedule, options } = run
   const graphs = {
-    ...captureTraining(parameters, run.model, run.rows, run.optimizer, options.recompute),
-    tag: captureTagging(parameters, run.model, tagRows(run.maxLength)),
+    ...captureTraining(parameters, run.model, run.rows, run.optimizer, {
+      recompute: options.recompute,
+      precision: options.precision,
+    }),
+    tag: captureTagging(parameters, run.model, tagRows(run.maxLength), options.precision),
   }
   refuseTooLarge(memoryPlan(parameters, compile(graphs).values()), device.bytes)
   const runtime = new Runtime(device, parameters, graphs)
@@ -280,6 +283,7 @@ function settingsOf(run: NerRun): Record<string, unknown> {
     rows: run.rows,
     eval_every: run.evalEvery,
     dropout: run.config.dropout,
+    precision: options.precision ?? 'f32',
     seed: options.seed,
     labels: data.labels,
     windows: run.windows.examples.length,
@@ -297,8 +301,10 @@ async function restore(
   const place = listCheckpoints(out).at(-1)
   if (place === undefined) return undefined
   const state = readState(place.dir, KIND) as unknown as NerState
+  // a checkpoint that does not say is one of f32
+  const saved: Record<string, unknown> = { precision: 'f32', ...state.settings }
   for (const [name, value] of Object.entries(settings)) {
-    const before = JSON.stringify(state.settings?.[name])
+    const before = JSON.stringify(saved[name])
     const now = JSON.stringify(value)
     if (before !== now)
       throw new UserError(

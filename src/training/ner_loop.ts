@@ -8,6 +8,7 @@ import type { NerExample } from '../data/ner_windows.js'
 import { UserError } from '../error.js'
 import type { Graph } from '../graph/graph.js'
 import type { Runtime } from '../graph/runtime.js'
+import type { EncodeOptions } from '../model/encoder.js'
 import { type TokenClassificationModel, tokenClassification } from '../model/token_classification.js'
 import { collate, epochOrder, pack, type TokenBatch } from './ner_batches.js'
 import { tokenCapacity } from './ner_tagger.js'
@@ -56,11 +57,11 @@ export function captureTraining(
   model: TokenClassificationModel,
   rows: number,
   optimizer: OptimizerSettings,
-  recompute: boolean,
+  encoder: Omit<EncodeOptions, 'training'>,
 ): { accumulate: Graph; step: Graph } {
   const capture = (update: boolean) => {
     const captured = new Capture(parameters)
-    const options = { training: true, labelled: true, recompute }
+    const options = { ...encoder, training: true, labelled: true }
     const loss = tokenClassification(captured, model, tokenCapacity(rows), options)
     if (loss === undefined) throw new Error('a labelled program has no loss')
     captured.backward(loss)

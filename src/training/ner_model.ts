@@ -17,6 +17,7 @@ import { Runtime } from '../graph/runtime.js'
 import { CONFIG_FILE, checkVocabulary, openModel, type PretrainedModel } from '../model/folder.js'
 import { declareTokenClassification } from '../model/token_classification.js'
 import { loadPretrained } from '../model/weights.js'
+import type { FloatType } from '../ops/shape.js'
 import { type NerScores, scoreNer } from './metrics/ner.js'
 import { captureTagging, NerTagger } from './ner_tagger.js'
 
@@ -96,8 +97,12 @@ function readTask(dir: string): number | undefined {
   }
 }
 
-/** Puts a tagger on a device. Throws an InputError where the folder has no classifier of its labels. */
-export async function loadTagger(folder: TaggerFolder, device: Device): Promise<NerTagger> {
+/** Puts a tagger on a device, in f32 unless said otherwise. Throws an InputError where the folder has no classifier of its labels. */
+export async function loadTagger(
+  folder: TaggerFolder,
+  device: Device,
+  precision?: FloatType,
+): Promise<NerTagger> {
   const { model, labels, maxLength, tokenizer } = folder
   const rows = tagRows(maxLength)
   const set = new ParameterSet()
@@ -110,7 +115,7 @@ export async function loadTagger(folder: TaggerFolder, device: Device): Promise<
       found: `no ${missing.join(', ')}`,
       expected: 'a model fine-tuned for named entities (see: finetune ner)',
     })
-  const runtime = new Runtime(device, set, { tag: captureTagging(set, declared, rows) })
+  const runtime = new Runtime(device, set, { tag: captureTagging(set, declared, rows, precision) })
   await runtime.writeState('parameters', data)
   return new NerTagger(runtime, tokenizer, { labels, maxLength, rows })
 }

@@ -12,6 +12,7 @@ import { checkConfig, type ModelConfig, preset } from '../model/config.js'
 import { openModel, type PretrainedModel } from '../model/folder.js'
 import { declareTokenClassification, type TokenClassificationModel } from '../model/token_classification.js'
 import { loadPretrained } from '../model/weights.js'
+import type { FloatType } from '../ops/shape.js'
 import { initialValues } from './initialize.js'
 import { labelIndices } from './ner_batches.js'
 import { type LabelledWindows, stepsPerEpoch } from './ner_loop.js'
@@ -42,6 +43,8 @@ export interface NerRunOptions {
   readonly rows?: number
   readonly seed: number
   readonly recompute: boolean
+  /** Of activations and operands of products (default f32). */
+  readonly precision?: FloatType
 }
 
 export interface NerRun {

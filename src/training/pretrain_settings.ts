@@ -7,6 +7,7 @@ import type { Pairs } from '../data/instances.js'
 import { UsageError } from '../error.js'
 import { checkConfig, MODEL_TYPES, type ModelConfig, preset } from '../model/config.js'
 import { GELU_FORMS } from '../ops/linear_gelu.js'
+import type { FloatType } from '../ops/shape.js'
 import { DEFAULT_OPTIMIZER, type OptimizerSettings } from './optimizer.js'
 import { checkSchedule, type Schedule } from './schedule.js'
 
@@ -30,6 +31,7 @@ export interface PretrainChoices {
   batch?: number
   rows?: number
   recompute?: boolean
+  precision?: FloatType
   seed?: number
 }
 
@@ -65,6 +67,8 @@ const settingsSchema = z.object({
   batch: whole,
   rows: whole,
   recompute: z.boolean(),
+  // a checkpoint without it is one of f32
+  precision: z.enum(['f32', 'bf16']).default('f32'),
   seed: whole,
 })
 
@@ -78,6 +82,8 @@ export interface PretrainSettings {
   /** Tokens of a micro-batch, at most. */
   readonly rows: number
   readonly recompute: boolean
+  /** Of activations and operands of products. */
+  readonly precision: FloatType
   readonly seed: number
 }
 
@@ -157,6 +163,7 @@ export function resolveSettings(
     batch,
     rows,
     recompute: choices.recompute ?? false,
+    precision: choices.precision ?? 'f32',
     seed: choices.seed ?? 42,
   })
 }
@@ -217,6 +224,7 @@ export function resumeSettings(state: unknown, choices: PretrainChoices, dir: st
     batch: settings.batch,
     rows: settings.rows,
     recompute: settings.recompute,
+    precision: settings.precision,
     seed: settings.seed,
   }
   for (const name of Object.keys(saved) as (keyof PretrainChoices)[]) {

@@ -99,7 +99,7 @@ export async function setUpPretraining(sources: PretrainSources): Promise<Pretra
     manifest.maxLength,
     manifest.maxPredictions,
   )
-  const programs = pretrainingPrograms(settings.config, capacity, settings.optimizer, settings.recompute)
+  const programs = pretrainingPrograms(settings.config, capacity, settings.optimizer, settings)
   const memory = memoryPlan(programs.parameters, compile(programs.graphs).values())
   refuseTooLarge(memory, 0)
   if (place && state) checkData(place.dir, state, stream)

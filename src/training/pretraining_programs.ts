@@ -7,6 +7,7 @@ import type { Graph } from '../graph/graph.js'
 import { ParameterSet } from '../graph/parameters.js'
 import type { Runtime } from '../graph/runtime.js'
 import type { ModelConfig } from '../model/config.js'
+import type { EncodeOptions } from '../model/encoder.js'
 import { declarePretraining, type PretrainingCapacity, pretrainingLoss } from '../model/pretraining.js'
 import { appendUpdate, type OptimizerSettings } from './optimizer.js'
 import type { MicroBatch } from './pretraining_batch.js'
@@ -20,13 +21,14 @@ export function pretrainingPrograms(
   config: ModelConfig,
   capacity: PretrainingCapacity,
   optimizer: OptimizerSettings,
-  recompute: boolean,
+  { recompute = false, precision }: Omit<EncodeOptions, 'training'> = {},
 ): PretrainingPrograms {
   const parameters = new ParameterSet()
   const model = declarePretraining(parameters, config)
   const capture = (training: boolean, update: boolean): Graph => {
     const captured = new Capture(parameters)
-    const loss = pretrainingLoss(captured, model, capacity, { training, recompute: training && recompute })
+    const options = { training, recompute: training && recompute, precision }
+    const loss = pretrainingLoss(captured, model, capacity, options)
     if (training) captured.backward(loss)
     if (update) appendUpdate(captured, optimizer)
     return captured.graph

@@ -161,7 +161,7 @@ function prepare(model: BenchModel, { rows, length }: BenchChoices): Contestant 
   const config = { ...given, dropout: 0.1, maxPositions: Math.max(given.maxPositions, length) }
   const optimizer = { ...DEFAULT_OPTIMIZER, name: USUAL_OPTIMIZER[config.modelType] }
   const capacity = { rows: sequences * length, sequences, masked: sequences * masked(length) }
-  const programs = pretrainingPrograms(config, capacity, optimizer, false)
+  const programs = pretrainingPrograms(config, capacity, optimizer)
   const { step, accumulate, evaluate } = programs.graphs
   return {
     model,

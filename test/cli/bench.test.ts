@@ -66,7 +66,7 @@ test('a step is made of forward pass, backward pass and update, and its first lo
 test('the counts of calls divide a program where its backward pass and its update begin', () => {
   for (const name of ['nano', 'bert-nano']) {
     const capacity = { rows: 32, sequences: 2, masked: 4 }
-    const { graphs } = pretrainingPrograms(preset(name, 50), capacity, DEFAULT_OPTIMIZER, false)
+    const { graphs } = pretrainingPrograms(preset(name, 50), capacity, DEFAULT_OPTIMIZER)
     const { program } = compile(graphs).get('step')!
     const labels = [...calls(program)].map((call) => call.label)
     const [forward, gradient] = [graphs.evaluate, graphs.accumulate].map(({ root }) => callCount(root.nodes))

@@ -58,6 +58,29 @@ test('recomputing needs less memory, more rows and layers need more, but no more
   assert.is(layer, 4 * (64 * 64 + 64) + 2 * 64 * 256 + 256 + 64 + 4 * 64)
 })
 
+test('bf16 halves the activations of the layers and keeps everything else', () => {
+  const f32 = plan('--preset', 'base')
+  const bf16 = plan('--preset', 'base', '--precision', 'bf16')
+  assert.is(bf16.parameter_bytes, f32.parameter_bytes)
+  assert.is(bf16.optimizer_bytes, f32.optimizer_bytes)
+  // what does not halve: packed weights (8 bytes for each of 7.2 million), the heads
+  const packed =
+    2 *
+    4 *
+    [
+      [768, 128],
+      [2304, 768],
+      [768, 768],
+      [3072, 768],
+      [768, 3072],
+    ].reduce((n, [o, i]) => n + (o + 64) * (i + 64), 0)
+  assert.ok(bf16.activation_bytes > f32.activation_bytes / 2)
+  assert.ok(
+    bf16.activation_bytes < 0.53 * f32.activation_bytes + packed,
+    `${bf16.activation_bytes} of ${f32.activation_bytes}`,
+  )
+})
+
 test('plan speaks to people as well', () => {
   const { stdout } = bioalbert('plan', '--preset', 'nano', '--layers', '3')
   for (const says of [/nano with layers 3/, /activations +[\d.]+ MiB/, /total/, /it fits/])

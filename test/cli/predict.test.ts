@@ -64,6 +64,50 @@ test('predict marks entities in the text', () => {
   assert.match(stdout, /\[cough\]\(Sign\)/)
 })
 
+test('evaluate and predict in bf16 score and mark as in f32, but for the last digits', () => {
+  const { stdout, stderr, status } = bioalbert(
+    'evaluate ner --data d/test.tsv --model o --precision bf16 --json'.split(' '),
+  )
+  assert.is(status, 0, stderr)
+  const f32 = JSON.parse(readFileSync(join(folder, 'o', 'scores.json'), 'utf8')).test
+  assert.ok(Math.abs(last(stdout).test.f1 - f32.f1) < 0.05, `F1 ${last(stdout).test.f1}, in f32 ${f32.f1}`)
+  const entities = (precision: string) => {
+    const made = bioalbert([
+      'predict',
+      '--model',
+      'o',
+      '--precision',
+      precision,
+      '--text',
+      sentence,
+      '--json',
+    ])
+    assert.is(made.status, 0, made.stderr)
+    return last(made.stdout).entities as { text: string; score: number }[]
+  }
+  const [low, full] = [entities('bf16'), entities('f32')]
+  assert.equal(
+    low.map((e) => e.text),
+    full.map((e) => e.text),
+  )
+  low.forEach((e, i) => {
+    assert.ok(Math.abs(e.score - full[i].score) < 0.05, `score ${e.score}, in f32 ${full[i].score}`)
+  })
+  assert.ok(
+    low.some((e, i) => e.score !== full[i].score),
+    'bf16 changes no digit',
+  )
+})
+
+test('finetune in bf16 learns as well, and keeps the precision when it is resumed', () => {
+  const run = (...more: string[]) =>
+    bioalbert(finetune('low', '--total-steps', '120', '--eval-every', '60', '--precision', 'bf16', ...more))
+  const { stdout, stderr, status } = run()
+  assert.is(status, 0, stderr)
+  assert.match(stderr, /bf16/)
+  assert.ok(last(stdout).dev.f1 > 0.6, `F1 ${last(stdout).dev.f1}`)
+})
+
 test('JSON lines have an object for each line, with offsets in characters', () => {
   const text = `${sentence}\n\n\u{1f912} ${sentence} Patients had cough.\r\n`
   const { stdout, stderr, status } = bioalbert(['predict', '--model', 'o', '--format', 'jsonl'], text)

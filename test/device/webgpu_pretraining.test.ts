@@ -63,7 +63,7 @@ function batchOf(step: number): Batch {
 
 /** Several updates of two micro-batches each, from the same start. */
 async function train(device: Device, config: ModelConfig, recompute: boolean, steps: number) {
-  const { parameters, graphs } = pretrainingPrograms(config, capacity, DEFAULT_OPTIMIZER, recompute)
+  const { parameters, graphs } = pretrainingPrograms(config, capacity, DEFAULT_OPTIMIZER, { recompute })
   const runtime = new Runtime(device, parameters, graphs)
   const losses: number[] = []
   const norms: number[] = []
@@ -121,6 +121,18 @@ else {
     const one = await train(device, albert(0.1), false, 2)
     const two = await train(device, albert(0.1), false, 2)
     sameBits(two.parameters, one.parameters, { name: 'parameters' })
+  })
+
+  test('bf16 is refused by the name of the kernel', async () => {
+    const config = preset('nano', vocabulary)
+    const { parameters, graphs } = pretrainingPrograms(config, capacity, DEFAULT_OPTIMIZER, {
+      precision: 'bf16',
+    })
+    assert.throws(
+      () => new Runtime(device, parameters, graphs),
+      (error: Error) =>
+        error.name === 'UserError' && /the webgpu device has no kernel pack_forward/.test(error.message),
+    )
   })
 
   test('both devices close', async () => {

@@ -16,7 +16,7 @@ for (const name of ['pretraining', 'pretraining_one_layer', 'pretraining_deep', 
 function programs(layers: number) {
   const config = preset('bert-nano', 50, { layers })
   const capacity = { rows: 32, sequences: 2, masked: 4 }
-  const { parameters, graphs } = pretrainingPrograms(config, capacity, DEFAULT_OPTIMIZER, false)
+  const { parameters, graphs } = pretrainingPrograms(config, capacity, DEFAULT_OPTIMIZER)
   return { parameters, program: compile(graphs).get('step')!.program }
 }
 

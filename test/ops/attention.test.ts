@@ -1,9 +1,11 @@
 import { suite } from 'uvu'
 import { attention } from '../../src/ops/attention.js'
 import { allclose } from '../support/allclose.js'
+import { bf16, checkBf16, type Numbers, product } from '../support/bf16_case.js'
 import { runOp } from '../support/op_case.js'
 import { onEveryIsa, sameBitsOnThreads } from '../support/op_check.js'
 import { opsGolden } from '../support/ops_golden.js'
+import { dropoutFactors } from '../support/philox.js'
 import { random } from '../support/random.js'
 
 const test = suite('attention')
@@ -202,5 +204,95 @@ test('the same bits on 1, 2, 3 and 7 threads', () => {
     ),
   )
 })
+
+/** The same from numbers that round: scores, probabilities, their gradients and results are stored. */
+function reference(
+  { lengths, heads, D }: Case,
+  n: Numbers,
+  qkv: ArrayLike<number>,
+  dy: ArrayLike<number>,
+  keep: Keep,
+) {
+  const H = heads * D
+  const N = lengths.reduce((a, b) => a + b, 0)
+  const y = new Float64Array(N * H)
+  const lse = new Float64Array(N * heads)
+  const dqkv = new Float64Array(N * 3 * H)
+  let start = 0
+  for (const S of lengths) {
+    const at = (row: number, part: number, a: number, d: number) =>
+      (start + row) * 3 * H + part * H + a * D + d
+    for (let a = 0; a < heads; a++) {
+      const q = (i: number, d: number) => qkv[at(i, 0, a, d)]
+      const k = (i: number, d: number) => qkv[at(i, 1, a, d)]
+      const v = (i: number, d: number) => qkv[at(i, 2, a, d)]
+      const g = (i: number, d: number) => dy[(start + i) * H + a * D + d]
+      const scores = product(n, [S, S, D], q, (d, j) => k(j, d)).map((s) => n.store(s / Math.sqrt(D)))
+      const p = new Float64Array(S * S)
+      for (let i = 0; i < S; i++) {
+        const row = scores.subarray(i * S, (i + 1) * S)
+        const top = row.reduce((s, t) => Math.max(s, t), -Infinity)
+        const total = row.reduce((s, t) => n.sum(s + Math.exp(t - top)), 0)
+        lse[(start + i) * heads + a] = top + Math.log(total)
+        for (let j = 0; j < S; j++) p[i * S + j] = n.store(Math.exp(row[j] - top) / total)
+      }
+      const kept = (i: number, j: number) => keep(start + i, a, j)
+      const dropped = (i: number, j: number) => n.store(kept(i, j) * p[i * S + j])
+      const out = product(n, [S, D, S], dropped, v).map(n.store)
+      const dp = product(n, [S, S, D], g, (d, j) => v(j, d)).map(n.store)
+      const dv = product(n, [S, D, S], (j, i) => dropped(i, j), g)
+      const ds = new Float64Array(S * S)
+      for (let i = 0; i < S; i++) {
+        let delta = 0
+        for (let d = 0; d < D; d++) delta = n.sum(delta + g(i, d) * out[i * D + d])
+        for (let j = 0; j < S; j++)
+          ds[i * S + j] = n.store(p[i * S + j] * (kept(i, j) * dp[i * S + j] - delta))
+      }
+      const dq = product(n, [S, D, S], (i, j) => ds[i * S + j], k)
+      const dk = product(n, [S, D, S], (j, i) => ds[i * S + j], q)
+      for (let i = 0; i < S; i++)
+        for (let d = 0; d < D; d++) {
+          y[(start + i) * H + a * D + d] = out[i * D + d]
+          dqkv[at(i, 0, a, d)] = n.store(dq[i * D + d] / Math.sqrt(D))
+          dqkv[at(i, 1, a, d)] = n.store(dk[i * D + d] / Math.sqrt(D))
+          dqkv[at(i, 2, a, d)] = n.store(dv[i * D + d])
+        }
+    }
+    start += S
+  }
+  return { y, lse, dqkv }
+}
+
+for (const [c, p] of [
+  [{ lengths: [1], heads: 1, D: 1 }, 0],
+  [{ lengths: [3, 1, 7], heads: 2, D: 5 }, 0],
+  [{ lengths: [33, 0, 64, 17], heads: 3, D: 16 }, 0.2],
+  [{ lengths: [40, 65], heads: 1, D: 64, scale: 3 }, 0],
+  [{ lengths: [530], heads: 1, D: 8 }, 0],
+  [{ lengths: [130, 31], heads: 2, D: 64 }, 0.1],
+] as [Case, number][]) {
+  const { tensors, dy } = inputs(c, 7)
+  const sequences = c.lengths.length
+  const rates = new Map<string, Float64Array>()
+  const keep: Keep = (row, head, key) => {
+    if (p === 0) return 1
+    const plane = row * c.heads + head
+    if (!rates.has(`${plane}`))
+      rates.set(`${plane}`, dropoutFactors({ p, seed: 9, draw: 4, stream: 6 }, plane, Math.max(...c.lengths)))
+    return rates.get(`${plane}`)![key]
+  }
+  checkBf16(test, `lengths ${c.lengths}, ${c.heads} heads of ${c.D}, p ${p}`, {
+    inputs: { ...tensors, qkv: { ...tensors.qkv, data: tensors.qkv.data.map(bf16) } },
+    narrow: ['qkv'],
+    size: dy.length,
+    scalars: { seed: 9, draw: 4 },
+    build: ({ qkv, cu_seqlens }, capture) =>
+      capture.apply(attention, [qkv, cu_seqlens], { heads: c.heads, sequences, p, stream: 6 }),
+    reference(n, { qkv }, arriving) {
+      const { y, lse, dqkv } = reference(c, n, qkv, arriving, keep)
+      return { outputs: [y, lse], gradients: { qkv: dqkv } }
+    },
+  })
+}
 
 test.run()

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert'
 import { dropoutAddLayernorm } from '../../src/ops/dropout_add_layernorm.js'
 import { dynamic } from '../../src/ops/shape.js'
 import { allclose } from '../support/allclose.js'
+import { bf16Normals, checkBf16 } from '../support/bf16_case.js'
 import { runKernel } from '../support/kernel_case.js'
 import { runOp } from '../support/op_case.js'
 import { checkOp, normals, type Oracle, onEveryIsa, withCpu } from '../support/op_check.js'
@@ -175,6 +176,55 @@ onEveryIsa(test, 'backward writes the rows that are there and no more', async (d
     )
   }
 })
+
+for (const [rows, hidden, p] of [
+  [3, 5, 0],
+  [70, 37, 0.1],
+  [9, 200, 0.5],
+]) {
+  const { draw, seed } = scalars
+  checkBf16(test, `[${rows},${hidden}], p ${p}`, {
+    inputs: {
+      x: bf16Normals(1, 1, rows, hidden),
+      residual: bf16Normals(2, 1, rows, hidden),
+      weight: normals(3, hidden),
+      bias: normals(4, hidden),
+    },
+    narrow: ['x', 'residual'],
+    size: rows * hidden,
+    scalars,
+    build: ({ x, residual, weight, bias }, capture) =>
+      capture.apply(dropoutAddLayernorm, [x, residual, weight, bias], { eps: 1e-3, p, stream: 5 }),
+    reference(n, { x, residual, weight, bias }, dy) {
+      const [y, sum, dx, dresidual] = [0, 1, 2, 3].map(() => new Float64Array(rows * hidden))
+      const [mean, rstd] = [0, 1].map(() => new Float64Array(rows))
+      const [dweight, dbias] = [0, 1].map(() => new Float64Array(hidden))
+      for (let r = 0; r < rows; r++) {
+        const factors = dropoutFactors({ draw, seed, p, stream: 5 }, r, hidden)
+        const at = r * hidden
+        for (let h = 0; h < hidden; h++) sum[at + h] = n.store(residual[at + h] + factors[h] * x[at + h])
+        const row = sum.subarray(at, at + hidden)
+        mean[r] = row.reduce((s, v) => n.sum(s + v), 0) / hidden
+        rstd[r] = 1 / Math.sqrt(row.reduce((s, v) => n.sum(s + (v - mean[r]) ** 2), 0) / hidden + 1e-3)
+        const hat = row.map((v) => (v - mean[r]) * rstd[r])
+        const g = hat.map((_, h) => dy[at + h] * weight[h])
+        const mg = g.reduce((s, v) => n.sum(s + v), 0) / hidden
+        const mgx = g.reduce((s, v, h) => n.sum(s + v * hat[h]), 0) / hidden
+        for (let h = 0; h < hidden; h++) {
+          y[at + h] = n.store(hat[h] * weight[h] + bias[h])
+          dresidual[at + h] = n.store(rstd[r] * (g[h] - mg - hat[h] * mgx))
+          dx[at + h] = n.store(factors[h] * dresidual[at + h])
+          dweight[h] = n.sum(dweight[h] + dy[at + h] * hat[h])
+          dbias[h] = n.sum(dbias[h] + dy[at + h])
+        }
+      }
+      return {
+        outputs: [y, sum, mean, rstd],
+        gradients: { x: dx, residual: dresidual, weight: dweight, bias: dbias },
+      }
+    },
+  })
+}
 
 test('shapes that do not fit are named', async () => {
   await withCpu({ threads: 1 }, async (device) => {

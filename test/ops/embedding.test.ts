@@ -1,12 +1,14 @@
 /** embedding against float64 loops, with masks from a generator of the test's own. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { cast } from '../../src/ops/cast.js'
 import { embedding } from '../../src/ops/embedding.js'
 import { dynamic } from '../../src/ops/shape.js'
-import { allclose } from '../support/allclose.js'
+import { allclose, sameBits } from '../support/allclose.js'
+import { bf16, onEveryBf16Isa } from '../support/bf16_case.js'
 import { type KernelBuffer, runKernel } from '../support/kernel_case.js'
 import { runOp } from '../support/op_case.js'
-import { checkOp, integers, normals, type Oracle, onEveryIsa } from '../support/op_check.js'
+import { checkOp, integers, normals, type Oracle, onEveryIsa, withCpu } from '../support/op_check.js'
 import { dropoutFactors } from '../support/philox.js'
 import { random } from '../support/random.js'
 
@@ -67,6 +69,39 @@ for (const [rows, width, V, T, P, p] of [
     atol: 5e-6,
     gradientAtol: 5e-5,
   })
+
+for (const p of [0, 0.25])
+  onEveryBf16Isa(
+    test,
+    `bf16, p ${p}: y is that of f32 rounded once, gradients are those of f32`,
+    async (isa) => {
+      const inputs = tensors(75, 37, 11, 3, 2)
+      const dy = random(9)
+        .normals(75 * 37)
+        .map(bf16)
+      const run = (dtype: 'f32' | 'bf16', threads: number) =>
+        withCpu({ isa, threads }, (device) =>
+          runOp(
+            device,
+            inputs,
+            (t, capture) => {
+              const given = embedding.inputs.map((name) => t[name])
+              const [y] = capture.apply(embedding, given, { eps: 1e-3, p, stream: 65535, dtype })
+              return dtype === 'f32' ? [y] : capture.apply(cast, [y], { to: 'f32' })
+            },
+            [dy],
+            { scalars },
+          ),
+        )
+      const want = await run('f32', 2)
+      for (const threads of [1, 2, 3]) {
+        const found = await run('bf16', threads)
+        sameBits(found.outputs[0], want.outputs[0].map(bf16), { name: 'y' })
+        for (const [name, g] of Object.entries(want.gradients))
+          sameBits(found.gradients[name], g, { name: `d${name}` })
+      }
+    },
+  )
 
 onEveryIsa(test, 'an id outside its table counts as the nearest one inside', async (device) => {
   const inputs = tensors(4, 6, 5, 2, 3)

@@ -16,10 +16,13 @@ export interface KernelBuffer {
   shape: readonly Dim[]
   /** May be shorter than the shape at capacity: the rest starts as NaN (zero for integers). */
   data?: Float32Array | Int32Array
+  /** Where it is not the type of the data; data of bf16 are given and returned as f32. */
+  dtype?: 'bf16'
 }
 
 const sentinel = 64
-const mark = 0x5eed
+/** A bf16 too. */
+const mark = 0x5e00
 
 /** Buffers by name after the kernel has run. Buffers of the op's inputs and outputs tell the sizes, so all are named. */
 export async function runKernel<A extends Attrs>(
@@ -33,8 +36,8 @@ export async function runKernel<A extends Attrs>(
   const capture = new Capture(new ParameterSet())
   const { graph } = capture
   const specs: Record<string, Spec> = {}
-  for (const [name, { shape, data }] of Object.entries(buffers))
-    specs[name] = { shape, dtype: data instanceof Int32Array ? 'i32' : 'f32' }
+  for (const [name, { shape, data, dtype }] of Object.entries(buffers))
+    specs[name] = { shape, dtype: dtype ?? (data instanceof Int32Array ? 'i32' : 'f32') }
   const all = { ...(op.temporaries?.(specs, attrs) ?? {}), ...specs }
   const whole: Record<string, GraphValue> = {}
   const bound: Record<string, GraphValue> = {}
@@ -62,11 +65,11 @@ export async function runKernel<A extends Attrs>(
     const result: Record<string, Float32Array> = {}
     for (const name of Object.keys(whole)) {
       const size = elements(all[name])
-      const bytes = await runtime.readValue('kernel', whole[name])
-      const behind = all[name].dtype === 'i32' ? new Int32Array(bytes) : new Float32Array(bytes)
+      const values = await runtime.read('kernel', name)
+      const behind = all[name].dtype === 'i32' ? new Int32Array(values.buffer) : values
       if (behind.subarray(size).some((v) => v !== mark))
         fail(`${kernel.name} wrote behind the end of ${name} (${size} elements)`)
-      result[name] = new Float32Array(bytes, 0, size)
+      result[name] = values.subarray(0, size)
     }
     return result
   } finally {

@@ -1,6 +1,7 @@
 /**
  * Reads the argument lists of kernels out of their C++ sources, for the comparison with what the ops declare:
- * `void op_forward(Team& team, const float* x, float* y, uint32_t rows, float eps)`.
+ * `void op_forward(Team& team, const float* x, float* y, uint32_t rows, float eps)`. A template over the type of
+ * activations that KERNELS exports counts as two kernels, the second with the suffix `_bf16`.
  */
 export interface KernelSignature {
   /** Pointer arguments in order; const ones are only read. */
@@ -16,10 +17,14 @@ export function cpuKernels(source: string): Map<string, KernelSignature> {
   const code = source.replace(/\/\/.*$/gm, '').replace(/\/\*[\s\S]*?\*\//g, '')
   const kernels = new Map<string, KernelSignature>()
   const exported = code.slice(code.lastIndexOf('EXPORT_KERNELS('))
-  for (const [, name] of exported.matchAll(/KERNEL\((\w+)\)/g)) {
+  for (const [, both, name] of exported.matchAll(/KERNEL(S?)\((\w+)\)/g)) {
     const list = code.match(new RegExp(`void ${name}\\(([^)]*)\\)`))?.[1]
     if (list === undefined) throw new Error(`${name}: no function of that name with a plain argument list`)
     kernels.set(name, signature(name, list))
+    const template = new RegExp(`template <class T>\\s+void ${name}\\(`).test(code)
+    if (template !== (both === 'S'))
+      throw new Error(`${name}: want a template over T under KERNELS, no other`)
+    if (template) kernels.set(`${name}_bf16`, signature(name, list))
   }
   return kernels
 }

@@ -15,6 +15,8 @@ import { reduce } from '../../src/ops/reduce.js'
 export interface TestTensor {
   shape: readonly number[]
   data: InputData
+  /** Where it is not the type of the data. */
+  dtype?: 'bf16'
 }
 
 export interface OpResult {

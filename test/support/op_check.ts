@@ -41,6 +41,11 @@ export function judge(device: Device): void {
   holder[key] = device
 }
 
+/** Whether another device than the CPU is judged. */
+export function isJudged(): boolean {
+  return holder[key] !== undefined
+}
+
 /** Runs `body` with a CPU device of two threads, once for every instruction set of this processor. */
 export function onEveryIsa(test: Test, name: string, body: (device: Device) => Promise<void>): void {
   const judged = holder[key]
@@ -170,11 +175,11 @@ export async function checkRagged(
   ) => {
     const capture = new Capture(new ParameterSet())
     const tensors: Record<string, Tensor> = {}
-    for (const [name, { shape, data }] of Object.entries(inputs))
+    for (const [name, { shape, data, dtype }] of Object.entries(inputs))
       tensors[name] = capture.input(
         name,
         [leading(shape[0]), ...shape.slice(1)],
-        data instanceof Float32Array ? 'f32' : 'i32',
+        dtype ?? (data instanceof Float32Array ? 'f32' : 'i32'),
       )
     for (const [name, { shape, data }] of Object.entries(fixed))
       tensors[name] = capture.input(name, shape, data instanceof Float32Array ? 'f32' : 'i32')

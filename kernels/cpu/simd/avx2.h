@@ -3,6 +3,9 @@
 #include <immintrin.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+#include "../bf16.h"
 
 namespace {
 
@@ -53,6 +56,32 @@ inline float largest(V a) {
   __m128 s = _mm_max_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));
   s = _mm_max_ps(s, _mm_movehl_ps(s, s));
   return _mm_cvtss_f32(_mm_max_ss(s, _mm_shuffle_ps(s, s, 1)));
+}
+
+inline __m256 widen(__m128i halves) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
+}
+inline __m128i narrow(__m256 x) {  // as to_bf16
+  const __m256i u = _mm256_castps_si256(x), high = _mm256_srli_epi32(u, 16);
+  const __m256i even = _mm256_add_epi32(_mm256_set1_epi32(0x7fff), _mm256_and_si256(high, _mm256_set1_epi32(1)));
+  const __m256i rounded = _mm256_srli_epi32(_mm256_add_epi32(u, even), 16);
+  const __m256i nan = _mm256_castps_si256(_mm256_cmp_ps(x, x, _CMP_UNORD_Q));
+  const __m256i r = _mm256_blendv_epi8(rounded, _mm256_or_si256(high, _mm256_set1_epi32(0x40)), nan);
+  return _mm_packus_epi32(_mm256_castsi256_si128(r), _mm256_extracti128_si256(r, 1));
+}
+inline V load(const bf16* p) { return {widen(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))}; }
+inline void store(bf16* p, V a) { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), narrow(a.v)); }
+inline V load_n(const bf16* p, uint32_t n) {
+  if (n >= W) return load(p);
+  uint16_t part[W] = {};
+  memcpy(part, p, n * sizeof(bf16));
+  return {widen(_mm_loadu_si128(reinterpret_cast<const __m128i*>(part)))};
+}
+inline void store_n(bf16* p, V a, uint32_t n) {
+  if (n >= W) return store(p, a);
+  uint16_t part[W];
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(part), narrow(a.v));
+  memcpy(p, part, n * sizeof(bf16));
 }
 
 // Transposes 4 x 4 floats: to[j * to_row + i] = from[i * from_row + j].

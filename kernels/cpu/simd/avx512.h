@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../bf16.h"
+
 namespace {
 
 constexpr uint32_t W = 16;         // floats in a vector
@@ -41,6 +43,25 @@ inline V keep(const uint32_t* bits, uint32_t threshold, V a) {
 }
 inline float sum(V a) { return _mm512_reduce_add_ps(a.v); }
 inline float largest(V a) { return _mm512_reduce_max_ps(a.v); }
+
+inline __m512 widen(__m256i halves) {
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
+}
+inline __m256i narrow(__m512 x) {  // as to_bf16; the instruction differs in denormals, which kernels never make
+#if defined(__AVX512BF16__)
+  return __m256i(_mm512_cvtneps_pbh(x));
+#else
+  const __m512i u = _mm512_castps_si512(x), high = _mm512_srli_epi32(u, 16);
+  const __m512i even = _mm512_add_epi32(_mm512_set1_epi32(0x7fff), _mm512_and_si512(high, _mm512_set1_epi32(1)));
+  const __m512i rounded = _mm512_srli_epi32(_mm512_add_epi32(u, even), 16);
+  const __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+  return _mm512_cvtepi32_epi16(_mm512_mask_or_epi32(rounded, nan, high, _mm512_set1_epi32(0x40)));
+#endif
+}
+inline V load(const bf16* p) { return {widen(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))}; }
+inline void store(bf16* p, V a) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), narrow(a.v)); }
+inline V load_n(const bf16* p, uint32_t n) { return {widen(_mm256_maskz_loadu_epi16(first(n), p))}; }
+inline void store_n(bf16* p, V a, uint32_t n) { _mm256_mask_storeu_epi16(p, first(n), narrow(a.v)); }
 
 // Transposes 8 x 8 floats: to[j * to_row + i] = from[i * from_row + j].
 constexpr uint32_t kTranspose = 8;

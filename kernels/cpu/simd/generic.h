@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "../bf16.h"
+
 namespace {
 
 constexpr uint32_t W = 4;
@@ -45,6 +47,15 @@ inline float sum(V a) { return (a.v[0] + a.v[1]) + (a.v[2] + a.v[3]); }
 inline float largest(V a) {
   const float x = a.v[0] > a.v[1] ? a.v[0] : a.v[1], y = a.v[2] > a.v[3] ? a.v[2] : a.v[3];
   return x > y ? x : y;
+}
+
+inline V load(const bf16* p) { BIOALBERT_LANES(to_float(p[i])); }
+inline V load_n(const bf16* p, uint32_t n) { BIOALBERT_LANES(i < n ? to_float(p[i]) : 0.0f); }
+inline void store(bf16* p, V a) {
+  for (uint32_t i = 0; i < 4; i++) p[i] = to_bf16(a.v[i]);
+}
+inline void store_n(bf16* p, V a, uint32_t n) {
+  for (uint32_t i = 0; i < 4 && i < n; i++) p[i] = to_bf16(a.v[i]);
 }
 
 #undef BIOALBERT_LANES

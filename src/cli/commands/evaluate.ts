@@ -27,7 +27,7 @@ export function evaluateCommand(): Command {
     .requiredOption('--model <dir>', 'folder of the model (see: finetune)')
     .option('--out <file>', 'write words, tags and predicted tags there')
     .option('--max-length <n>', 'most pieces of a window (default: as in training)', integerWithin(3, 65535))
-  return addShared(command, 'device', 'threads', 'quiet', 'json').action(
+  return addShared(command, 'device', 'precision', 'threads', 'quiet', 'json').action(
     (task: (typeof TASKS)[number], options: Options) => evaluate(task, options),
   )
 }
@@ -46,7 +46,7 @@ async function evaluate(task: (typeof TASKS)[number], options: Options): Promise
     quiet,
   })
   try {
-    const tagger = await loadTagger(folder, device)
+    const tagger = await loadTagger(folder, device, options.precision)
     const { scores, tags } = await scoreFile(tagger, file, undefined, (words) => bar.increment(words))
     bar.stop()
     if (out !== undefined) writePredictions(out, file.sentences, tags)

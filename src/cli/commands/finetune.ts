@@ -78,7 +78,7 @@ export function finetuneCommand(): Command {
     .option('--rows <n>', 'most pieces of a micro-batch (default: 2048)', positiveInteger)
     .option('--recompute', 'compute activations again instead of keeping them: slower, less memory', false)
     .option('--resume', 'go on with the run in OUT', false)
-  return addShared(command, 'device', 'threads', 'seed', 'quiet', 'json').action(
+  return addShared(command, 'device', 'precision', 'threads', 'seed', 'quiet', 'json').action(
     (_: (typeof TASKS)[number], options: Options) => finetune(options),
   )
 }
@@ -141,7 +141,7 @@ function announce(run: NerRun, device: string, memory: number, quiet?: boolean):
     .map((file) => count(file.sentences.length))
     .join(' + ')
   const origin = options.model ?? `random weights, seed ${options.seed}`
-  note(`${device}; ${bytes(memory)} of native memory`, quiet)
+  note(`${device}; ${bytes(memory)} of native memory, ${options.precision ?? 'f32'}`, quiet)
   note(`model: ${origin}; ${count(parameters.count)} parameters; labels ${data.labels.join(', ')}`, quiet)
   if (ignored.length > 0) note(`not used from ${origin}: ${ignored.join(', ')}`, quiet)
   note(

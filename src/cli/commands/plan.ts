@@ -13,7 +13,9 @@ import { addModelOptions, modelText } from '../model_options.js'
 import { addShared, positiveInteger, type SharedOptions } from '../options.js'
 import { bytes, count, printResult, table } from '../output.js'
 
-interface Options extends PretrainChoices, Pick<SharedOptions, 'device' | 'threads' | 'json'> {
+interface Options
+  extends Omit<PretrainChoices, 'precision'>,
+    Pick<SharedOptions, 'device' | 'precision' | 'threads' | 'json'> {
   rows: number
   sequences?: number
   masked?: number
@@ -35,11 +37,11 @@ export function planCommand(): Command {
     .option('--vocabulary <n>', 'pieces of the vocabulary', positiveInteger, 30000)
     .option('--recompute', 'compute activations again in the backward pass instead of keeping them')
     .addOption(new Option('--optimizer <name>').choices(['lamb', 'adamw']))
-  return addShared(command, 'device', 'threads', 'json').action(run)
+  return addShared(command, 'device', 'precision', 'threads', 'json').action(run)
 }
 
 async function run(options: Options): Promise<void> {
-  const { preset: name, rows, vocabulary, recompute = false } = options
+  const { preset: name, rows, vocabulary, recompute = false, precision } = options
   if (name === undefined) throw new UsageError('which model? give --preset')
   const { embeddingSize, hiddenSize, layers, heads, intermediateSize, maxPositions } = options
   const overrides = { embeddingSize, hiddenSize, layers, heads, intermediateSize, maxPositions }
@@ -52,7 +54,7 @@ async function run(options: Options): Promise<void> {
     masked: options.masked ?? usual.masked,
   }
   const optimizer = { ...DEFAULT_OPTIMIZER, name: options.optimizer ?? USUAL_OPTIMIZER[config.modelType] }
-  const { parameters, graphs } = pretrainingPrograms(config, capacity, optimizer, recompute)
+  const { parameters, graphs } = pretrainingPrograms(config, capacity, optimizer, { recompute, precision })
   const memory = memoryPlan(parameters, compile(graphs).values())
   const device = await openDevice(options.device, { threads: options.threads })
   const working = device.bytes
@@ -78,7 +80,7 @@ async function run(options: Options): Promise<void> {
     const line = (what: string, size: number) => [what, bytes(size), count(size)]
     return [
       `${modelText(options)}, ${count(memory.parameters)} parameters; micro-batches of ${count(rows)} tokens, ` +
-        `${count(capacity.sequences)} sequences, ${count(capacity.masked)} masked${recompute ? ', recomputed' : ''}`,
+        `${count(capacity.sequences)} sequences, ${count(capacity.masked)} masked, ${precision}${recompute ? ', recomputed' : ''}`,
       '',
       table(
         ['memory', 'size', 'bytes'],

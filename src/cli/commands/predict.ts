@@ -35,7 +35,7 @@ export function predictCommand(): Command {
     .addOption(new Option('--format <name>', 'what to print').choices(FORMATS))
     .option('--entity <name>', 'the TYPE where labels have none (B and I)', 'ENTITY')
     .option('--max-length <n>', 'most pieces of a window (default: as in training)', integerWithin(3, 65535))
-  return addShared(command, 'device', 'threads', 'json').action(predict)
+  return addShared(command, 'device', 'precision', 'threads', 'json').action(predict)
 }
 
 async function predict(file: string | undefined, options: Options): Promise<void> {
@@ -50,7 +50,7 @@ async function predict(file: string | undefined, options: Options): Promise<void
     note('reading standard input; a line is a paragraph, Ctrl-D ends it')
   const device = await openDevice(options.device, { threads: options.threads })
   try {
-    const tagger = await loadTagger(folder, device)
+    const tagger = await loadTagger(folder, device, options.precision)
     let waiting: string[] = []
     const flush = async () => {
       for (const line of await labelLines(tagger, waiting)) await write(print(line))

@@ -12,6 +12,7 @@ import {
   nonNegativeNumber,
   positiveInteger,
   positiveNumber,
+  precisions,
   probability,
   type SharedOptions,
   seed,
@@ -71,6 +72,9 @@ export function pretrainCommand(): Command {
       positiveInteger,
     )
     .option('--recompute', 'compute activations again in the backward pass instead of keeping them')
+    .addOption(
+      new Option('--precision <type>', 'activations and matrix operands (default: f32)').choices(precisions),
+    )
     .option(
       '--eval-every <n>',
       'steps between held-out evaluations (default: a twentieth of all, at most 1000)',
@@ -158,7 +162,7 @@ async function run(options: Options): Promise<void> {
 function choicesOf(o: Options): PretrainChoices {
   const { preset, embeddingSize, hiddenSize, layers, heads, intermediateSize, maxPositions, dropout } = o
   const { optimizer, learningRate, weightDecay, clip, biasCorrection } = o
-  const { totalSteps, warmup, batch, rows, recompute } = o
+  const { totalSteps, warmup, batch, rows, recompute, precision } = o
   return {
     preset,
     embeddingSize,
@@ -178,6 +182,7 @@ function choicesOf(o: Options): PretrainChoices {
     batch,
     rows,
     recompute,
+    precision,
     seed: o.seed,
   }
 }
@@ -192,7 +197,7 @@ function describe(setup: PretrainSetup, device: Device, { init }: Options): stri
     `model: ${settings.preset ?? 'of --init'}, ${count(programs.parameters.count)} parameters (E ${config.embeddingSize}, ` +
       `H ${config.hiddenSize}, L ${config.layers}, A ${config.heads}, I ${config.intermediateSize}), dropout ${config.dropout}`,
     `device: ${device.info.name}, ${device.info.detail}`,
-    `memory: ${memoryText(memory, device.bytes)}`,
+    `memory: ${memoryText(memory, device.bytes)}, ${settings.precision}`,
     `data: ${count(info.instances)} instances, ${count(info.tokens)} tokens${info.masking === 'dynamic' ? ' a pass' : ''}; ` +
       (heldOut.length > 0
         ? `${count(heldOut.length)} held out, unigram baseline of MLM accuracy ${percent(setup.baseline)}`

@@ -1,0 +1,116 @@
+// Tiles of AMX: eight registers of 16 rows of 64 bytes, and the product of two of them,
+//
+//   C[m][n] += sum_k A[m][2k] B[k][2n] + A[m][2k+1] B[k][2n+1]      C 16 x 16 floats, A 16 x 32 bf16, B 16 x 16 pairs
+//
+// The instructions themselves (BIOALBERT_ISA_AMX), or the same in plain C++ (amx_emulated), by which everything built on
+// tiles is tested where no processor has them: pairs are summed apart, even and odd terms, by fused multiply-adds, and their
+// sum is added to C, as Intel's Architecture Instruction Set Extensions reference describes TDPBF16PS.
+//
+// A thread that uses tiles holds a TileScope. Configuring takes about 200 cycles and a kernel runs for a millisecond, so a
+// scope lives as long as one call of a kernel: between kernels no thread carries 8 KiB of tiles through context switches.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+namespace {
+
+constexpr uint32_t kTileWords = 256;  // pairs of bf16, or floats, in a tile
+
+#if defined(BIOALBERT_ISA_AMX)
+
+class TileScope {
+ public:
+  TileScope() {
+    struct alignas(64) {
+      uint8_t palette = 1, start_row = 0, reserved[14] = {};
+      uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+      uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+    } config;
+    static_assert(sizeof config == 64, "the format of LDTILECFG");
+    asm volatile("ldtilecfg %0" ::"m"(config));
+  }
+  ~TileScope() { asm volatile("tilerelease" ::: "memory"); }
+  TileScope(const TileScope&) = delete;
+  TileScope& operator=(const TileScope&) = delete;
+};
+
+// Written out instead of the compilers' intrinsics: those take register numbers as tokens, and GCC's loads do not say
+// that they read memory, so a store before one could be moved behind it.
+template <int T>
+inline void tile_zero() {
+  asm volatile("tilezero %%tmm%c0" ::"i"(T));
+}
+template <int T>
+inline void tile_load(const void* p) {
+  asm volatile("tileloadd (%0,%1,1), %%tmm%c2" ::"r"(p), "r"(ptrdiff_t(64)), "i"(T) : "memory");
+}
+template <int T>
+inline void tile_store(void* p) {
+  asm volatile("tilestored %%tmm%c2, (%0,%1,1)" ::"r"(p), "r"(ptrdiff_t(64)), "i"(T) : "memory");
+}
+template <int C, int A, int B>
+inline void tile_dot() {
+  asm volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(C), "i"(A), "i"(B));
+}
+
+#else
+
+struct EmulatedTiles {
+  bool configured;
+  alignas(64) uint32_t words[8][kTileWords];
+};
+thread_local EmulatedTiles emulated;
+
+class TileScope {
+ public:
+  TileScope() { memset(&emulated, 0, sizeof emulated), emulated.configured = true; }
+  ~TileScope() { emulated.configured = false; }
+  TileScope(const TileScope&) = delete;
+  TileScope& operator=(const TileScope&) = delete;
+};
+
+// A tile without a scope is an invalid instruction to the processor, and ends the process here too.
+template <int T>
+inline uint32_t* tile() {
+  if (!emulated.configured) __builtin_trap();
+  return emulated.words[T];
+}
+template <int T>
+inline void tile_zero() {
+  memset(tile<T>(), 0, kTileWords * sizeof(uint32_t));
+}
+template <int T>
+inline void tile_load(const void* p) {
+  memcpy(tile<T>(), p, kTileWords * sizeof(uint32_t));
+}
+template <int T>
+inline void tile_store(void* p) {
+  memcpy(p, tile<T>(), kTileWords * sizeof(uint32_t));
+}
+inline float float_of(uint32_t bits) {
+  float f;
+  memcpy(&f, &bits, sizeof f);
+  return f;
+}
+template <int C, int A, int B>
+inline void tile_dot() {
+  uint32_t* c = tile<C>();
+  const uint32_t *a = tile<A>(), *b = tile<B>();
+  for (uint32_t m = 0; m < 16; m++) {
+    float even[16] = {}, odd[16] = {};
+    for (uint32_t k = 0; k < 16; k++) {
+      const float a0 = float_of(a[m * 16 + k] << 16), a1 = float_of(a[m * 16 + k] & 0xffff0000u);
+      for (uint32_t n = 0; n < 16; n++) even[n] = __builtin_fmaf(a0, float_of(b[k * 16 + n] << 16), even[n]);
+      for (uint32_t n = 0; n < 16; n++) odd[n] = __builtin_fmaf(a1, float_of(b[k * 16 + n] & 0xffff0000u), odd[n]);
+    }
+    for (uint32_t n = 0; n < 16; n++) {
+      const float sum = float_of(c[m * 16 + n]) + (even[n] + odd[n]);
+      memcpy(c + m * 16 + n, &sum, sizeof sum);
+    }
+  }
+}
+
+#endif
+
+}  // namespace

@@ -1,0 +1,224 @@
+/** Rounding to bf16 and back, and ops that do no more than move, add and round bf16: all to the last bit. */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { fromBf16, toBf16 } from '../../src/graph/bf16.js'
+import { accumulate } from '../../src/ops/accumulate.js'
+import { binary } from '../../src/ops/binary.js'
+import { cast } from '../../src/ops/cast.js'
+import { copy } from '../../src/ops/copy.js'
+import { fill } from '../../src/ops/fill.js'
+import { gather } from '../../src/ops/gather.js'
+import { dynamic, f32, i32 } from '../../src/ops/shape.js'
+import { softmax } from '../../src/ops/softmax.js'
+import { allclose, sameBits } from '../support/allclose.js'
+import { bf16, bf16Normals, onEveryBf16Isa } from '../support/bf16_case.js'
+import { runKernel } from '../support/kernel_case.js'
+import { runOp } from '../support/op_case.js'
+import { normals, withCpu } from '../support/op_check.js'
+import { random } from '../support/random.js'
+
+const test = suite('cast')
+const equal = { rtol: 0, atol: 0 }
+
+/** Values at the edges of rounding: ties both ways, a carry into the exponent, overflow, the largest, zeros, no numbers. */
+function edges(): Float32Array {
+  const bits = [
+    0x3f800000, 0x3f808000, 0x3f818000, 0x3f808001, 0x3f807fff, 0x3fffffff, 0x7f7fffff, 0x7f7f0000,
+    0x80000000, 0xbf808000, 0x7f800000, 0xff800000, 0x7fc00000, 0x7f800001, 0xffffffff, 0x00800000,
+    0xff7f8000,
+  ]
+  const given = new Float32Array(Uint32Array.from(bits).buffer)
+  const draw = random(3)
+  const many = Float32Array.from({ length: 400 }, () => draw.normal() * 2 ** draw.integer(-100, 100))
+  return Float32Array.from([...given, ...many, 1])
+}
+
+const same = (found: ArrayLike<number>, want: ArrayLike<number>) => {
+  for (let i = 0; i < want.length; i++)
+    assert.ok(Object.is(found[i], want[i]), `[${i}]: ${found[i]}, want ${want[i]}`)
+}
+
+onEveryBf16Isa(test, 'every value is rounded to the nearest, and comes back exactly', async (isa) => {
+  const x = edges()
+  const { y } = await withCpu({ isa, threads: 2 }, (device) =>
+    runKernel(
+      device,
+      cast,
+      cast.forward,
+      { x: { shape: [x.length], data: x }, y: { shape: [x.length], dtype: 'bf16' } },
+      { to: 'bf16' },
+    ),
+  )
+  same(y, Array.from(x, bf16))
+  const back = await withCpu({ isa, threads: 2 }, (device) =>
+    runKernel(
+      device,
+      cast,
+      cast.forward,
+      { x: { shape: [y.length], data: y, dtype: 'bf16' }, y: { shape: [y.length] } },
+      { to: 'f32' },
+    ),
+  )
+  same(back.y, y)
+})
+
+test('what people write and read is rounded the same way', () => {
+  const x = edges()
+  same(fromBf16(toBf16(x)), Array.from(x, bf16))
+})
+
+onEveryBf16Isa(test, 'the gradient is cast back', async (isa) => {
+  const x = normals(1, 3, 7)
+  const dy = random(2).normals(21)
+  const run = (device: Parameters<typeof runOp>[0]) =>
+    runOp(
+      device,
+      { x },
+      ({ x }, c) => {
+        const [low] = c.apply(cast, [x], { to: 'bf16' })
+        return c.apply(cast, [low], { to: 'f32' })
+      },
+      [dy],
+    )
+  const { outputs, gradients } = await withCpu({ isa, threads: 2 }, run)
+  same(outputs[0], Array.from(x.data, bf16))
+  same(gradients.x, Array.from(dy, bf16))
+})
+
+const low = (seed: number, ...shape: number[]) => ({
+  ...bf16Normals(seed, 1, ...shape),
+  dtype: 'bf16' as const,
+})
+const empty = (...shape: number[]) => ({ shape, dtype: 'bf16' as const })
+
+onEveryBf16Isa(test, 'arithmetic is rounded once', (isa) =>
+  withCpu({ isa, threads: 2 }, async (device) => {
+    const [a, b, row] = [low(1, 5, 1003), low(2, 5, 1003), low(3, 1003)]
+    for (const [fn, of] of [
+      ['add', (p: number, q: number) => p + q],
+      ['mul', (p: number, q: number) => p * q],
+      ['max', Math.max],
+    ] as const) {
+      const both = { a, b, y: empty(5, 1003) }
+      const { y } = await runKernel(device, binary, binary.forward, both, { fn })
+      allclose(
+        y,
+        Array.from(a.data, (p, i) => bf16(Math.fround(of(p, b.data[i])))),
+        equal,
+      )
+      const spread = { a, b: row, y: empty(5, 1003) }
+      const { y: wide } = await runKernel(device, binary, binary.forward, spread, { fn })
+      allclose(
+        wide,
+        Array.from(a.data, (p, i) => bf16(Math.fround(of(p, row.data[i % 1003])))),
+        equal,
+      )
+    }
+    const { y } = await runKernel(device, accumulate, accumulate.forward, { x: a, y: b }, {})
+    allclose(
+      y,
+      Array.from(a.data, (p, i) => bf16(Math.fround(p + b.data[i]))),
+      equal,
+    )
+  }),
+)
+
+onEveryBf16Isa(test, 'copies move values, and their gradient adds up', (isa) =>
+  withCpu({ isa, threads: 2 }, async (device) => {
+    const x = low(4, 6, 5)
+    const turned = { shape: [5, 6], strides: [1, 5], offset: 0 }
+    const { y } = await runKernel(device, copy, copy.forward, { x, y: empty(5, 6) }, turned)
+    allclose(
+      y,
+      Array.from(y, (_, i) => x.data[(i % 6) * 5 + Math.floor(i / 6)]),
+      equal,
+    )
+    const [backward] = copy.backward!
+    const buffers = { x, y: empty(5, 6), dy: low(5, 5, 6), dx: low(6, 6, 5) }
+    const { dx } = await runKernel(device, copy, backward, buffers, turned)
+    const want = Array.from(dx, (_, i) =>
+      bf16(Math.fround(buffers.dx.data[i] + buffers.dy.data[(i % 5) * 6 + Math.floor(i / 5)])),
+    )
+    allclose(dx, want, equal)
+  }),
+)
+
+onEveryBf16Isa(test, 'fill rounds its value and stops at the run-time size', (isa) =>
+  withCpu({ isa, threads: 2 }, async (device) => {
+    const shape = [dynamic('rows', 67), 19]
+    const { y } = await runKernel(
+      device,
+      fill,
+      fill.forward,
+      { y: { shape, dtype: 'bf16' } },
+      { shape, value: 0.3 },
+      {
+        rows: 18,
+      },
+    )
+    assert.ok(y.every((v, i) => (i < 18 * 19 ? v === bf16(Math.fround(0.3)) : Number.isNaN(v))))
+  }),
+)
+
+onEveryBf16Isa(test, 'gather takes rows, and its gradient adds them up', (isa) =>
+  withCpu({ isa, threads: 2 }, async (device) => {
+    const H = 131
+    const x = low(7, 6, H)
+    const index = { shape: [9], data: Int32Array.from([5, -1, 0, 3, 3, 6, 2, 0, 0]) }
+    const { y } = await runKernel(device, gather, gather.forward, { x, index, y: empty(9, H) }, {})
+    const at = (m: number, h: number) =>
+      index.data[m] in [0, 0, 0, 0, 0, 0] ? x.data[index.data[m] * H + h] : 0
+    allclose(
+      y,
+      Array.from(y, (_, i) => at(Math.floor(i / H), i % H)),
+      equal,
+    )
+    const [backward] = gather.backward!
+    const buffers = { x, index, y: empty(9, H), dy: low(8, 9, H), dx: low(9, 6, H) }
+    const { dx } = await runKernel(device, gather, backward, buffers, {})
+    const want = buffers.dx.data.slice()
+    index.data.forEach((row, m) => {
+      if (row < 0 || row > 5) return
+      for (let h = 0; h < H; h++)
+        want[row * H + h] = bf16(Math.fround(want[row * H + h] + buffers.dy.data[m * H + h]))
+    })
+    allclose(dx, want, equal)
+  }),
+)
+
+onEveryBf16Isa(test, 'the same bits on 1, 2 and 3 threads', async (isa) => {
+  const x = normals(1, 50001)
+  const run = (threads: number) =>
+    withCpu({ isa, threads }, async (device) => {
+      const { outputs } = await runOp(device, { x }, ({ x }, c) => c.apply(cast, [x], { to: 'bf16' }))
+      return outputs[0]
+    })
+  const one = await run(1)
+  for (const threads of [2, 3]) sameBits(await run(threads), one)
+})
+
+test('a kernel that has no form for bf16 is refused by name', () =>
+  withCpu({ threads: 1 }, async (device) => {
+    const inputs = { x: normals(1, 4, 4) }
+    const run = runOp(device, inputs, ({ x }, c) => {
+      const [narrow] = c.apply(cast, [x], { to: 'bf16' })
+      // a softmax that does not look at types
+      return c.apply({ ...softmax, infer: ([s]) => [s] }, [narrow], { log: false })
+    })
+    const message = await run.then(
+      () => 'no error',
+      (error: Error) => `${error.name}: ${error.message}`,
+    )
+    assert.match(message, /UserError: the cpu device has no kernel softmax_forward_bf16/)
+  }))
+
+test('types that do not fit are named', () => {
+  assert.throws(
+    () => cast.infer([f32(3)], { to: 'f32' }),
+    /cast: x is \[3\] f32 \(want f32 or bf16, and not f32\)/,
+  )
+  assert.throws(() => cast.infer([i32(3)], { to: 'bf16' }), /cast: x is \[3\] i32/)
+  assert.throws(() => binary.infer([f32(3), { shape: [3], dtype: 'bf16' }], { fn: 'add' }), /b is \[3\] bf16/)
+})
+
+test.run()

@@ -1,0 +1,192 @@
+/** Packed weights: products of bf16 through linear and linear_gelu, against float64 and the naive bf16 computation. */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { binary } from '../../src/ops/binary.js'
+import { cast } from '../../src/ops/cast.js'
+import { linear } from '../../src/ops/linear.js'
+import { linearGelu } from '../../src/ops/linear_gelu.js'
+import { pack } from '../../src/ops/pack.js'
+import { byteSize, f32 } from '../../src/ops/shape.js'
+import {
+  bf16,
+  bf16Normals,
+  checkBf16,
+  type Numbers,
+  onEveryBf16Isa,
+  product,
+  type Results,
+} from '../support/bf16_case.js'
+import { runOp } from '../support/op_case.js'
+import { checkRagged, normals, withCpu } from '../support/op_check.js'
+import { random } from '../support/random.js'
+
+const test = suite('pack')
+
+/** Activations that are bf16, weights and bias that are not, scaled so that results are of order one. */
+function tensors(rows: number, inner: number, out: number) {
+  const draw = random(2)
+  return {
+    x: bf16Normals(1, 1, rows, inner),
+    weight: { shape: [out, inner], data: draw.normals(out * inner, 1 / Math.sqrt(inner)) },
+    bias: { shape: [out], data: draw.normals(out) },
+  }
+}
+
+type Data = Record<string, ArrayLike<number>>
+
+/** z = x weight^T + bias before it is stored. */
+function dense(n: Numbers, rows: number, inner: number, out: number, { x, weight, bias }: Data) {
+  const w = Float64Array.from(weight, bf16)
+  const sums = product(
+    n,
+    [rows, out, inner],
+    (r, i) => x[r * inner + i],
+    (i, o) => w[o * inner + i],
+  )
+  return sums.map((v, i) => n.sum(v + bias[i % out]))
+}
+
+/** The gradients of a dense layer for the gradient dz of its result. */
+function gradients(n: Numbers, rows: number, inner: number, out: number, data: Data, dz: ArrayLike<number>) {
+  const { x, weight } = data
+  const w = Float64Array.from(weight, bf16)
+  const at = (r: number, o: number) => dz[r * out + o]
+  return {
+    x: product(n, [rows, inner, out], at, (o, i) => w[o * inner + i]).map(n.store),
+    weight: product(
+      n,
+      [out, inner, rows],
+      (o, r) => at(r, o),
+      (r, i) => x[r * inner + i],
+    ),
+    bias: product(n, [1, out, rows], () => 1, at),
+  }
+}
+
+const gelu = (x: number) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))
+function geluDerivative(x: number): number {
+  const c = Math.sqrt(2 / Math.PI)
+  const t = Math.tanh(c * (x + 0.044715 * x ** 3))
+  return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * c * (1 + 3 * 0.044715 * x * x)
+}
+
+// sizes at the edges of tiles and panels (32, 48, 16, 8), of blocks of rows (128, 256), of columns (256, 384), of K (256,
+// 768), of chunks of rows in the gradient of the weight (1024), and a K that is done in several chunks (16384)
+for (const [rows, inner, out] of [
+  [1, 1, 1],
+  [2, 3, 5],
+  [16, 32, 16],
+  [33, 65, 97],
+  [31, 64, 48],
+  [130, 257, 50],
+  [7, 800, 17],
+  [300, 20, 390],
+  [5, 1600, 9],
+  [1100, 34, 40],
+  [4, 16450, 3],
+] as const) {
+  const inputs = tensors(rows, inner, out)
+  checkBf16(test, `[${rows},${inner}] x [${out},${inner}]`, {
+    inputs,
+    narrow: ['x'],
+    size: rows * out,
+    build: ({ x, weight, bias }, c) =>
+      c.apply(linear, [x, c.apply(pack, [weight], { gradient: true })[0], bias], {}),
+    reference: (n, data, dy): Results => ({
+      outputs: [dense(n, rows, inner, out, data).map(n.store)],
+      gradients: gradients(n, rows, inner, out, data, dy),
+    }),
+  })
+}
+
+for (const [rows, inner, out] of [
+  [1, 2, 3],
+  [33, 65, 97],
+  [140, 900, 20],
+] as const)
+  checkBf16(test, `gelu([${rows},${inner}] x [${out},${inner}])`, {
+    inputs: tensors(rows, inner, out),
+    narrow: ['x'],
+    size: rows * out,
+    build: ({ x, weight, bias }, c) =>
+      c.apply(linearGelu, [x, c.apply(pack, [weight], { gradient: true })[0], bias], {}),
+    reference: (n, data, dy): Results => {
+      const z = dense(n, rows, inner, out, data).map(n.store)
+      const dz = Float64Array.from(dy, (g, i) => n.store(g * geluDerivative(z[i])))
+      return {
+        outputs: [z.map((v) => n.store(gelu(v))), z],
+        gradients: gradients(n, rows, inner, out, data, dz),
+      }
+    },
+  })
+
+onEveryBf16Isa(test, 'rows past the run-time size stay as they are', (isa) => {
+  const { x, weight, bias } = tensors(300, 40, 50)
+  return withCpu({ isa, threads: 2 }, (device) =>
+    checkRagged(
+      device,
+      { x: { ...x, dtype: 'bf16' } },
+      141,
+      (t, c) => c.apply(linear, [t.x, c.apply(pack, [t.weight], { gradient: false })[0], t.bias], {}),
+      { weight, bias },
+    ),
+  )
+})
+
+onEveryBf16Isa(
+  test,
+  'gradients of uses of one packed weight add up in the gradient of the weight',
+  async (isa) => {
+    const inputs = {
+      a: bf16Normals(1, 1, 9, 6),
+      b: bf16Normals(2, 1, 9, 6),
+      weight: normals(3, 4, 6),
+      bias: normals(4, 4),
+    }
+    const dy = random(5).normals(36).map(bf16)
+    const { gradients: found } = await withCpu({ isa, threads: 2 }, (device) =>
+      runOp(
+        device,
+        inputs,
+        ({ a, b, weight, bias }, c) => {
+          const [w] = c.apply(pack, [weight], { gradient: true })
+          const use = (x: typeof a) =>
+            c.apply(linear, [c.apply(cast, [x], { to: 'bf16' })[0], w, bias], {})[0]
+          const [y] = c.apply(binary, [use(a), use(b)], { fn: 'add' })
+          return c.apply(cast, [y], { to: 'f32' })
+        },
+        [dy],
+      ),
+    )
+    for (let o = 0; o < 4; o++)
+      for (let i = 0; i < 6; i++) {
+        let want = 0
+        for (let r = 0; r < 9; r++)
+          want += dy[r * 4 + o] * (inputs.a.data[r * 6 + i] + inputs.b.data[r * 6 + i])
+        assert.ok(Math.abs(found.weight[o * 6 + i] - want) < 1e-4, `weight ${o},${i}`)
+      }
+  },
+)
+
+test('a packed weight has room for two padded operands of four bytes', () => {
+  assert.is(byteSize({ shape: [768, 3072], dtype: 'packed' }), 2 * 4 * (768 + 64) * (3072 + 64))
+})
+
+test('types that do not fit are named', () => {
+  const packed = { shape: [4, 6], dtype: 'packed' } as const
+  const narrow = { shape: [9, 6], dtype: 'bf16' } as const
+  assert.throws(
+    () => pack.infer([{ shape: [4, 6], dtype: 'bf16' }], { gradient: true }),
+    /pack: weight is \[4,6\] bf16/,
+  )
+  assert.throws(
+    () => linear.infer([f32(9, 6), packed, f32(4)], {}),
+    /weight is \[4,6\] packed.*packed for x of bf16/,
+  )
+  assert.throws(
+    () => linear.infer([narrow, f32(4, 6), f32(4)], {}),
+    /x is \[9,6\] bf16, weight is \[4,6\] f32/,
+  )
+})
+
+test.run()
