@@ -77,12 +77,8 @@ __attribute__((noinline)) void strided_product(uint32_t K, const float* a, ptrdi
     for (uint32_t v = 0; v < NV; v++) store(sums + (r * NV + v) * W, acc[r][v]);
 }
 
-// The same on packed operands: A kTileRows floats a step of K, B kTileColumns floats. The tile of C is asked for at the
-// start, so that it has come when the sums are done.
-__attribute__((noinline)) void packed_product(uint32_t K, const float* a, const float* b, float* sums, const float* c, ptrdiff_t c_row,
-                                              uint32_t rows, uint32_t columns) {
-  for (uint32_t r = 0; r < rows; r++)
-    for (uint32_t i = 0; i < columns; i += kLine) __builtin_prefetch(c + ptrdiff_t(r) * c_row + i, 1);
+// The same on packed operands: A kTileRows floats a step of K, B kTileColumns floats.
+__attribute__((noinline)) void packed_product(uint32_t K, const float* a, const float* b, float* sums) {
   V acc[kTileRows][kTileVectors];
   for (uint32_t r = 0; r < kTileRows; r++)
     for (uint32_t v = 0; v < kTileVectors; v++) acc[r][v] = zero();
@@ -101,6 +97,12 @@ __attribute__((noinline)) void packed_product(uint32_t K, const float* a, const 
   }
   for (uint32_t r = 0; r < kTileRows; r++)
     for (uint32_t v = 0; v < kTileVectors; v++) store(sums + (r * kTileVectors + v) * W, acc[r][v]);
+}
+
+// Asks for a tile of C, so that it has come when its sums are done.
+inline void prefetch_tile(const float* c, ptrdiff_t c_row, uint32_t rows, uint32_t columns) {
+  for (uint32_t r = 0; r < rows; r++)
+    for (uint32_t i = 0; i < columns; i += kLine) __builtin_prefetch(c + ptrdiff_t(r) * c_row + i, 1);
 }
 
 // Takes `rows` x `columns` of the sums of a tile to c, which is read if `add`; `last` applies the epilogue.
@@ -209,7 +211,8 @@ inline void gemm(Team& team, uint32_t M, uint32_t N, uint32_t K, MatrixOf<TA> A,
             alignas(64) float sums[kTileRows * kTileColumns];
             const uint32_t rows = nm - i < kTileRows ? nm - i : kTileRows, columns = j1 - j < kTileColumns ? j1 - j : kTileColumns;
             float* c = C + (m0 + i) * c_row + n0 + j;
-            packed_product(nk, block + size_t(i) * nk, shared + size_t(j) * nk, sums, c, c_row, rows, columns);
+            prefetch_tile(c, c_row, rows, columns);
+            packed_product(nk, block + size_t(i) * nk, shared + size_t(j) * nk, sums);
             finish_tile<kTileVectors>(sums, rows, columns, c, c_row, add, last, m0 + i, n0 + j, epilogue);
           }
       });

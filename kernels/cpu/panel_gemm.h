@@ -41,10 +41,7 @@ inline void packed_gemm(Team& team, uint32_t M, uint32_t N, uint32_t K, const bf
         each(team, across * down, [&](uint32_t t) {
           const uint32_t m0 = t / across * kBlockM, nm = rows - m0 < kBlockM ? rows - m0 : kBlockM;
           const uint32_t j0 = t % across * kTaskN, j1 = nn - j0 < kTaskN ? nn : j0 + kTaskN;
-          if (packed != m0)
-            for (uint32_t i = 0; i < nm; i += kTileRows)
-              pack_panel(A + size_t(r0 + m0 + i) * K + k0, K, 1, nm - i < kTileRows ? nm - i : kTileRows, nk, kTileRows,
-                         block + size_t(i) * nk);
+          if (packed != m0) pack_block(rows_of(A, K), r0 + m0, nm, k0, nk, block);
           packed = m0;
           for (uint32_t j = j0; j < j1; j += kTileColumns)
             for (uint32_t i = 0; i < nm; i += kTileRows) {
