@@ -9,6 +9,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { cpuInfo } from '../src/device/cpu.js'
 import { root } from './support/paths.js'
 
 const BUILDS = join(root, 'native', 'build')
@@ -51,13 +52,28 @@ async function addresses(): Promise<void> {
     fail(`the build left no ${addon}`)
     return
   }
-  await tests(what, process.execPath, [join(root, 'dist/test/run.js'), '--timeout', '900', ...TESTS], {
+  const env = {
     BIOALBERT_ADDON: addon,
     LD_PRELOAD: libraries.join(' '),
     // Node and V8 end without freeing what they hold: not our leaks
     ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1',
     UBSAN_OPTIONS: 'print_stacktrace=1:abort_on_error=1',
-  })
+  }
+  checkFence(env)
+  await tests(what, process.execPath, [join(root, 'dist/test/run.js'), '--timeout', '900', ...TESTS], env)
+}
+
+/** A kernel that writes past its buffer, but not out of its arena, must be stopped: or all else proves little. */
+function checkFence(env: Record<string, string>): void {
+  for (const isa of cpuInfo().isas) {
+    const { stdout, stderr } = spawnSync(process.execPath, [join(root, 'dist/test/support/overrun.js')], {
+      encoding: 'utf8',
+      env: { ...process.env, ...env, BIOALBERT_ISA: isa },
+    })
+    const isStopped = stdout === 'what fits runs\n' && /AddressSanitizer: use-after-poison/.test(stderr)
+    if (isStopped) counts.passed++
+    else fail(`${isa}: a kernel that writes past its buffer was not stopped: ${stdout}${stderr}`)
+  }
 }
 
 async function threads(): Promise<void> {
