@@ -126,7 +126,8 @@ void write(const Napi::CallbackInfo& info) {
   const size_t offset = size_t(info[1].As<Napi::Number>().DoubleValue());
   auto data = info[2].As<Napi::Uint8Array>();
   if (offset + data.ByteLength() > buffer->bytes()) throw std::out_of_range("write past the end of a buffer");
-  std::memcpy(buffer->data() + offset, data.Data(), data.ByteLength());
+  // an empty array has no address
+  if (data.ByteLength() > 0) std::memcpy(buffer->data() + offset, data.Data(), data.ByteLength());
 }
 
 // read(buffer, offset: number, target: Uint8Array): void
@@ -135,7 +136,7 @@ void read(const Napi::CallbackInfo& info) {
   const size_t offset = size_t(info[1].As<Napi::Number>().DoubleValue());
   auto target = info[2].As<Napi::Uint8Array>();
   if (offset + target.ByteLength() > buffer->bytes()) throw std::out_of_range("read past the end of a buffer");
-  std::memcpy(target.Data(), buffer->data() + offset, target.ByteLength());
+  if (target.ByteLength() > 0) std::memcpy(target.Data(), buffer->data() + offset, target.ByteLength());
 }
 
 // Reads the numbers that src/device/addon.ts writes, one after the other.

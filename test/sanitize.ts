@@ -5,10 +5,11 @@
  * ThreadSanitizer in a program of its own (test/native/pool_driver.cc), because Node does not run under it.
  * Closes with `N passed, N failed, N skipped`; what cannot be built or run here is skipped with its reason.
  */
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { cpuInfo } from '../src/device/cpu.js'
 import { root } from './support/paths.js'
 
 const BUILDS = join(root, 'native', 'build')
@@ -27,12 +28,12 @@ function fail(what: string): void {
   console.log(`failed: ${what}`)
 }
 
-addresses()
-threads()
+await addresses()
+await threads()
 console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
 process.exitCode = counts.failed > 0 ? 1 : 0
 
-function addresses(): void {
+async function addresses(): Promise<void> {
   const what = 'kernels under AddressSanitizer'
   const compiler = process.env.CXX ?? 'c++'
   const libraries = ['libasan.so', 'libubsan.so'].map((name) => libraryOf(compiler, name))
@@ -51,16 +52,31 @@ function addresses(): void {
     fail(`the build left no ${addon}`)
     return
   }
-  tests(what, process.execPath, [join(root, 'dist/test/run.js'), '--timeout', '900', ...TESTS], {
+  const env = {
     BIOALBERT_ADDON: addon,
     LD_PRELOAD: libraries.join(' '),
     // Node and V8 end without freeing what they hold: not our leaks
     ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1',
     UBSAN_OPTIONS: 'print_stacktrace=1:abort_on_error=1',
-  })
+  }
+  checkFence(env)
+  await tests(what, process.execPath, [join(root, 'dist/test/run.js'), '--timeout', '900', ...TESTS], env)
 }
 
-function threads(): void {
+/** A kernel that writes past its buffer, but not out of its arena, must be stopped: or all else proves little. */
+function checkFence(env: Record<string, string>): void {
+  for (const isa of cpuInfo().isas) {
+    const { stdout, stderr } = spawnSync(process.execPath, [join(root, 'dist/test/support/overrun.js')], {
+      encoding: 'utf8',
+      env: { ...process.env, ...env, BIOALBERT_ISA: isa },
+    })
+    const isStopped = stdout === 'what fits runs\n' && /AddressSanitizer: use-after-poison/.test(stderr)
+    if (isStopped) counts.passed++
+    else fail(`${isa}: a kernel that writes past its buffer was not stopped: ${stdout}${stderr}`)
+  }
+}
+
+async function threads(): Promise<void> {
   const what = 'the pool under ThreadSanitizer'
   if (libraryOf(process.env.CXX ?? 'c++', 'libtsan.so') === undefined) {
     skip(what, 'the compiler has no libtsan.so')
@@ -69,7 +85,7 @@ function threads(): void {
   const out = join(BUILDS, 'thread')
   if (!run('cmake', ['-S', join(root, 'native'), '-B', out, '-DBIOALBERT_SANITIZE=thread'])) return
   if (!run('cmake', ['--build', out, '--target', 'pool_driver', '--parallel'])) return
-  tests(what, join(out, 'pool_driver'), [], { TSAN_OPTIONS: 'halt_on_error=1:second_deadlock_stack=1' })
+  await tests(what, join(out, 'pool_driver'), [], { TSAN_OPTIONS: 'halt_on_error=1:second_deadlock_stack=1' })
 }
 
 /** Absolute path of a library of the compiler, or undefined. */
@@ -88,22 +104,33 @@ function run(command: string, argv: string[]): boolean {
   return false
 }
 
-/** Runs tests that close with their counts. */
-function tests(what: string, command: string, argv: string[], env: Record<string, string>): void {
-  const { status, stdout, stderr } = spawnSync(command, argv, {
+/** Runs tests that close with their counts, and passes on what they print as they print it. */
+async function tests(
+  what: string,
+  command: string,
+  argv: string[],
+  env: Record<string, string>,
+): Promise<void> {
+  console.log(what)
+  const child = spawn(command, argv, {
     cwd: root,
-    encoding: 'utf8',
     env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    maxBuffer: 2 ** 28,
+    stdio: ['ignore', 'pipe', 'inherit'],
   })
-  process.stdout.write(`${what}\n${stdout}${stderr}`)
-  const found = /^(\d+) passed, (\d+) failed, (\d+) skipped$/m.exec(stdout)
+  let output = ''
+  child.stdout.on('data', (chunk: Buffer) => {
+    output += chunk.toString()
+    process.stdout.write(chunk)
+  })
+  const end = await new Promise<string>((resolve) => {
+    child.on('error', (error) => resolve(error.message))
+    child.on('close', (code, signal) => resolve(signal ? `killed by ${signal}` : `exit status ${code}`))
+  })
+  const found = /^(\d+) passed, (\d+) failed, (\d+) skipped$/m.exec(output)
   const [passed, failed, skipped] = found ? found.slice(1).map(Number) : [0, 0, 0]
   counts.passed += passed
   counts.failed += failed
   counts.skipped += skipped
-  if (failed > 0 || status === 0) return
-  // nothing failed that could be counted, and still it ended badly
-  fail(`${what} ended with exit status ${status}`)
+  // nothing failed that could be counted, and still it ended badly or told no counts
+  if (failed === 0 && (end !== 'exit status 0' || !found)) fail(`${what} ended with ${end}`)
 }

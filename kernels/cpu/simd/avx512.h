@@ -19,8 +19,14 @@ inline V load(const float* p) { return {_mm512_loadu_ps(p)}; }
 inline void store(float* p, V a) { _mm512_storeu_ps(p, a.v); }
 inline __mmask16 first(uint32_t n) { return __mmask16(n >= 16 ? 0xffff : (1u << n) - 1); }
 // The first n lanes; the others are 0 (load) or untouched (store).
-inline V load_n(const float* p, uint32_t n) { return {_mm512_maskz_loadu_ps(first(n), p)}; }
-inline void store_n(float* p, V a, uint32_t n) { _mm512_mask_storeu_ps(p, first(n), a.v); }
+inline V load_n(const float* p, uint32_t n) {
+  touch(p, n, 16);
+  return {_mm512_maskz_loadu_ps(first(n), p)};
+}
+inline void store_n(float* p, V a, uint32_t n) {
+  touch(p, n, 16);
+  _mm512_mask_storeu_ps(p, first(n), a.v);
+}
 inline V set1(float x) { return {_mm512_set1_ps(x)}; }
 inline V zero() { return {_mm512_setzero_ps()}; }
 inline V operator+(V a, V b) { return {_mm512_add_ps(a.v, b.v)}; }
