@@ -112,6 +112,8 @@ void attention_forward(Team& team, const T* qkv, const int32_t* cu_seqlens, T* y
   const uint32_t D = hidden / heads, block = keys_per_block(D);
   const ptrdiff_t row = 3 * ptrdiff_t(hidden);
   const DropoutSite site = dropout_site(p, seed, draw, stream, layer);
+  // read now: when the last phase ends, a thread that is ahead may already be in the next kernel and write there
+  const uint32_t end = uint32_t(cu_seqlens[sequences]);
   each(team, sequences * heads, [&](uint32_t task) {
     const uint32_t b = task / heads, a = task % heads, start = uint32_t(cu_seqlens[b]), S = uint32_t(cu_seqlens[b + 1]) - start;
     const T* q = qkv + start * row + a * D;
@@ -142,7 +144,6 @@ void attention_forward(Team& team, const T* qkv, const int32_t* cu_seqlens, T* y
       }
     }
   });
-  const uint32_t end = uint32_t(cu_seqlens[sequences]);
   if (end < rows)
     each(team, rows - end, [&](uint32_t r) {
       memset(y + size_t(end + r) * hidden, 0, hidden * sizeof(T));
@@ -166,6 +167,8 @@ void attention_backward(Team& team, const T* dy, const T* qkv, const int32_t* cu
   const ptrdiff_t row = 3 * ptrdiff_t(hidden);
   const float factor = 1.0f / sqrtf(float(D));
   const DropoutSite site = dropout_site(p, seed, draw, stream, layer);
+  // read now: when the last phase ends, a thread that is ahead may already be in the next kernel and write there
+  const uint32_t end = uint32_t(cu_seqlens[sequences]);
   each(team, sequences * heads, [&](uint32_t task) {
     const uint32_t b = task / heads, a = task % heads, start = uint32_t(cu_seqlens[b]), S = uint32_t(cu_seqlens[b + 1]) - start;
     const T* q = qkv + start * row + a * D;
@@ -232,7 +235,6 @@ void attention_backward(Team& team, const T* dy, const T* qkv, const int32_t* cu
       write_rows(dv, nk, D, dq + 2 * hidden + k0 * row, row);
     }
   });
-  const uint32_t end = uint32_t(cu_seqlens[sequences]);
   if (end < rows)
     each(team, rows - end, [&](uint32_t r) { memset(dqkv + size_t(end + r) * row, 0, row * sizeof(T)); });
 }

@@ -3,7 +3,8 @@
 // Every thread of the pool calls the same kernel with its own Team. Work is cut into tasks whose number and bounds
 // follow from the shapes alone, never from the number of threads: threads only decide who computes a task, so every
 // result has the same bits on 1, 2 or N threads. `each` (kernel.h) is the one loop: claim tasks until none is left,
-// then wait for the others, so that what a phase wrote is visible to the next.
+// then wait for the others, so that what a phase wrote is visible to the next. Behind its last phase a kernel must read no
+// buffer: threads that are ahead may be in the next kernel, which writes what it likes.
 //
 // Defined in native/pool.cc, which is compiled without instruction set flags.
 #pragma once
