@@ -21,6 +21,8 @@ export interface PretrainChoices {
   intermediateSize?: number
   maxPositions?: number
   dropout?: number
+  /** Standard deviation of random weights. */
+  initializerRange?: number
   optimizer?: 'lamb' | 'adamw'
   learningRate?: number
   weightDecay?: number
@@ -93,6 +95,8 @@ interface Defaults {
   readonly warmup: number
   readonly lamb: number
   readonly adamw: number
+  /** Standard deviation of random weights where it is not the preset's. */
+  readonly initializerRange?: number
 }
 
 /** Naseem et al. 2020 and 2022; batch 1024 for base, 256 for the larger ones. AdamW's rate as BERT's. */
@@ -100,7 +104,18 @@ const papers: Defaults = { batch: 256, totalSteps: 200_000, warmup: 3125, lamb: 
 /** BioBERT: batch and steps of Lee et al. 2020, rate and warm-up of BERT (Devlin et al. 2019), where it starts. */
 const biobert: Defaults = { ...papers, batch: 192, warmup: 10_000 }
 const nano: Defaults = { batch: 16, totalSteps: 3000, warmup: 300, lamb: 0.015, adamw: 1e-3 }
-const mini: Defaults = { batch: 32, totalSteps: 4000, warmup: 400, lamb: 0.004, adamw: 5e-4 }
+/**
+ * At hidden size 256, weights of 0.02 leave attention a third of the effect on the residual that it has at size 768.
+ * Tried on PubMed abstracts: with 0.02 and a rate of 0.006, order stays unlearnt for 2,500 steps; with these it does not.
+ */
+const mini: Defaults = {
+  batch: 16,
+  totalSteps: 6000,
+  warmup: 200,
+  lamb: 0.002,
+  adamw: 5e-4,
+  initializerRange: 0.04,
+}
 const defaults: Readonly<Record<string, Defaults>> = {
   nano,
   mini,
@@ -171,7 +186,6 @@ export function resolveSettings(
 function resolveConfig(choices: PretrainChoices, data: DataLimits, init?: ModelConfig): ModelConfig {
   const chosen: Partial<Record<(typeof sizes)[number], number>> = {}
   for (const name of sizes) if (choices[name] !== undefined) chosen[name] = choices[name]
-  const dropout = choices.dropout === undefined ? {} : { dropout: choices.dropout }
   if (choices.preset === undefined && init === undefined)
     throw new UsageError('which model? give --preset, or --init with a model folder')
   const wanted =
@@ -189,7 +203,13 @@ function resolveConfig(choices: PretrainChoices, data: DataLimits, init?: ModelC
         throw new UsageError(`${name} is to be ${want}, but the model of --init has ${init[name]}`)
     }
   }
-  const config = checkConfig({ ...(init ?? (wanted as ModelConfig)), ...dropout })
+  const { dropout, initializerRange = init ? undefined : defaults[choices.preset ?? '']?.initializerRange } =
+    choices
+  const config = checkConfig({
+    ...(init ?? (wanted as ModelConfig)),
+    ...(dropout !== undefined && { dropout }),
+    ...(initializerRange !== undefined && { initializerRange }),
+  })
   if (config.maxPositions < data.maxLength)
     throw new UsageError(
       `the instances have up to ${data.maxLength} pieces, the model ${config.maxPositions} positions ` +
@@ -214,6 +234,7 @@ export function resumeSettings(state: unknown, choices: PretrainChoices, dir: st
     intermediateSize: config.intermediateSize,
     maxPositions: config.maxPositions,
     dropout: config.dropout,
+    initializerRange: config.initializerRange,
     optimizer: optimizer.name,
     learningRate: schedule.peak,
     weightDecay: optimizer.weightDecay,

@@ -43,6 +43,11 @@ export function pretrainCommand(): Command {
     .option('--resume', 'go on from the newest checkpoint in --out; settings left out are those of the run')
   addModelOptions(command)
     .option('--dropout <p>', 'dropout instead of the preset’s', probability)
+    .option(
+      '--initializer-range <s>',
+      'standard deviation of random weights (default: 0.02, mini 0.04)',
+      positiveNumber,
+    )
     .addOption(new Option('--optimizer <name>', 'default: lamb, adamw for BERT').choices(['lamb', 'adamw']))
     .option('--learning-rate <rate>', 'peak (default: the papers’, by preset)', positiveNumber)
     .option('--weight-decay <rate>', 'default: 0.01', nonNegativeNumber)
@@ -160,7 +165,8 @@ async function run(options: Options): Promise<void> {
 }
 
 function choicesOf(o: Options): PretrainChoices {
-  const { preset, embeddingSize, hiddenSize, layers, heads, intermediateSize, maxPositions, dropout } = o
+  const { preset, embeddingSize, hiddenSize, layers, heads, intermediateSize, maxPositions } = o
+  const { dropout, initializerRange } = o
   const { optimizer, learningRate, weightDecay, clip, biasCorrection } = o
   const { totalSteps, warmup, batch, rows, recompute, precision } = o
   return {
@@ -172,6 +178,7 @@ function choicesOf(o: Options): PretrainChoices {
     intermediateSize,
     maxPositions,
     dropout,
+    initializerRange,
     optimizer,
     learningRate,
     weightDecay,
