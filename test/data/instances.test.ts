@@ -3,13 +3,10 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { TokenDocument } from '../../src/data/document_shard.js'
 import { type Instance, InstanceBuffer } from '../../src/data/instance_shard.js'
-import { InstanceMaker, type InstanceOptions } from '../../src/data/instances.js'
+import { instancesOf, makerOf, special, unmasked } from '../support/instance_case.js'
 import { random } from '../support/random.js'
 
 const test = suite('instances')
-
-const special = { pad: 0, unk: 1, cls: 2, sep: 3, mask: 4 }
-const V = 60_000
 
 /** Documents in which no token occurs twice: 5 + 1000 d + place, so a token tells where it comes from. */
 function documents(
@@ -29,38 +26,10 @@ function documents(
   })
 }
 
-function maker(docs: TokenDocument[], more: Partial<InstanceOptions> = {}): InstanceMaker {
-  return new InstanceMaker({
-    seed: 1,
-    maxLength: 64,
-    maxPredictions: 20,
-    probability: 0.15,
-    shortProbability: 0.1,
-    singleSentence: 'random_document',
-    vocabularySize: V,
-    special,
-    startsWord: new Uint8Array(V).fill(1),
-    documents: { count: docs.length, document: (index) => docs[index] },
-    ...more,
-  })
-}
-
-function all(docs: TokenDocument[], more: Partial<InstanceOptions> = {}, pass = 0): Instance[][] {
-  const make = maker(docs, more)
-  return docs.map((document, index) => {
-    const out = new InstanceBuffer(2)
-    make.make(document, index, pass, out)
-    const shard = out.shard()
-    return Array.from({ length: shard.count }, (_, i) => shard.instance(i))
-  })
-}
-
 /** The two segments with the masks taken off. */
-function segments({ ids, splitAt, positions, labels }: Instance): [number[], number[]] {
-  const clear = [...ids]
-  positions.forEach((position, i) => {
-    clear[position] = labels[i]
-  })
+function segments(instance: Instance): [number[], number[]] {
+  const { splitAt } = instance
+  const clear = unmasked(instance)
   assert.is(clear[0], special.cls)
   assert.is(clear[splitAt - 1], special.sep)
   assert.is(clear[clear.length - 1], special.sep)
@@ -74,7 +43,7 @@ const contiguous = (ids: number[]): boolean => ids.every((id, i) => i === 0 || i
 
 test('segments are stretches of the document, in order with label 0, swapped with label 1', () => {
   const docs = documents(1, 50, [2, 30], [3, 15])
-  all(docs).forEach((instances, d) => {
+  instancesOf(docs).forEach((instances, d) => {
     for (const instance of instances) {
       const [a, b] = segments(instance)
       assert.ok(contiguous(a) && contiguous(b))
@@ -96,7 +65,7 @@ test('segments are stretches of the document, in order with label 0, swapped wit
 test('chunks are whole sentences up to the target; nothing is left out or used twice', () => {
   const docs = documents(2, 60, [2, 40], [2, 12])
   // No instance is cut when the room is larger than target + sentence: compare chunk borders with a plain loop.
-  all(docs, { maxLength: 64, shortProbability: 0 }).forEach((instances, d) => {
+  instancesOf(docs, { maxLength: 64, shortProbability: 0 }).forEach((instances, d) => {
     const { starts } = docs[d]
     const chunks: [number, number][] = []
     for (let i = 0, from = 0; i + 1 < starts.length; i++) {
@@ -121,7 +90,7 @@ test('uncut pairs are split at a sentence, every inner one equally likely', () =
   const docs = [{ tokens: Uint16Array.from({ length: 30 }, (_, i) => 5 + i), starts }]
   const counts = new Map<number, number>()
   for (let pass = 0; pass < 3000; pass++) {
-    const [[instance]] = all(docs, { shortProbability: 0 }, pass)
+    const [[instance]] = instancesOf(docs, { shortProbability: 0 }, pass)
     const [a, b] = segments(instance)
     const split = Math.max(a[0], b[0]) - 5
     counts.set(split, (counts.get(split) ?? 0) + 1)
@@ -138,7 +107,7 @@ test('half of the pairs are swapped', () => {
   let swapped = 0
   let total = 0
   for (let pass = 0; pass < 20; pass++) {
-    for (const { source } of all(docs, {}, pass).flat()) {
+    for (const { source } of instancesOf(docs, {}, pass).flat()) {
       if (source === 'random_document') continue
       total++
       if (source === 'swapped') swapped++
@@ -152,7 +121,7 @@ test('the longer segment is cut, from both ends; a tie cuts the second', () => {
   const docs = [{ tokens: Uint16Array.from({ length: 80 }, (_, i) => 5 + i), starts }]
   let front = 0
   for (let pass = 0; pass < 400; pass++) {
-    const [[instance]] = all(docs, { maxLength: 33, shortProbability: 0 }, pass)
+    const [[instance]] = instancesOf(docs, { maxLength: 33, shortProbability: 0 }, pass)
     const [a, b] = segments(instance)
     // Room for 30: 20 and 60 become 15 and 15.
     assert.is(a.length, 15)
@@ -162,7 +131,7 @@ test('the longer segment is cut, from both ends; a tie cuts the second', () => {
   // Of the 45 pieces cut from the second sentence half are cut in front.
   assert.ok(Math.abs(front / 400 - 22.5) < 5 * Math.sqrt(45 / 4 / 400))
   // Room for 29: the longer one is cut to 15, then the second segment gives one more.
-  const [[odd]] = all(docs, { maxLength: 32, shortProbability: 0 })
+  const [[odd]] = instancesOf(docs, { maxLength: 32, shortProbability: 0 })
   const [a, b] = segments(odd)
   assert.equal([a.length, b.length], [15, 14])
 })
@@ -178,7 +147,7 @@ test('short targets come with their probability and are uniform', () => {
   let short = 0
   let sum = 0
   for (let pass = 0; pass < 5000; pass++) {
-    const [[first]] = all(docs, {}, pass)
+    const [[first]] = instancesOf(docs, {}, pass)
     const target = first.ids.length - 3
     if (target === 61) continue
     assert.ok(target >= 2 && target < 61)
@@ -193,13 +162,13 @@ test('short targets come with their probability and are uniform', () => {
 
 test('a chunk of one sentence becomes what is asked for', () => {
   const docs = documents(4, 30, [1, 1], [5, 20])
-  for (const instance of all(docs).flat()) assert.is(instance.source, 'random_document')
-  for (const instance of all(docs, { singleSentence: 'resplit' }).flat()) {
+  for (const instance of instancesOf(docs).flat()) assert.is(instance.source, 'random_document')
+  for (const instance of instancesOf(docs, { singleSentence: 'resplit' }).flat()) {
     assert.is(instance.source, 'resplit')
     const [a, b] = segments(instance)
     assert.ok(contiguous(instance.sop === 0 ? [...a, ...b] : [...b, ...a]))
   }
-  const skipping = maker(docs, { singleSentence: 'skip' })
+  const skipping = makerOf(docs, { singleSentence: 'skip' })
   const out = new InstanceBuffer(2)
   docs.forEach((document, index) => {
     skipping.make(document, index, 0, out)
@@ -212,7 +181,7 @@ test('sentences of a random document are not those of a held-out one', () => {
   const docs = documents(5, 40, [1, 2], [5, 10])
   const seen = new Set<number>()
   for (let pass = 0; pass < 30; pass++) {
-    for (const instance of all(docs, { isHeldOut: (d) => d % 4 === 0 }, pass).flat()) {
+    for (const instance of instancesOf(docs, { isHeldOut: (d) => d % 4 === 0 }, pass).flat()) {
       if (instance.source === 'random_document') seen.add(Math.floor((segments(instance)[1][0] - 5) / 1000))
     }
   }
@@ -224,15 +193,15 @@ test('sentences of a random document are not those of a held-out one', () => {
 
 test('a document has the same instances alone as among others, others in another pass', () => {
   const docs = documents(6, 20, [2, 20], [3, 10])
-  const whole = all(docs)
-  const make = maker(docs)
+  const whole = instancesOf(docs)
+  const make = makerOf(docs)
   for (const index of [13, 2]) {
     const out = new InstanceBuffer(2)
     make.make(docs[index], index, 0, out)
     assert.equal(out.shard().instance(0), whole[index][0])
   }
-  assert.not.equal(all(docs, {}, 1)[13], whole[13])
-  assert.not.equal(all(docs, { seed: 2 })[13], whole[13])
+  assert.not.equal(instancesOf(docs, {}, 1)[13], whole[13])
+  assert.not.equal(instancesOf(docs, { seed: 2 })[13], whole[13])
 })
 
 test('ids of large vocabularies survive', () => {

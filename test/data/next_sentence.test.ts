@@ -4,20 +4,17 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { TokenDocument } from '../../src/data/document_shard.js'
 import { buildInstances } from '../../src/data/instance_build.js'
-import { type Instance, InstanceBuffer } from '../../src/data/instance_shard.js'
+import type { Instance } from '../../src/data/instance_shard.js'
 import { InstanceStream } from '../../src/data/instance_stream.js'
-import { InstanceMaker, type InstanceOptions } from '../../src/data/instances.js'
 import { readManifest } from '../../src/data/manifest.js'
 import { Tokenizer } from '../../src/data/tokenizer.js'
 import { rejects } from '../support/failure.js'
+import { instancesOf, unmasked } from '../support/instance_case.js'
 import { random } from '../support/random.js'
 import { folderWith } from '../support/temporary.js'
 import { smallCorpus, smallPieces, smallTokenizerJson } from '../support/vocabulary.js'
 
 const test = suite('next sentence pairs')
-
-const special = { pad: 0, unk: 1, cls: 2, sep: 3, mask: 4 }
-const V = 60_000
 
 /** Documents in which no token occurs twice: 5 + 1000 d + place, so a token tells where it comes from. */
 function documents(seed: number, count: number, sentences: [number, number]): TokenDocument[] {
@@ -31,35 +28,13 @@ function documents(seed: number, count: number, sentences: [number, number]): To
   })
 }
 
-function all(docs: TokenDocument[], more: Partial<InstanceOptions> = {}, pass = 0): Instance[][] {
-  const maker = new InstanceMaker({
-    seed: 1,
-    maxLength: 64,
-    maxPredictions: 20,
-    probability: 0.15,
-    shortProbability: 0.1,
-    pairs: 'nsp',
-    singleSentence: 'random_document',
-    vocabularySize: V,
-    special,
-    startsWord: new Uint8Array(V).fill(1),
-    documents: { count: docs.length, document: (index) => docs[index] },
-    ...more,
-  })
-  return docs.map((document, index) => {
-    const out = new InstanceBuffer(2)
-    maker.make(document, index, pass, out)
-    const shard = out.shard()
-    return Array.from({ length: shard.count }, (_, i) => shard.instance(i))
-  })
-}
+const all: typeof instancesOf = (docs, more = {}, pass = 0) =>
+  instancesOf(docs, { pairs: 'nsp', ...more }, pass)
 
 /** The two segments with the masks taken off. */
-function segments({ ids, splitAt, positions, labels }: Instance): [number[], number[]] {
-  const clear = [...ids]
-  positions.forEach((position, i) => {
-    clear[position] = labels[i]
-  })
+function segments(instance: Instance): [number[], number[]] {
+  const { splitAt } = instance
+  const clear = unmasked(instance)
   return [clear.slice(1, splitAt - 1), clear.slice(splitAt, -1)]
 }
 
