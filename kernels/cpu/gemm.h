@@ -77,32 +77,41 @@ __attribute__((noinline)) void strided_product(uint32_t K, const float* a, ptrdi
     for (uint32_t v = 0; v < NV; v++) store(sums + (r * NV + v) * W, acc[r][v]);
 }
 
-// The same on packed operands: A kTileRows floats a step of K, B kTileColumns floats.
-__attribute__((noinline)) void packed_product(uint32_t K, const float* a, const float* b, float* sums) {
-  V acc[kTileRows][kTileVectors];
+// The same on packed operands: A kTileRows floats a step of K, B kTileColumns floats, of which the first NV vectors are
+// multiplied. Asks for the lines that begin at `next`, one every kAhead steps: a share of the panel of B that comes after
+// this one, which lies in the third-level cache and would else hold up the first tile that needs it.
+constexpr uint32_t kAhead = 4;
+template <uint32_t NV>
+__attribute__((noinline)) void packed_product(uint32_t K, const float* a, const float* b, const float* next, float* sums) {
+  V acc[kTileRows][NV];
   for (uint32_t r = 0; r < kTileRows; r++)
-    for (uint32_t v = 0; v < kTileVectors; v++) acc[r][v] = zero();
+    for (uint32_t v = 0; v < NV; v++) acc[r][v] = zero();
   for (uint32_t k = 0; k < K; k++) {
-    V bv[kTileVectors];
+    if (k % kAhead == 0) {
+      __builtin_prefetch(next, 0, 2);
+      next += kLine;
+    }
+    V bv[NV];
 #pragma GCC unroll 3
-    for (uint32_t v = 0; v < kTileVectors; v++) bv[v] = load(b + v * W);
+    for (uint32_t v = 0; v < NV; v++) bv[v] = load(b + v * W);
     b += kTileColumns;
 #pragma GCC unroll 8
     for (uint32_t r = 0; r < kTileRows; r++) {
       const V av = set1(a[r]);
 #pragma GCC unroll 3
-      for (uint32_t v = 0; v < kTileVectors; v++) acc[r][v] = fma(av, bv[v], acc[r][v]);
+      for (uint32_t v = 0; v < NV; v++) acc[r][v] = fma(av, bv[v], acc[r][v]);
     }
     a += kTileRows;
   }
   for (uint32_t r = 0; r < kTileRows; r++)
-    for (uint32_t v = 0; v < kTileVectors; v++) store(sums + (r * kTileVectors + v) * W, acc[r][v]);
+    for (uint32_t v = 0; v < NV; v++) store(sums + (r * NV + v) * W, acc[r][v]);
 }
 
 // Asks for a tile of C, so that it has come when its sums are done.
-inline void prefetch_tile(const float* c, ptrdiff_t c_row, uint32_t rows, uint32_t columns) {
+template <class T>
+inline void prefetch_tile(const T* c, ptrdiff_t c_row, uint32_t rows, uint32_t columns) {
   for (uint32_t r = 0; r < rows; r++)
-    for (uint32_t i = 0; i < columns; i += kLine) __builtin_prefetch(c + ptrdiff_t(r) * c_row + i, 1);
+    for (uint32_t i = 0; i < columns; i += kLine * sizeof(float) / sizeof(T)) __builtin_prefetch(c + ptrdiff_t(r) * c_row + i, 1);
 }
 
 // Takes `rows` x `columns` of the sums of a tile to c, which is read if `add`; `last` applies the epilogue.
@@ -122,15 +131,20 @@ inline void finish_tile(const float* sums, uint32_t rows, uint32_t columns, T* c
 
 // to[j * to_row + i] = from[i * from_row + j] for i < lines, j < n: the copy of an operand that runs the other way.
 inline void copy_transposed(const float* from, ptrdiff_t from_row, uint32_t lines, uint32_t n, float* to, ptrdiff_t to_row) {
-  uint32_t i = 0;
-  for (; i + kTranspose <= lines; i += kTranspose) {
-    uint32_t j = 0;
-    for (; j + kTranspose <= n; j += kTranspose) transpose(from + i * from_row + j, from_row, to + j * to_row + i, to_row);
-    for (; j < n; j++)
-      for (uint32_t k = 0; k < kTranspose; k++) to[j * to_row + i + k] = from[(i + k) * from_row + j];
+  // `across` steps of all lines at a time: a line of the cache that was read is used as a whole, and a panel is written in order
+  constexpr uint32_t across = 2 * kTranspose;
+  const uint32_t whole = lines / kTranspose * kTranspose;
+  for (uint32_t j0 = 0; j0 < n; j0 += across) {
+    const uint32_t j1 = n - j0 < across ? n : j0 + across;
+    for (uint32_t i = 0; i < whole; i += kTranspose) {
+      uint32_t j = j0;
+      for (; j + kTranspose <= j1; j += kTranspose) transpose(from + i * from_row + j, from_row, to + j * to_row + i, to_row);
+      for (; j < j1; j++)
+        for (uint32_t k = 0; k < kTranspose; k++) to[j * to_row + i + k] = from[(i + k) * from_row + j];
+    }
+    for (uint32_t i = whole; i < lines; i++)
+      for (uint32_t j = j0; j < j1; j++) to[j * to_row + i] = from[i * from_row + j];
   }
-  for (; i < lines; i++)
-    for (uint32_t j = 0; j < n; j++) to[j * to_row + i] = from[i * from_row + j];
 }
 
 inline void copy_transposed(const bf16* from, ptrdiff_t from_row, uint32_t lines, uint32_t n, float* to, ptrdiff_t to_row) {
@@ -173,14 +187,46 @@ template <class T>
 inline void pack_block(MatrixOf<T> A, uint32_t m0, uint32_t nm, uint32_t k0, uint32_t nk, float* to) {
   const T* from = A.p + ptrdiff_t(m0) * A.row + ptrdiff_t(k0) * A.column;
   const uint32_t whole = A.row == 1 ? nm / kTileRows : 0;
-  for (uint32_t k = 0; whole > 0 && k < nk; k++) {
-    const T* step = from + ptrdiff_t(k) * A.column;
+  constexpr uint32_t kSteps = 4;  // side by side, so that a line of a panel is written as a whole
+  for (uint32_t k = 0; whole > 0 && k < nk; k += kSteps) {
+    const uint32_t steps = nk - k < kSteps ? nk - k : kSteps;
+    const T* first = from + ptrdiff_t(k) * A.column;
     float* t = to + size_t(k) * kTileRows;
-    for (uint32_t i = 0; i < whole; i++, step += kTileRows, t += size_t(nk) * kTileRows) copy_line(step, kTileRows, t);
+    for (uint32_t i = 0; i < whole; i++, first += kTileRows, t += size_t(nk) * kTileRows)
+      for (uint32_t s = 0; s < steps; s++) copy_line(first + ptrdiff_t(s) * A.column, kTileRows, t + s * kTileRows);
   }
   for (uint32_t i = whole * kTileRows; i < nm; i += kTileRows)
     pack_panel(from + ptrdiff_t(i) * A.row, A.row, A.column, nm - i < kTileRows ? nm - i : kTileRows, nk, kTileRows,
                to + size_t(i) * nk);
+}
+
+// The tiles of NV vectors of C that a packed block of A and a panel of B give.
+template <uint32_t NV, class T, class Epilogue>
+inline void panel_tiles(uint32_t M, uint32_t columns, uint32_t K, const float* a, const float* b, T* c, ptrdiff_t c_row,
+                        bool add, bool last, uint32_t row0, uint32_t column0, const Epilogue& epilogue) {
+  const float* next = b + size_t(K) * kTileColumns;
+  for (uint32_t i = 0; i < M; i += kTileRows) {
+    alignas(64) float sums[kTileRows * NV * W];
+    const uint32_t rows = M - i < kTileRows ? M - i : kTileRows;
+    T* tile = c + ptrdiff_t(i) * c_row;
+    prefetch_tile(tile, c_row, rows, columns);
+    packed_product<NV>(K, a + size_t(i) * K, b, next, sums);
+    next += K / kAhead * kLine;
+    finish_tile<NV>(sums, rows, columns, tile, c_row, add, last, row0 + i, column0, epilogue);
+  }
+}
+
+// The columns of C that one panel of B gives, at most kTileColumns; of a panel at the edge only the vectors that count.
+template <class T, class Epilogue>
+inline void panel_product(uint32_t M, uint32_t left, uint32_t K, const float* a, const float* b, T* c, ptrdiff_t c_row,
+                          bool add, bool last, uint32_t row0, uint32_t column0, const Epilogue& epilogue) {
+  const uint32_t columns = left < kTileColumns ? left : kTileColumns;
+  if (kTileVectors == 3 && columns > 2 * W)
+    panel_tiles<kTileVectors>(M, columns, K, a, b, c, c_row, add, last, row0, column0, epilogue);
+  else if (columns > W)
+    panel_tiles<2>(M, columns, K, a, b, c, c_row, add, last, row0, column0, epilogue);
+  else
+    panel_tiles<1>(M, columns, K, a, b, c, c_row, add, last, row0, column0, epilogue);
 }
 
 template <class TA, class TB, class Epilogue = Plain>
@@ -207,14 +253,8 @@ inline void gemm(Team& team, uint32_t M, uint32_t N, uint32_t K, MatrixOf<TA> A,
         if (packed != m0) pack_block(A, m0, nm, k0, nk, block);
         packed = m0;
         for (uint32_t j = j0; j < j1; j += kTileColumns)
-          for (uint32_t i = 0; i < nm; i += kTileRows) {
-            alignas(64) float sums[kTileRows * kTileColumns];
-            const uint32_t rows = nm - i < kTileRows ? nm - i : kTileRows, columns = j1 - j < kTileColumns ? j1 - j : kTileColumns;
-            float* c = C + (m0 + i) * c_row + n0 + j;
-            prefetch_tile(c, c_row, rows, columns);
-            packed_product(nk, block + size_t(i) * nk, shared + size_t(j) * nk, sums);
-            finish_tile<kTileVectors>(sums, rows, columns, c, c_row, add, last, m0 + i, n0 + j, epilogue);
-          }
+          panel_product(nm, j1 - j, nk, block, shared + size_t(j) * nk, C + m0 * c_row + n0 + j, c_row, add, last, m0, n0 + j,
+                        epilogue);
       });
     }
     k0 += nk;

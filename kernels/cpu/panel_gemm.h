@@ -46,7 +46,9 @@ inline void packed_gemm(Team& team, uint32_t M, uint32_t N, uint32_t K, const bf
           for (uint32_t j = j0; j < j1; j += kTileColumns)
             for (uint32_t i = 0; i < nm; i += kTileRows) {
               alignas(64) float sums[kTileRows * kTileColumns];
-              packed_product(nk, block + size_t(i) * nk, B + size_t(n0 + j) * K + size_t(k0) * kTileColumns, sums);
+              const float* b = B + size_t(n0 + j) * K + size_t(k0) * kTileColumns;
+              const float* next = b + size_t(K) * kTileColumns + size_t(i / kTileRows) * (nk / kAhead) * kLine;
+              packed_product<kTileVectors>(nk, block + size_t(i) * nk, b, next, sums);
               const uint32_t mr = nm - i < kTileRows ? nm - i : kTileRows, nc = j1 - j < kTileColumns ? j1 - j : kTileColumns;
               float* wait = sums_of_all + size_t(m0 + i) * nn + j;
               if (!last) {

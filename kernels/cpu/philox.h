@@ -5,7 +5,7 @@
 // passes, `stream` tells the dropouts of a model apart and `layer` the iterations of a repeat. The WGSL and CUDA
 // kernels draw the same words.
 #pragma once
-#include <stdint.h>
+#include "kernel.h"
 
 namespace {
 
@@ -21,25 +21,21 @@ inline DropoutSite dropout_site(float p, uint32_t seed, uint32_t draw, uint32_t 
   return {seed, draw, stream << 16 | layer, uint32_t(double(p) * 4294967296.0), 1.0f / (1.0f - p)};
 }
 
-// Words of the blocks first .. first + 7 of plane j: 32 words, in element order.
-inline void philox_blocks8(const DropoutSite& d, uint32_t first, uint32_t j, uint32_t* out) {
-  uint32_t c0[8], c1[8], c2[8], c3[8];
-  for (uint32_t l = 0; l < 8; l++) c0[l] = first + l, c1[l] = j, c2[l] = d.site, c3[l] = d.draw;
-  uint32_t k0 = d.seed, k1 = kPhiloxKey;
-  for (int round = 0; round < 10; round++) {
-    for (uint32_t l = 0; l < 8; l++) {
-      const uint64_t a = uint64_t(0xD2511F53u) * c0[l], b = uint64_t(0xCD9E8D57u) * c2[l];
-      const uint32_t n0 = uint32_t(b >> 32) ^ c1[l] ^ k0, n2 = uint32_t(a >> 32) ^ c3[l] ^ k1;
-      c0[l] = n0, c1[l] = uint32_t(b), c2[l] = n2, c3[l] = uint32_t(a);
-    }
-    k0 += 0x9E3779B9u, k1 += 0xBB67AE85u;
-  }
-  for (uint32_t l = 0; l < 8; l++) out[4 * l] = c0[l], out[4 * l + 1] = c1[l], out[4 * l + 2] = c2[l], out[4 * l + 3] = c3[l];
-}
-
-// Words of elements [begin, begin + n) of plane j. `begin` is a multiple of 4; `out` has room for n rounded up to 32.
+// Words of elements [begin, begin + n) of plane j. `begin` is a multiple of 4; `out` has room for n rounded up to 32. Only
+// the lower halves of lanes count, so a block of four words costs two products, two shifts and two exclusive ors a round.
 inline void philox_words(const DropoutSite& d, uint32_t begin, uint32_t n, uint32_t j, uint32_t* out) {
-  for (uint32_t i = 0; i < n; i += 32) philox_blocks8(d, (begin + i) / 4, j, out + i);
+  const U m0 = words(0xD2511F53u), m1 = words(0xCD9E8D57u);
+  for (uint32_t i = 0; i < n; i += 4 * kWordLanes) {
+    U c0 = words_from((begin + i) / 4), c1 = words(j), c2 = words(d.site), c3 = words(d.draw);
+    uint32_t k0 = d.seed, k1 = kPhiloxKey;
+#pragma GCC unroll 10
+    for (int round = 0; round < 10; round++) {
+      const U a = multiply(m0, c0), b = multiply(m1, c2);
+      c0 = high_xor(b, c1, words(k0)), c1 = b, c2 = high_xor(a, c3, words(k1)), c3 = a;
+      k0 += 0x9E3779B9u, k1 += 0xBB67AE85u;
+    }
+    store_words(out + i, c0, c1, c2, c3);
+  }
 }
 
 }  // namespace

@@ -90,6 +90,27 @@ inline void store_n(bf16* p, V a, uint32_t n) {
   memcpy(p, part, n * sizeof(bf16));
 }
 
+// Words of random numbers (philox.h): 4 of 64 bits, of which products read the lower half.
+constexpr uint32_t kWordLanes = 4;
+struct U {
+  __m256i v;
+};
+inline U words(uint32_t x) { return {_mm256_set1_epi64x(x)}; }
+inline U words_from(uint32_t first) {  // first, first + 1, ...
+  return {_mm256_add_epi64(_mm256_set1_epi64x(first), _mm256_setr_epi64x(0, 1, 2, 3))};
+}
+inline U multiply(U a, U b) { return {_mm256_mul_epu32(a.v, b.v)}; }
+// the upper half of a product, exclusive or b and c
+inline U high_xor(U a, U b, U c) { return {_mm256_xor_si256(_mm256_xor_si256(_mm256_srli_epi64(a.v, 32), b.v), c.v)}; }
+// Lower halves of a, b, c, d of each lane in turn: 4 kWordLanes words.
+inline void store_words(uint32_t* p, U a, U b, U c, U d) {
+  const __m256i ab = _mm256_blend_epi32(a.v, _mm256_slli_epi64(b.v, 32), 0xaa);
+  const __m256i cd = _mm256_blend_epi32(c.v, _mm256_slli_epi64(d.v, 32), 0xaa);
+  const __m256i even = _mm256_unpacklo_epi64(ab, cd), odd = _mm256_unpackhi_epi64(ab, cd);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permute2x128_si256(even, odd, 0x20));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 8), _mm256_permute2x128_si256(even, odd, 0x31));
+}
+
 // Transposes 4 x 4 floats: to[j * to_row + i] = from[i * from_row + j].
 constexpr uint32_t kTranspose = 4;
 inline void transpose(const float* from, ptrdiff_t from_row, float* to, ptrdiff_t to_row) {

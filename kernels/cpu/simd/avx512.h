@@ -69,6 +69,26 @@ inline void store(bf16* p, V a) { _mm256_storeu_si256(reinterpret_cast<__m256i*>
 inline V load_n(const bf16* p, uint32_t n) { return {widen(_mm256_maskz_loadu_epi16(first(n), p))}; }
 inline void store_n(bf16* p, V a, uint32_t n) { _mm256_mask_storeu_epi16(p, first(n), narrow(a.v)); }
 
+// Words of random numbers (philox.h): 8 of 64 bits, of which products read the lower half.
+constexpr uint32_t kWordLanes = 8;
+struct U {
+  __m512i v;
+};
+inline U words(uint32_t x) { return {_mm512_set1_epi64(x)}; }
+inline U words_from(uint32_t first) {  // first, first + 1, ...
+  return {_mm512_add_epi64(_mm512_set1_epi64(first), _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7))};
+}
+inline U multiply(U a, U b) { return {_mm512_mul_epu32(a.v, b.v)}; }
+// the upper half of a product, exclusive or b and c
+inline U high_xor(U a, U b, U c) { return {_mm512_ternarylogic_epi64(_mm512_srli_epi64(a.v, 32), b.v, c.v, 0x96)}; }
+// Lower halves of a, b, c, d of each lane in turn: 4 kWordLanes words.
+inline void store_words(uint32_t* p, U a, U b, U c, U d) {
+  const __m512i ab = _mm512_mask_shuffle_epi32(a.v, 0xaaaa, b.v, _MM_PERM_CCAA);
+  const __m512i cd = _mm512_mask_shuffle_epi32(c.v, 0xaaaa, d.v, _MM_PERM_CCAA);
+  _mm512_storeu_si512(p, _mm512_permutex2var_epi64(ab, _mm512_setr_epi64(0, 8, 1, 9, 2, 10, 3, 11), cd));
+  _mm512_storeu_si512(p + 16, _mm512_permutex2var_epi64(ab, _mm512_setr_epi64(4, 12, 5, 13, 6, 14, 7, 15), cd));
+}
+
 // Transposes 8 x 8 floats: to[j * to_row + i] = from[i * from_row + j].
 constexpr uint32_t kTranspose = 8;
 inline void transpose(const float* from, ptrdiff_t from_row, float* to, ptrdiff_t to_row) {

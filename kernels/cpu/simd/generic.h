@@ -62,6 +62,21 @@ inline void store_n(bf16* p, V a, uint32_t n) {
 
 #undef BIOALBERT_LANES
 
+// Words of random numbers (philox.h): one of 64 bits, of which products read the lower half.
+constexpr uint32_t kWordLanes = 1;
+struct U {
+  uint64_t v;
+};
+inline U words(uint32_t x) { return {x}; }
+inline U words_from(uint32_t first) { return {first}; }
+inline U multiply(U a, U b) { return {uint64_t(uint32_t(a.v)) * uint32_t(b.v)}; }
+// the upper half of a product, exclusive or b and c
+inline U high_xor(U a, U b, U c) { return {(a.v >> 32) ^ b.v ^ c.v}; }
+// Lower halves of a, b, c, d: 4 kWordLanes words.
+inline void store_words(uint32_t* p, U a, U b, U c, U d) {
+  p[0] = uint32_t(a.v), p[1] = uint32_t(b.v), p[2] = uint32_t(c.v), p[3] = uint32_t(d.v);
+}
+
 // Transposes 4 x 4 floats: to[j * to_row + i] = from[i * from_row + j].
 constexpr uint32_t kTranspose = 4;
 inline void transpose(const float* from, ptrdiff_t from_row, float* to, ptrdiff_t to_row) {
