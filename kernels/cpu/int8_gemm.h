@@ -4,12 +4,13 @@
 // each row: q = round(127 v / largest |v|), symmetric, so v ~ q scale. Sums of q q' are exact in 32 bits over the whole of K:
 // a term is at most 255 x 127 where activations are offset to u8 (simd/dot.h) and the start of a sum at most 128 x 127 K, so
 // |sum| < (255 + 128) 127 K < 2^31 for K <= kMostK. Exact sums are the same whatever the order, threads and instruction set.
-// A row or channel with a NaN or an infinity in it has scale NaN, and so has all that it gives. One whose largest
-// magnitude is below kTiniest counts as zero: its reciprocal may not exist, and what it gives is beyond f32 beside any bias.
+// A row or channel with a NaN or an infinity in it has the scale NaN, and so all that it gives is NaN. One whose largest
+// magnitude is below kTiniest counts as zero, because 127 over it may overflow.
 //
-// The quantised rows lie in the shared memory, for as many rows at a time as fit there; then tasks of kInt8Rows x
-// kInt8Panels panels multiply. A panel of weights stays in L1 (or L2, for a long K) while the rows of a task pass by. There
-// are no blocks of K: a tile of C is finished when it leaves the registers, where scales and epilogue wait.
+// Work split: first tasks of kQuantiseTask rows quantise x into the shared memory, for as many rows at a time as fit there,
+// so that no thread does it twice; then tasks of kInt8Rows rows x kInt8Panels panels multiply. A panel of weights stays in L1
+// (in L2 for a long K) while the rows of a task pass by. There are no blocks of K: a tile of y is complete when its
+// sums leave the registers, and scales and epilogue follow at once.
 #pragma once
 #include "gemm.h"
 #include "simd/dot.h"

@@ -30,30 +30,38 @@ void peak_multiply_add(Team& team, float* y, uint32_t tasks, uint32_t steps) {
   });
 }
 
+// One operand is read again in every step, from another place, as in a product, and serves two chains: what stood in
+// registers all the time could be multiplied in front of the loop.
+constexpr uint32_t kPlaces = 16;
+__attribute__((noinline)) void int8_chains(uint32_t steps, const Quantised* a, const int8_t* b, int32_t* sums) {
+  Sums s[kChains];
+#pragma GCC unroll 12
+  for (uint32_t c = 0; c < kChains; c++) s[c] = load_sums(sums + c * W);
+  const auto even = load_weights(b), odd = load_weights(b + kVectorBytes);
+  for (uint32_t i = 0; i < steps; i++) {
+    const Quantised* place = a + i % kPlaces * kGroup;
+#pragma GCC unroll 6
+    for (uint32_t c = 0; c < kChains; c += 2) {
+      const auto group = load_group(place + c * kGroup);
+      s[c] = dot(s[c], group, even);
+      s[c + 1] = dot(s[c + 1], group, odd);
+    }
+  }
+#pragma GCC unroll 12
+  for (uint32_t c = 0; c < kChains; c++) store_sums(sums + c * W, s[c]);
+}
+
 void peak_multiply_add_int8(Team& team, float* y, uint32_t tasks, uint32_t steps) {
   each(team, tasks, [&](uint32_t task) {
-    // One operand of each chain is read again in every step, as in a product: what stood in registers all the time could be
-    // multiplied in front of the loop.
-    int32_t* memory = reinterpret_cast<int32_t*>(team.scratch());
-    Quantised* a = reinterpret_cast<Quantised*>(memory + W);
-    int8_t* b = reinterpret_cast<int8_t*>(a + kChains * kGroup);
-    for (uint32_t i = 0; i < W; i++) memory[i] = 0;
-    for (uint32_t i = 0; i < kChains * kGroup; i++) a[i] = 1;
-    for (uint32_t i = 0; i < kVectorBytes; i++) b[i] = 1;
-    Sums s[kChains];
-    for (uint32_t c = 0; c < kChains; c++) s[c] = load_sums(memory);
-    const auto weights = load_weights(b);
-    for (uint32_t i = 0; i < steps / (kChains * kVectorBytes); i++) {
-      asm volatile("" ::: "memory");
-#pragma GCC unroll 12
-      for (uint32_t c = 0; c < kChains; c++) s[c] = dot(s[c], load_group(a + c * kGroup), weights);
-    }
+    int32_t* sums = reinterpret_cast<int32_t*>(team.scratch());
+    Quantised* a = reinterpret_cast<Quantised*>(sums + kChains * W);
+    int8_t* b = reinterpret_cast<int8_t*>(a + (kPlaces + kChains) * kGroup);
+    for (uint32_t i = 0; i < kChains * W; i++) sums[i] = 0;
+    for (uint32_t i = 0; i < (kPlaces + kChains) * kGroup; i++) a[i] = 1;
+    for (uint32_t i = 0; i < 2 * kVectorBytes; i++) b[i] = 1;
+    int8_chains(steps / (kChains * kVectorBytes), a, b, sums);
     V total = zero();
-#pragma GCC unroll 12
-    for (uint32_t c = 0; c < kChains; c++) {
-      store_sums(memory, s[c]);
-      total = total + to_floats(memory);
-    }
+    for (uint32_t c = 0; c < kChains; c++) total = total + to_floats(sums + c * W);
     y[task] = sum(total);
   });
 }
