@@ -6,7 +6,7 @@ import { benchOp, fixed, packedInt8, uniform } from '../support/op.js'
 
 for (const [name, { M, K, N }] of Object.entries(products))
   await benchOp(`int8_${name}`, linear, {
-    // nothing has a gradient, so no activation
+    // no gradients, so no operand of the role activation
     inputs: { x: fixed(uniform(1, [M, K]), M, K), weight: packedInt8(N, K), bias: fixed(uniform(3, [N]), N) },
     attrs: {},
     expected: linearExpected(M, K, N),
