@@ -8,7 +8,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { openCpu } from '../src/device/cpu.js'
-import { measurePeaks } from '../src/device/peak.js'
+import { measurePeaks, type Peaks } from '../src/device/peak.js'
 import { facts, peaks, writeResults } from './support/record.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -49,9 +49,10 @@ async function runFile(built: string): Promise<void> {
   if (path !== undefined) console.log(`written to ${path}`)
 }
 
-function rounded(values: { gflops?: number; gigabytes?: number }): Record<string, string> {
+function rounded(values: Partial<Peaks>): Record<string, string> {
   const shown: Record<string, string> = {}
   if (values.gflops !== undefined) shown.peak_gflops = values.gflops.toFixed(0)
+  if (values.int8 !== undefined) shown.peak_int8_gflops = values.int8.toFixed(0)
   if (values.gigabytes !== undefined) shown.peak_gigabytes_per_second = values.gigabytes.toFixed(1)
   return shown
 }

@@ -53,7 +53,9 @@ std::vector<std::string> supported_isas() {
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512vl")) {
       isas.push_back("avx512");
-      if (supports_amx()) isas.push_back("amx");
+      const bool has_vnni = __builtin_cpu_supports("avx512vnni");
+      if (has_vnni) isas.push_back("avx512_vnni");
+      if (has_vnni && supports_amx()) isas.push_back("amx");
     }
   }
 #endif

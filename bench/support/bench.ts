@@ -10,6 +10,8 @@ import { peaks, record, type Timing } from './record.js'
 export interface Cost {
   /** Floating-point operations of one call. */
   flops?: number
+  /** Of what its products are, where that has a peak of its own. */
+  products?: 'int8'
   /** Bytes that one call must move at least. */
   bytes?: number
   /** Other units of work of one call, printed per second: { tokens: 1024 }. */
@@ -79,8 +81,9 @@ export function line(name: string, cost: Cost, timing: Timing): string {
     `${time(timing.mean)} ±${timing.rme.toFixed(1)}%`,
     `${timing.samples} samples`,
   ]
-  const { gflops, gigabytes } = peaks
-  if (cost.flops !== undefined) parts.push(speed(cost.flops / timing.mean / 1e9, 'GFLOP/s', gflops))
+  const { gflops, int8, gigabytes } = peaks
+  const compute = cost.products === 'int8' ? int8 : gflops
+  if (cost.flops !== undefined) parts.push(speed(cost.flops / timing.mean / 1e9, 'GFLOP/s', compute))
   if (cost.bytes !== undefined) parts.push(speed(cost.bytes / timing.mean / 1e9, 'GB/s', gigabytes))
   for (const [unit, count] of Object.entries(cost.units ?? {})) {
     parts.push(`${Math.round(count / timing.mean).toLocaleString('en-US')} ${unit}/s`)

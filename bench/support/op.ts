@@ -2,7 +2,7 @@
  * One op by itself: a graph of the op and its backward pass, cut into a program for each, so that both are timed apart.
  * Both are first compared with a float64 oracle on sampled elements. Operands of role `activation` get a gradient that
  * is written, a `weight` one that accumulates in the arena of gradients, a `fixed` operand none; in-place ops
- * change fixed operands. A `packed` operand is a weight that is packed before anything is timed.
+ * change fixed operands. A `packed` or `packed_int8` operand is a weight that is packed before anything is timed.
  */
 import { backward } from '../../src/autograd/backward.js'
 import { Capture } from '../../src/autograd/tensor.js'
@@ -17,13 +17,14 @@ import { contiguous, copy } from '../../src/ops/copy.js'
 import { fill } from '../../src/ops/fill.js'
 import { type Attrs, defineOp, type Op } from '../../src/ops/op.js'
 import { pack } from '../../src/ops/pack.js'
+import { packInt8 } from '../../src/ops/pack_int8.js'
 import { byteSize, f32, type Spec } from '../../src/ops/shape.js'
 import { philox } from '../../test/support/philox.js'
 import { type Random, random } from '../../test/support/random.js'
 import { bench } from './bench.js'
 
 export interface Operand {
-  readonly role: 'activation' | 'weight' | 'packed' | 'fixed'
+  readonly role: 'activation' | 'weight' | 'packed' | 'packed_int8' | 'fixed'
   /** bf16: the data are rounded first. Default: the type of the data. */
   readonly dtype?: 'bf16'
   readonly shape: readonly number[]
@@ -34,6 +35,7 @@ export interface Operand {
 export const activation = (...shape: number[]): Operand => ({ role: 'activation', shape })
 export const narrow = (...shape: number[]): Operand => ({ role: 'activation', shape, dtype: 'bf16' })
 export const packed = (...shape: number[]): Operand => ({ role: 'packed', shape })
+export const packedInt8 = (...shape: number[]): Operand => ({ role: 'packed_int8', shape })
 export const weight = (...shape: number[]): Operand => ({ role: 'weight', shape })
 export const fixed = (data: InputData, ...shape: number[]): Operand => ({ role: 'fixed', shape, data })
 /** i32 uniform in [low, high). */
@@ -59,7 +61,7 @@ export interface OpBench<A extends Attrs> {
 /** Results of so many elements are compared, the first and the last among them. */
 const samples = 16
 const tolerance = { forward: 2e-5, backward: 1e-4 }
-/** Of results that are bf16, or made of operands that are rounded to it. */
+/** Of results that are bf16, or made of operands that are rounded to it or to 8-bit integers. */
 const tolerance16 = { forward: 2e-2, backward: 3e-2 }
 
 /** Times forward and backward of an op. Rejects when one of them computes something else than expected. */
@@ -67,11 +69,11 @@ export async function benchOp<A extends Attrs>(name: string, op: Op<A>, options:
   const device = openCpu()
   try {
     const { data, values, parts, read } = await prepare(device, op, options)
-    const isLow = [...values.values()].some(({ spec }) => spec.dtype === 'bf16')
+    const isLow = [...values.values()].some(({ spec }) => ['bf16', 'packed_int8'].includes(spec.dtype))
     const expected = options.expected(data)
     const scalars = { seed, draw, ...options.scalars }
     for (const part of ['forward', 'backward'] as const) {
-      const { prepared, flops, bytes } = parts[part]
+      const { prepared, flops, products, bytes } = parts[part]
       if (!prepared) continue
       const names = Object.keys(expected).filter(
         (key) => values.has(key) && isGradient(key, op) === (part !== 'forward'),
@@ -87,7 +89,9 @@ export async function benchOp<A extends Attrs>(name: string, op: Op<A>, options:
           )
         }
       }
-      await bench(`${op.name} ${name} ${part}`, { flops: flops || undefined, bytes }, run, { check })
+      await bench(`${op.name} ${name} ${part}`, { flops: flops || undefined, products, bytes }, run, {
+        check,
+      })
     }
   } finally {
     await device.destroy()
@@ -155,13 +159,14 @@ interface Part {
   prepared?: Prepared
   /** What its kernels have to do, as the ops declare it. */
   flops: number
+  products?: 'int8'
   bytes: number
 }
 
 async function prepare<A extends Attrs>(device: Device, op: Op<A>, { inputs, attrs, scalars }: OpBench<A>) {
   const parameters = new ParameterSet()
   for (const name of op.inputs)
-    if (['weight', 'packed'].includes(inputs[name].role))
+    if (['weight', 'packed', 'packed_int8'].includes(inputs[name].role))
       parameters.add(name, inputs[name].shape, { init: zeros })
   const capture = new Capture(parameters)
   const { graph } = capture
@@ -174,9 +179,10 @@ async function prepare<A extends Attrs>(device: Device, op: Op<A>, { inputs, att
     const { role, shape, dtype } = inputs[name]
     const given = inputs[name].data ?? uniform(i + 1, shape)
     data[name] = dtype === 'bf16' ? rounded(given) : given
-    if (role === 'weight' || role === 'packed') {
+    if (role === 'weight' || role === 'packed' || role === 'packed_int8') {
       const value = capture.parameter(parameters.get(name)).value
       filled.push([value, data[name]])
+      if (role === 'packed_int8') return graph.emit(packInt8, [value], {})[0]
       return role === 'weight' ? value : graph.emit(pack, [value], { gradient: true })[0]
     }
     const spec: Spec = { shape, dtype: dtype ?? (data[name] instanceof Float32Array ? 'f32' : 'i32') }
@@ -225,10 +231,12 @@ async function prepare<A extends Attrs>(device: Device, op: Op<A>, { inputs, att
   for (const arena of program.arenas) buffers.set(arena.name, device.alloc(arena.bytes, arena.name))
   const part = (from: number, to: number): Part => {
     const cut: Program = { ...program, steps: program.steps.slice(from, to) }
-    const work = [...calls(cut)].map((call) => call.work!({}))
+    const list = [...calls(cut)]
+    const work = list.map((call) => call.work!({}))
+    const products = list.find(({ kernel }) => kernel.products)?.kernel.products
     const total = (key: 'flops' | 'bytes') => sum(work.length, (i) => work[i][key])
     const prepared = cut.steps.length === 0 ? undefined : device.prepare(cut, [...buffers.values()])
-    return { prepared, flops: total('flops'), bytes: total('bytes') }
+    return { prepared, flops: total('flops'), products, bytes: total('bytes') }
   }
   for (const [value, content] of filled) {
     const { arena, offset } = plan.place(value)
@@ -260,7 +268,7 @@ function isGradient(name: string, op: { inputs: readonly string[] }): boolean {
   return op.inputs.some((input) => name === `d${input}`)
 }
 
-function uniform(seed: number, shape: readonly number[]): Float32Array {
+export function uniform(seed: number, shape: readonly number[]): Float32Array {
   const r = random(seed)
   const data = new Float32Array(shape.reduce((a, b) => a * b, 1))
   for (let i = 0; i < data.length; i++) data[i] = r.uniform(-Math.sqrt(3), Math.sqrt(3))

@@ -7,6 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Peaks } from '../../src/device/peak.js'
 import type { Cost } from './bench.js'
 
 /** Statistics of one bench; times in seconds. */
@@ -32,7 +33,7 @@ export interface Entry extends Cost {
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
 /** The machine's measured ceilings, 10^9 a second; undefined until measured. */
-export const peaks: { gflops?: number; gigabytes?: number } = {}
+export const peaks: Partial<Peaks> = {}
 
 /** Facts of this run; benches add those of their device with `Object.assign(facts, device.info.facts)`. */
 export const facts: Record<string, string | number> = {

@@ -1,8 +1,9 @@
 // Dense layer: y[n,o] = sum_i x[n,i] weight[o,i] + bias[o], and its three gradients.
 //
-// Work split and numerics: see dense.h, gemm.h. The bias is added when a tile of y is complete. dbias sums the rows of dy in order,
-// one task per 64 columns. Nothing is saved beyond the inputs.
+// Work split and numerics: see dense.h, gemm.h, for a weight of 8 bits int8_gemm.h. The bias is added when a tile of y is
+// complete. dbias sums the rows of dy in order, one task per 64 columns. Nothing is saved beyond the inputs.
 #include "dense.h"
+#include "int8_gemm.h"
 #include "kernel.h"
 
 namespace {
@@ -17,6 +18,11 @@ struct AddBias {
 template <class T>
 void linear_forward(Team& team, const T* x, const float* weight, const float* bias, T* y, uint32_t rows, uint32_t in, uint32_t out) {
   dense_forward(team, rows, out, in, x, weight, y, AddBias{bias});
+}
+
+void linear_forward_int8(Team& team, const float* x, const int8_t* weight, const float* bias, float* y, uint32_t rows, uint32_t in,
+                         uint32_t out) {
+  int8_gemm(team, rows, out, in, x, weight, y, AddBias{bias});
 }
 
 // ---------------------------------------------------------------- backward
@@ -41,4 +47,9 @@ void linear_backward_weight(Team& team, const T* dy, const T* x, float* dweight,
 
 }  // namespace
 
-EXPORT_KERNELS(linear, KERNELS(linear_forward), KERNELS(linear_backward_input), KERNELS(linear_backward_weight))
+#if defined(BIOALBERT_ISA_AVX512_VNNI)  // all others are the base's
+EXPORT_KERNELS(linear, KERNEL(linear_forward_int8))
+#else
+EXPORT_KERNELS(linear, KERNELS(linear_forward), KERNEL(linear_forward_int8), KERNELS(linear_backward_input),
+               KERNELS(linear_backward_weight))
+#endif

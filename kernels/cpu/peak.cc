@@ -1,11 +1,13 @@
-// What the machine can do at best, for benches to compare with: not an op, only measured by bench/support/peak.ts.
+// What the machine can do at best, for benches to compare with: not an op, only measured by src/device/peak.ts.
 //
 // peak_multiply_add: y [tasks], each task `steps` multiply-adds of float lanes in independent chains that stay in
 // registers, so that nothing but the arithmetic units limits it: tasks x steps x 2 operations.
+// peak_multiply_add_int8: the same with 8-bit integers, by what simd/dot.h has for them.
 // peak_copy: y [n] = x [n], with n far beyond the caches: 8 n bytes.
 //
 // Work split: one task a thread at a time; copy in blocks of 64 Ki floats.
 #include "kernel.h"
+#include "simd/dot.h"
 
 namespace {
 
@@ -28,6 +30,42 @@ void peak_multiply_add(Team& team, float* y, uint32_t tasks, uint32_t steps) {
   });
 }
 
+// One operand is read again in every step, from another place, as in a product, and serves two chains: what stood in
+// registers all the time could be multiplied in front of the loop.
+constexpr uint32_t kPlaces = 16;
+__attribute__((noinline)) void int8_chains(uint32_t steps, const Quantised* a, const int8_t* b, int32_t* sums) {
+  Sums s[kChains];
+#pragma GCC unroll 12
+  for (uint32_t c = 0; c < kChains; c++) s[c] = load_sums(sums + c * W);
+  const auto even = load_weights(b), odd = load_weights(b + kVectorBytes);
+  for (uint32_t i = 0; i < steps; i++) {
+    const Quantised* place = a + i % kPlaces * kGroup;
+#pragma GCC unroll 6
+    for (uint32_t c = 0; c < kChains; c += 2) {
+      const auto group = load_group(place + c * kGroup);
+      s[c] = dot(s[c], group, even);
+      s[c + 1] = dot(s[c + 1], group, odd);
+    }
+  }
+#pragma GCC unroll 12
+  for (uint32_t c = 0; c < kChains; c++) store_sums(sums + c * W, s[c]);
+}
+
+void peak_multiply_add_int8(Team& team, float* y, uint32_t tasks, uint32_t steps) {
+  each(team, tasks, [&](uint32_t task) {
+    int32_t* sums = reinterpret_cast<int32_t*>(team.scratch());
+    Quantised* a = reinterpret_cast<Quantised*>(sums + kChains * W);
+    int8_t* b = reinterpret_cast<int8_t*>(a + (kPlaces + kChains) * kGroup);
+    for (uint32_t i = 0; i < kChains * W; i++) sums[i] = 0;
+    for (uint32_t i = 0; i < (kPlaces + kChains) * kGroup; i++) a[i] = 1;
+    for (uint32_t i = 0; i < 2 * kVectorBytes; i++) b[i] = 1;
+    int8_chains(steps / (kChains * kVectorBytes), a, b, sums);
+    V total = zero();
+    for (uint32_t c = 0; c < kChains; c++) total = total + to_floats(sums + c * W);
+    y[task] = sum(total);
+  });
+}
+
 void peak_copy(Team& team, const float* x, float* y, uint32_t n) {
   each_range(team, n, 65536, [&](uint32_t begin, uint32_t end) {
     uint32_t i = begin;
@@ -38,4 +76,8 @@ void peak_copy(Team& team, const float* x, float* y, uint32_t n) {
 
 }  // namespace
 
-EXPORT_KERNELS(peak, KERNEL(peak_multiply_add), KERNEL(peak_copy))
+#if defined(BIOALBERT_ISA_AVX512_VNNI)  // all others are the base's
+EXPORT_KERNELS(peak, KERNEL(peak_multiply_add_int8))
+#else
+EXPORT_KERNELS(peak, KERNEL(peak_multiply_add), KERNEL(peak_multiply_add_int8), KERNEL(peak_copy))
+#endif

@@ -1,4 +1,5 @@
-// Dense layer with GELU in its tanh or erf form: z = x weight^T + bias, y = gelu(z); z is saved for backward.
+// Dense layer with GELU in its tanh or erf form: z = x weight^T + bias, y = gelu(z); with
+// `save` z is saved for backward.
 //
 // Work split: as linear.wgsl. Backward makes dz here; the rest is linear's.
 
@@ -31,7 +32,7 @@ fn gelu_form_derivative(x: f32, form: u32) -> f32 {
 // ---------------------------------------------------------------- forward
 
 // kernel linear_gelu_forward
-struct Params { rows: u32, in: u32, out: u32, form: u32 }
+struct Params { rows: u32, in: u32, out: u32, form: u32, save: u32 }
 @group(0) @binding(0) var<storage, read_write> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> weight: array<f32>;
 @group(0) @binding(2) var<storage, read_write> bias: array<f32>;
@@ -71,7 +72,9 @@ fn main(
       if (r0 + i < params.rows && c0 + 8u * j < params.out) {
         let o = c0 + 8u * j;
         let value = sums[i][j] + bias[o];
-        z[(r0 + i) * params.out + o] = value;
+        if (params.save != 0u) {
+          z[(r0 + i) * params.out + o] = value;
+        }
         y[(r0 + i) * params.out + o] = gelu_form(value, params.form);
       }
     }

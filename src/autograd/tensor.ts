@@ -54,6 +54,14 @@ export class Capture {
       .map((v) => new Tensor(this, v))
   }
 
+  /**
+   * Another form of a parameter, such as a packed weight, made by an op once for all runs; of a stack [L,O,I] layer by
+   * layer. Nothing can be trained through it.
+   */
+  prepare<A extends Attrs>(op: Op<A>, parameter: Tensor, attrs: A): Tensor {
+    return new Tensor(this, this.graph.prepare(op, parameter.value, attrs))
+  }
+
   /** A number that no other random op of this capture has. */
   stream(): number {
     return this.streams++

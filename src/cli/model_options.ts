@@ -22,7 +22,8 @@ export function addModelOptions(command: Command): Command {
 export function memoryText(plan: MemoryPlan, working: number): string {
   return (
     `${bytes(plan.totalBytes + working)} (parameters ${bytes(plan.parameterBytes)}, gradients and moments ` +
-    `${bytes(plan.gradientBytes + plan.optimizerBytes)}, activations ${bytes(plan.activationBytes)}, ` +
+    `${bytes(plan.gradientBytes + plan.optimizerBytes)}, ` +
+    `${plan.operandBytes > 0 ? `packed weights ${bytes(plan.operandBytes)}, ` : ''}activations ${bytes(plan.activationBytes)}, ` +
     `device ${bytes(working)})`
   )
 }

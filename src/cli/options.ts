@@ -13,6 +13,10 @@ export type DeviceName = (typeof deviceNames)[number]
 export const precisions = ['f32', 'bf16'] as const
 export type Precision = (typeof precisions)[number]
 
+/** Those of inference; int8: 8-bit integers are the operands of the encoder's dense layers, activations stay f32. */
+export const inferencePrecisions = [...precisions, 'int8'] as const
+export type InferencePrecision = (typeof inferencePrecisions)[number]
+
 function number(text: string): number {
   // Number('') and Number(' ') are 0, and hexadecimal or binary notation is never meant.
   return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN
@@ -74,6 +78,11 @@ export interface SharedOptions {
   quiet?: boolean
 }
 
+/** Of a command that trains nothing, with `addInferencePrecision`. */
+export interface InferenceOptions extends Omit<SharedOptions, 'precision'> {
+  precision: InferencePrecision
+}
+
 const shared: Record<keyof SharedOptions, () => Option> = {
   device: () => new Option('--device <name>', 'what runs the kernels').choices(deviceNames).default('cpu'),
   precision: () =>
@@ -93,4 +102,10 @@ const shared: Record<keyof SharedOptions, () => Option> = {
 export function addShared(command: Command, ...names: (keyof SharedOptions)[]): Command {
   for (const name of names) command.addOption(shared[name]())
   return command
+}
+
+/** Adds --precision with the choices of inference, and returns the command. */
+export function addInferencePrecision(command: Command): Command {
+  const text = 'activations and matrix operands; int8: 8-bit integers in dense layers, the rest in f32'
+  return command.addOption(new Option('--precision <type>', text).choices(inferencePrecisions).default('f32'))
 }

@@ -23,6 +23,8 @@ export interface Kernel {
   readonly name: string
   readonly buffers: readonly BufferSlot[]
   readonly params: readonly ParamSlot[]
+  /** What its products are of, where that has a peak of its own. */
+  readonly products?: 'int8'
 }
 
 /**
@@ -31,6 +33,11 @@ export interface Kernel {
  */
 export function inBf16(kernel: Kernel): Kernel {
   return { ...kernel, name: `${kernel.name}_bf16` }
+}
+
+/** The same kernel on a weight of 8-bit integers (ops/pack_int8.ts), an entry point of its own too. */
+export function inInt8(kernel: Kernel): Kernel {
+  return { ...kernel, name: `${kernel.name}_int8`, products: 'int8' }
 }
 
 /** Declares a kernel; the order of the keys is the order of the arguments. */

@@ -1,6 +1,6 @@
 /**
- * A device's measured ceilings: floating-point operations a second of multiply-adds in registers, and bytes a second of
- * a copy beyond the caches (read + written). Each is the best of a few runs of a kernel of kernels/cpu/peak.cc on the
+ * A device's measured ceilings: operations a second of multiply-adds in registers, of f32 and of 8-bit integers, and bytes a
+ * second of a copy beyond the caches (read + written). Each is the best of a few runs of a kernel of kernels/cpu/peak.cc on the
  * same instruction set and threads as everything else. Benches and profiles compare with them.
  */
 import type { Device } from './device.js'
@@ -8,17 +8,24 @@ import { type Kernel, kernel } from './kernel.js'
 import type { ParamValue, Program, Ref } from './program.js'
 
 const multiplyAdd = kernel('peak_multiply_add', { y: 'accumulate' }, { tasks: 'u32', steps: 'u32' })
+const multiplyAddInt8 = kernel('peak_multiply_add_int8', { y: 'write' }, { tasks: 'u32', steps: 'u32' })
 const copy = kernel('peak_copy', { x: 'read', y: 'write' }, { n: 'u32' })
 
 /** 10^9 of something a second. */
 export interface Peaks {
   readonly gflops: number
+  readonly int8: number
   readonly gigabytes: number
 }
 
-/** Measures both in about a second, with half a GiB of memory; undefined on a device without the kernels for it. */
+/** The roof of compute for a kernel. */
+export function computePeak(peaks: Peaks, kernel: Pick<Kernel, 'products'>): number {
+  return kernel.products === 'int8' ? peaks.int8 : peaks.gflops
+}
+
+/** Measures all in about a second, with half a GiB of memory; undefined on a device without the kernels for it. */
 export async function measurePeaks(device: Device): Promise<Peaks | undefined> {
-  if (!device.supports(multiplyAdd.name) || !device.supports(copy.name)) return undefined
+  if (![multiplyAdd, multiplyAddInt8, copy].every(({ name }) => device.supports(name))) return undefined
   const tasks = 256
   const steps = 12 * 16 * 20_000
   const whole = (arena: number, bytes: number): Ref => ({
@@ -29,11 +36,15 @@ export async function measurePeaks(device: Device): Promise<Peaks | undefined> {
     shift: 0,
     modulo: 1,
   })
-  const arithmetic = program(multiplyAdd, [whole(0, tasks * 4)], [tasks, steps])
-  const gflops = (2 * tasks * steps) / (await best(device, arithmetic, 5)) / 1e9
+  const arithmetic = async (kernel: Kernel, steps: number): Promise<number> => {
+    const seconds = await best(device, program(kernel, [whole(0, tasks * 4)], [tasks, steps]), 5)
+    return (2 * tasks * steps) / seconds / 1e9
+  }
+  const gflops = await arithmetic(multiplyAdd, steps)
+  const int8 = await arithmetic(multiplyAddInt8, 2 * steps)
   const n = 64 * 1024 * 1024
   const copies = program(copy, [whole(0, n * 4), whole(1, n * 4)], [n])
-  return { gflops, gigabytes: (8 * n) / (await best(device, copies, 6)) / 1e9 }
+  return { gflops, int8, gigabytes: (8 * n) / (await best(device, copies, 6)) / 1e9 }
 }
 
 /** One call, with an arena for each of its buffers. */

@@ -3,11 +3,11 @@
  * body per repeat. Values are what nodes read and write. Order is meaning: a node that accumulates changes its value
  * for every node after it, and nothing is reordered.
  */
-import { inBf16, type Kernel, type ParamType } from '../device/kernel.js'
+import { inBf16, inInt8, type Kernel, type ParamType } from '../device/kernel.js'
 import type { ParamValue, Sizes, Work } from '../device/program.js'
 import { contiguous, copy } from '../ops/copy.js'
 import type { Attrs, Op, Value } from '../ops/op.js'
-import { capacity, type Dim, elements, isFloat, type Spec, shapeText } from '../ops/shape.js'
+import { byteSize, capacity, type Dim, elements, isFloat, type Spec, shapeText } from '../ops/shape.js'
 import { kernelWork } from '../ops/work.js'
 import type { ParameterSet } from './parameters.js'
 
@@ -17,7 +17,10 @@ export type Origin =
   | { readonly kind: 'node' }
   /** filled by the caller before a run */
   | { readonly kind: 'input'; readonly name: string }
-  /** one parameter, or its gradient, or a moment of it: elements from `offset` of that arena of the parameter set */
+  /**
+   * one parameter, or its gradient, or a moment of it: elements from `offset` of that arena of the parameter set; or what
+   * `prepare` made of it: words from `offset` of the arena of operands
+   */
   | { readonly kind: 'state'; readonly arena: StateArena; readonly offset: number }
   /** the same memory as `base` from element `offset` on, in another shape */
   | { readonly kind: 'view'; readonly base: GraphValue; readonly offset: number }
@@ -28,7 +31,7 @@ export type Origin =
   /** the carry after the last iteration */
   | { readonly kind: 'result'; readonly repeat: RepeatNode }
 
-export type StateArena = 'parameters' | 'gradients' | 'moment1' | 'moment2'
+export type StateArena = 'parameters' | 'gradients' | 'moment1' | 'moment2' | 'operands'
 
 export interface GraphValue extends Value {
   readonly spec: Spec
@@ -95,6 +98,8 @@ export class Graph {
   private nextId = 0
   private scopeNames: string[] = []
   private readonly states = new Map<string, GraphValue>()
+  /** What `prepare` emitted. A runtime runs it before this graph whenever the parameters have changed. */
+  preparation?: Graph
 
   constructor(readonly parameters: ParameterSet) {}
 
@@ -145,6 +150,30 @@ export class Graph {
       this.states.set(key, value)
     }
     return value
+  }
+
+  /**
+   * Another form of a parameter [O,I], or of a stack [L,O,I] of them one by one, by an op of one input and one output that
+   * takes part in no gradient. It is made once for all runs and stays in the arena of operands.
+   */
+  prepare<A extends Attrs>(op: Op<A>, parameter: GraphValue, attrs: A): GraphValue {
+    const { origin, spec, name } = parameter
+    if (origin.kind !== 'state' || origin.arena !== 'parameters')
+      throw new Error(`${op.name}: ${name} is no parameter, so it cannot be prepared`)
+    const [inner, outer, count = 1] = spec.shape.map(capacity).reverse()
+    const [one] = op.infer([{ ...spec, shape: [outer, inner] }], attrs)
+    const bytes = byteSize(one)
+    const key = `${op.name} ${JSON.stringify(attrs)} ${origin.offset}`
+    const offset = this.parameters.operand(key, count * bytes) / 4
+    const known = this.states.get(`operands:${offset}:${shapeText(spec.shape)}`)
+    if (known) return known
+    this.preparation ??= new Graph(this.parameters)
+    for (let i = 0; i < count; i++) {
+      const source = this.preparation.view(parameter, [outer, inner], i * outer * inner)
+      const target = this.preparation.state('operands', name, offset + (i * bytes) / 4, one, false)
+      this.preparation.call(op, op.forward, { [op.inputs[0]]: source, [op.outputs[0]]: target }, attrs)
+    }
+    return this.state('operands', name, offset, { ...spec, dtype: one.dtype }, false)
   }
 
   /** The same elements in another shape; with `offset`, as many elements as `shape` has from that one on. */
@@ -198,7 +227,8 @@ export class Graph {
   }
 
   /**
-   * Appends one kernel of an op with its slots bound by name: its form for bf16 where a bound tensor is of that type.
+   * Appends one kernel of an op with its slots bound by name: its form for bf16 where a bound tensor is of that type, its
+   * form for 8-bit integers where it reads a weight of them.
    * Temporaries that are not bound are made; `record` keeps the tensors, so that the node has a gradient.
    */
   call<A extends Attrs>(
@@ -224,7 +254,11 @@ export class Graph {
       if (value === undefined) throw new Error(`${kernel.name}: parameter ${slot.name} has no value`)
       return value
     })
-    const chosen = bindings.some((v) => v.spec.dtype === 'bf16') ? inBf16(kernel) : kernel
+    const isInt8 = kernel.buffers.some(
+      ({ access }, i) => access === 'read' && bindings[i].spec.dtype === 'packed_int8',
+    )
+    const isBf16 = bindings.some((v) => v.spec.dtype === 'bf16')
+    const chosen = isInt8 ? inInt8(kernel) : isBf16 ? inBf16(kernel) : kernel
     this.current.nodes.push({
       kind: 'call',
       op,

@@ -8,7 +8,14 @@ import { kernelWork } from '../ops/work.js'
 import type { CallNode, Graph, GraphValue, Node, RepeatNode } from './graph.js'
 import type { ArenaName, Place, Plan } from './plan.js'
 
-export const ARENAS: readonly ArenaName[] = ['activations', 'parameters', 'gradients', 'moment1', 'moment2']
+export const ARENAS: readonly ArenaName[] = [
+  'activations',
+  'parameters',
+  'gradients',
+  'moment1',
+  'moment2',
+  'operands',
+]
 
 /** How many calls of a program nodes become, each call of a repeat counted once. */
 export function callCount(nodes: readonly Node[]): number {
@@ -68,9 +75,11 @@ export function lower(name: string, graph: Graph, plan: Plan, stateBytes: number
       steps.push({ kind: 'repeat', count: node.count, reverse: node.reverse, body })
     }
   }
-  const arenas = ARENAS.map((arena) => ({
-    name: arena,
-    bytes: arena === 'activations' ? plan.bytes : used.has(arena) ? stateBytes : 0,
-  }))
+  const bytesOf = (arena: ArenaName): number => {
+    if (arena === 'activations') return plan.bytes
+    if (!used.has(arena)) return 0
+    return arena === 'operands' ? graph.parameters.operandBytes : stateBytes
+  }
+  const arenas = ARENAS.map((arena) => ({ name: arena, bytes: bytesOf(arena) }))
   return { name, arenas, scalars: [...scalars.values()], steps }
 }

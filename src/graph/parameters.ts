@@ -3,6 +3,8 @@
  * the same layout, with a table of segments: an all-reduce, a checkpoint, a norm or an optimizer step is one pass.
  */
 
+import { align } from './storage.js'
+
 /** Fills `data` with initial values. `normal` draws from N(0, 1). */
 export type Initializer = (data: Float32Array, normal: () => number) => void
 
@@ -82,6 +84,8 @@ export const PARAMETER_ALIGNMENT = 64
 export class ParameterSet {
   private readonly byName = new Map<string, Parameter>()
   private end = 0
+  private readonly operands = new Map<string, number>()
+  private operandsEnd = 0
 
   /** Declares a parameter. Throws when the name is taken or a dimension is not a positive whole number. */
   add(name: string, shape: readonly number[], options: ParameterOptions): Parameter {
@@ -110,6 +114,25 @@ export class ParameterSet {
     this.byName.set(name, parameter)
     this.end += Math.ceil(size / PARAMETER_ALIGNMENT) * PARAMETER_ALIGNMENT
     return parameter
+  }
+
+  /**
+   * Where the arena of operands has another form of a parameter (Graph.prepare), in bytes: the same place for every
+   * program that asks for the same `key`.
+   */
+  operand(key: string, bytes: number): number {
+    let offset = this.operands.get(key)
+    if (offset === undefined) {
+      offset = this.operandsEnd
+      this.operands.set(key, offset)
+      this.operandsEnd = align(offset + bytes)
+    }
+    return offset
+  }
+
+  /** Bytes of the arena of operands. */
+  get operandBytes(): number {
+    return this.operandsEnd
   }
 
   get(name: string): Parameter {

@@ -3,7 +3,7 @@
  * parameters, gives them one activation arena, and runs them. One run is one call into the device.
  */
 import type { Device, DeviceBuffer, Prepared, TimelineEvent } from '../device/device.js'
-import type { Program } from '../device/program.js'
+import { calls, type Program } from '../device/program.js'
 import { UserError } from '../error.js'
 import { byteSize, capacity, elements, isFloat, shapeText } from '../ops/shape.js'
 import { fromBf16, toBf16 } from './bf16.js'
@@ -26,19 +26,42 @@ export interface MemoryPlan {
   readonly parameterBytes: number
   readonly gradientBytes: number
   readonly optimizerBytes: number
+  /** Other forms of parameters that are kept, such as packed weights. */
+  readonly operandBytes: number
   readonly activationBytes: number
   readonly totalBytes: number
 }
 
 const STATE_ARENAS: readonly StateArena[] = ['parameters', 'gradients', 'moment1', 'moment2']
 
-/** Plans and lowers graphs by name; all must share one parameter set. */
+/** The name of the program that makes what another one wants prepared. */
+function preparing(name: string): string {
+  return `${name} preparation`
+}
+
+/** Plans and lowers graphs by name, and what they want prepared; all must share one parameter set. */
 export function compile(graphs: Readonly<Record<string, Graph>>): Map<string, CompiledProgram> {
+  const all = Object.entries(graphs).flatMap(([name, graph]): [string, Graph][] =>
+    graph.preparation
+      ? [
+          [name, graph],
+          [preparing(name), graph.preparation],
+        ]
+      : [[name, graph]],
+  )
   return new Map(
-    Object.entries(graphs).map(([name, graph]) => {
+    all.map(([name, graph]) => {
       const plan = new Plan(graph)
       return [name, { graph, plan, program: lower(name, graph, plan, graph.parameters.arenaElements * 4) }]
     }),
+  )
+}
+
+/** Whether a run changes parameters. */
+function updates(program: Program): boolean {
+  const parameters = program.arenas.findIndex((arena) => arena.name === 'parameters')
+  return [...calls(program)].some(({ kernel, refs }) =>
+    kernel.buffers.some(({ access }, i) => access !== 'read' && refs[i].arena === parameters),
   )
 }
 
@@ -50,14 +73,16 @@ export function memoryPlan(parameters: ParameterSet, programs: Iterable<Compiled
   const parameterBytes = parameters.arenaElements * 4
   const gradientBytes = bytes('gradients')
   const optimizerBytes = bytes('moment1') + bytes('moment2')
+  const operandBytes = bytes('operands')
   const activationBytes = bytes('activations')
   return {
     parameters: parameters.count,
     parameterBytes,
     gradientBytes,
     optimizerBytes,
+    operandBytes,
     activationBytes,
-    totalBytes: parameterBytes + gradientBytes + optimizerBytes + activationBytes,
+    totalBytes: parameterBytes + gradientBytes + optimizerBytes + operandBytes + activationBytes,
   }
 }
 
@@ -65,6 +90,8 @@ export class Runtime {
   private readonly prepared = new Map<string, Prepared>()
   private readonly programs: Map<string, CompiledProgram>
   private readonly arenas = new Map<string, DeviceBuffer>()
+  /** Programs whose preparation has seen the parameters as they are. */
+  private readonly ready = new Set<string>()
   readonly memory: MemoryPlan
 
   /** Allocates everything that the programs need. Throws a UserError when the device has not enough memory. */
@@ -134,7 +161,18 @@ export class Runtime {
     for (const key of this.get(name).graph.inputs.keys())
       if (!(key in inputs)) throw new Error(`program ${name}: input ${key} is missing`)
     await this.write(name, inputs)
+    await this.prepare(name)
     await this.device.run(this.prepared.get(name)!, scalars)
+  }
+
+  /** Makes what a program wants prepared, unless that has been done since the parameters changed. */
+  private async prepare(name: string): Promise<void> {
+    const { graph, program } = this.get(name)
+    if (graph.preparation && !this.ready.has(name)) {
+      this.ready.add(name)
+      await this.device.run(this.prepared.get(preparing(name))!, {})
+    }
+    if (this.ready.size > 0 && updates(program)) this.ready.clear()
   }
 
   /** As `run`, and tells when every call ran. */
@@ -144,6 +182,7 @@ export class Runtime {
     scalars: Readonly<Record<string, number>>,
   ): Promise<TimelineEvent[]> {
     await this.write(name, inputs)
+    await this.prepare(name)
     return this.device.timeline(this.prepared.get(name)!, scalars)
   }
 
@@ -174,6 +213,7 @@ export class Runtime {
   async writeState(arena: StateArena, data: Float32Array): Promise<void> {
     if (data.length !== this.parameters.arenaElements)
       throw new Error(`${arena}: ${data.length} values (want ${this.parameters.arenaElements})`)
+    if (arena === 'parameters') this.ready.clear()
     await this.device.write(this.arenas.get(arena)!, 0, data)
   }
 

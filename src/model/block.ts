@@ -124,6 +124,8 @@ export interface BlockOptions {
   readonly sequences: Dynamic
   /** Dropout of hidden states and probabilities. */
   readonly drop: number
+  /** A backward pass will want what forward kernels save. */
+  readonly training: boolean
 }
 
 /** One layer: x [N,H] to y [N,H]. `layer` gives weight and bias of one of its parts in the iteration at hand. */
@@ -133,7 +135,7 @@ export function block(
   parameters: BlockParameters,
   layer: (affine: Affine) => [Tensor, Tensor],
   config: ModelConfig,
-  { cuSeqlens, sequences, drop }: BlockOptions,
+  { cuSeqlens, sequences, drop, training }: BlockOptions,
 ): Tensor {
   const dense = (input: Tensor, affine: Affine) => capture.apply(linear, [input, ...layer(affine)], {})[0]
   const addNorm = (input: Tensor, residual: Tensor, norm: Affine) =>
@@ -150,7 +152,8 @@ export function block(
     return addNorm(dense(context, parameters.attentionOutput), x, parameters.attentionNorm)
   })
   return capture.named('ffn', () => {
-    const [inner] = capture.apply(linearGelu, [attended, ...layer(parameters.ffn)], { form: config.gelu })
+    const attrs = { form: config.gelu, save: training }
+    const [inner] = capture.apply(linearGelu, [attended, ...layer(parameters.ffn)], attrs)
     return addNorm(dense(inner, parameters.ffnOutput), attended, parameters.outputNorm)
   })
 }

@@ -14,7 +14,8 @@ import { embedding } from '../ops/embedding.js'
 import { gather } from '../ops/gather.js'
 import { linear } from '../ops/linear.js'
 import { pack } from '../ops/pack.js'
-import { type Dynamic, dynamic, type FloatType } from '../ops/shape.js'
+import { packInt8 } from '../ops/pack_int8.js'
+import { type Dynamic, dynamic, type FloatType, type Precision } from '../ops/shape.js'
 import { unary } from '../ops/unary.js'
 import { declareAlbert } from './albert.js'
 import { declareBert } from './bert.js'
@@ -76,13 +77,14 @@ export interface EncodeOptions {
   /** Keep only the input of each layer and compute the rest again in the backward pass. */
   readonly recompute?: boolean
   /**
-   * Type of the encoder's activations and of the operands of its products (default f32). Sums, statistics, parameters,
-   * their gradients, heads and losses are f32 either way.
+   * Type of the encoder's activations and of the operands of its products (default f32); int8: of the operands of its
+   * dense layers only, and not for training. Sums, statistics, parameters, their gradients, heads and losses are f32
+   * either way.
    */
-  readonly precision?: FloatType
+  readonly precision?: Precision
 }
 
-/** The hidden states of the last layer, [rows, H], of the type of `precision`. */
+/** The hidden states of the last layer, [rows, H]: bf16 with that `precision`, else f32. */
 export function encode(
   capture: Capture,
   p: EncoderParameters,
@@ -90,16 +92,23 @@ export function encode(
   batch: BatchInputs,
   { training, recompute, precision = 'f32' }: EncodeOptions,
 ): Tensor {
+  if (training && precision === 'int8')
+    throw new Error('int8 has no gradients (want f32 or bf16 for training)')
   const drop = training ? config.dropout : 0
   const operand = (weight: Tensor): Tensor =>
     precision === 'bf16' && weight.shape.length === 2
       ? capture.apply(pack, [weight], { gradient: training })[0]
       : weight
+  // weights of 8 bits are made when the parameters are written, those of all layers one behind the other
+  const matrix = (affine: Affine): Tensor => {
+    const weight = capture.parameter(affine.weight)
+    const isMatrix = weight.shape.length === (p.stacked ? 3 : 2)
+    return precision === 'int8' && isMatrix ? capture.prepare(packInt8, weight, {}) : weight
+  }
   // what all layers share is packed once, in front of them; what a layer has for itself when its turn comes
   const shared = new Map<Affine, Tensor>()
   if (!p.stacked)
-    for (const affine of Object.values(p.block) as Affine[])
-      shared.set(affine, operand(capture.parameter(affine.weight)))
+    for (const affine of Object.values(p.block) as Affine[]) shared.set(affine, operand(matrix(affine)))
   const embedded = capture.named('embeddings', () => {
     const tables = [p.word, p.segment, p.position].map((t) => capture.parameter(t))
     const inputs = [
@@ -109,20 +118,21 @@ export function encode(
       ...tables,
       ...tensors(capture, p.embeddingNorm),
     ]
-    const attrs = { eps: config.layerNormEps, p: drop, stream: capture.stream(), dtype: precision }
+    const dtype: FloatType = precision === 'bf16' ? 'bf16' : 'f32'
+    const attrs = { eps: config.layerNormEps, p: drop, stream: capture.stream(), dtype }
     const [e] = capture.apply(embedding, inputs, attrs)
     if (!p.projection) return e
-    const [weight, bias] = tensors(capture, p.projection)
-    return capture.apply(linear, [e, operand(weight), bias], {})[0]
+    const bias = capture.parameter(p.projection.bias)
+    return capture.apply(linear, [e, operand(matrix(p.projection)), bias], {})[0]
   })
-  const options = { cuSeqlens: batch.cuSeqlens, sequences: batch.sequences, drop }
+  const options = { cuSeqlens: batch.cuSeqlens, sequences: batch.sequences, drop, training }
   return capture.repeat(
     config.layers,
     embedded,
     (x, slice) => {
       const layer = (affine: Affine): [Tensor, Tensor] => {
-        const [weight, bias] = tensors(capture, affine)
-        return p.stacked ? [operand(slice(weight)), slice(bias)] : [shared.get(affine) ?? weight, bias]
+        const bias = capture.parameter(affine.bias)
+        return p.stacked ? [operand(slice(matrix(affine))), slice(bias)] : [shared.get(affine)!, bias]
       }
       return block(capture, x, p.block, layer, config, options)
     },

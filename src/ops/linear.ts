@@ -1,6 +1,7 @@
 /**
  * Dense layer: y[n,o] = sum_i x[n,i] weight[o,i] + bias[o]. x of bf16 goes with a weight that was packed (pack.ts), and
- * gives bf16; the gradients of weight and bias are f32 either way.
+ * gives bf16; the gradients of weight and bias are f32 either way. x of f32 may go with a weight of 8-bit integers
+ * (pack_int8.ts), then without gradients.
  */
 import { kernel } from '../device/kernel.js'
 import { defineOp, shapeError } from './op.js'
@@ -16,9 +17,13 @@ export function linearShape(op: string, x: Spec, weight: Spec, bias: Spec): Dim[
     x.shape.at(-1) !== inner ||
     bias.shape[0] !== out ||
     bias.dtype !== 'f32' ||
-    weight.dtype !== (x.dtype === 'bf16' ? 'packed' : 'f32')
+    !(x.dtype === 'bf16' ? ['packed'] : ['f32', 'packed_int8']).includes(weight.dtype)
   )
-    throw shapeError(op, { x, weight, bias }, 'x [*,I], weight [O,I], packed for x of bf16, bias [O]')
+    throw shapeError(
+      op,
+      { x, weight, bias },
+      'x [*,I], weight [O,I], packed for x of bf16, f32 or packed_int8 for x of f32, bias [O]',
+    )
   return [...x.shape.slice(0, -1), out]
 }
 

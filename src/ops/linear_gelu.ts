@@ -1,6 +1,7 @@
 /**
  * Dense layer with GELU (Hendrycks and Gimpel 2016): z = x weight^T + bias, y = gelu(z); z is saved for backward.
  * `form` is `tanh` (default; Hugging Face's gelu_new) or `erf` (z times the normal distribution function; their gelu).
+ * Without `save` z is not written, so that there is no backward pass; it is one element then, since no device binds none.
  */
 import { kernel } from '../device/kernel.js'
 import { linear, linearShape } from './linear.js'
@@ -17,27 +18,29 @@ const activation = kernel(
   { rows: 'u32', out: 'u32', form: 'u32' },
 )
 
-export const linearGelu = defineOp<{ readonly form?: GeluForm }>({
+export const linearGelu = defineOp<{ readonly form?: GeluForm; readonly save?: boolean }>({
   name: 'linear_gelu',
   inputs: ['x', 'weight', 'bias'],
   outputs: ['y', 'z'],
-  infer([x, weight, bias]) {
+  infer([x, weight, bias], { save = true }) {
     const y = { shape: linearShape('linear_gelu', x, weight, bias), dtype: x.dtype }
-    return [y, y]
+    return [y, save ? y : { shape: [1], dtype: x.dtype }]
   },
-  params: ({ x, weight }, { form = 'tanh' }) => ({
+  params: ({ x, weight }, { form = 'tanh', save = true }) => ({
     rows: param(product(x.shape.slice(0, -1))),
     in: capacity(weight.shape[1]),
     out: capacity(weight.shape[0]),
     form: GELU_FORMS.indexOf(form),
+    save: save ? 1 : 0,
   }),
   forward: kernel(
     'linear_gelu_forward',
     { x: 'read', weight: 'read', bias: 'read', y: 'write', z: 'write' },
-    { rows: 'u32', in: 'u32', out: 'u32', form: 'u32' },
+    { rows: 'u32', in: 'u32', out: 'u32', form: 'u32', save: 'u32' },
   ),
   kernels: [activation],
   gradient(scope, attrs) {
+    if (attrs.save === false) throw new Error('linear_gelu: no gradient where nothing was saved')
     const x = scope.value('x')
     const weight = scope.value('weight')
     const z = scope.value('z')

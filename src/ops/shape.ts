@@ -15,12 +15,15 @@ export type Dim = number | Dynamic
 
 /**
  * bf16: the upper half of an f32. packed: a weight as an operand of bf16 products, in an order that only the device
- * knows; its shape is the weight's.
+ * knows; its shape is the weight's. packed_int8: the same for products of 8-bit integers, with its scales.
  */
-export type DType = 'f32' | 'bf16' | 'i32' | 'u32' | 'packed'
+export type DType = 'f32' | 'bf16' | 'i32' | 'u32' | 'packed' | 'packed_int8'
 
 /** What activations can be. */
 export type FloatType = 'f32' | 'bf16'
+
+/** What a model can compute in; int8: activations of f32, products of 8-bit integers, no gradients. */
+export type Precision = FloatType | 'int8'
 
 export interface Spec {
   readonly shape: readonly Dim[]
@@ -55,11 +58,21 @@ export function elementBytes(dtype: DType): number {
 
 /**
  * Bytes at capacity: row-major, or for a packed weight [O,I] two operands of four bytes an element with the padding
- * that any instruction set may want (packed_half in kernels/cpu/dense.h).
+ * that any instruction set may want (packed_half in kernels/cpu/dense.h). A weight of packed_int8 has a byte an element,
+ * the same padding and eight bytes a channel (kernels/cpu/int8_gemm.h); a stack [L,O,I] is L of them.
  */
 export function byteSize(spec: Spec): number {
+  if (spec.dtype === 'packed_int8') {
+    const [inner, out, ...stack] = spec.shape.map(capacity).reverse()
+    return stack.reduce((n, d) => n * d, wholeLines((out + 64) * (inner + 72)))
+  }
   if (spec.dtype === 'packed') return spec.shape.reduce<number>((n, d) => n * (capacity(d) + 64), 2 * 4)
   return elements(spec) * elementBytes(spec.dtype)
+}
+
+/** Bytes up to a whole line of the cache. */
+function wholeLines(bytes: number): number {
+  return Math.ceil(bytes / 64) * 64
 }
 
 export function isFloat(dtype: DType): dtype is FloatType {

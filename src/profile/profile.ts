@@ -4,7 +4,8 @@
  * same table serves all of them.
  */
 import type { TimelineEvent } from '../device/device.js'
-import type { Peaks } from '../device/peak.js'
+import type { Kernel } from '../device/kernel.js'
+import { computePeak, type Peaks } from '../device/peak.js'
 import { type Call, calls, type Program, type Sizes, totalWork } from '../device/program.js'
 
 /** One step as it was run. Milliseconds. */
@@ -35,6 +36,8 @@ export interface KernelRow {
   readonly roof?: Roof
   /** Of the roof that binds; undefined where peaks or work are not known. */
   readonly percentOfPeak?: number
+  /** The roof of compute under which it stands, where that is not of f32. */
+  readonly products?: 'int8'
 }
 
 export interface Profile {
@@ -47,7 +50,10 @@ export interface Profile {
   readonly modelFlops: number
   readonly bytes: number
   readonly gflops: number
-  /** Model FLOPs utilisation in [0, 1]: modelFlops over what the peak would do in the time of a step. */
+  /**
+   * Model FLOPs utilisation in [0, 1]: the time that the model's operations take at the peak of their type, over the time
+   * of a step.
+   */
   readonly mfu?: number
   readonly tokensPerSecond: number
   /** By time, the longest first. */
@@ -70,13 +76,13 @@ export function summarize({ program, sizes, steps, tokens, peaks, by }: ProfileI
   if (steps.length === 0) throw new Error('a profile wants at least one step')
   const list = [...calls(program)]
   const work = list.map((call) => workOf(call, sizes))
-  const sums = new Map<string, { calls: number; ns: number; flops: number; bytes: number }>()
+  const sums = new Map<string, Sum>()
   for (const { events } of steps)
     for (const { call, duration } of events) {
       const name = by === 'kernel' ? list[call].kernel.name : list[call].label
       let sum = sums.get(name)
       if (!sum) {
-        sum = { calls: 0, ns: 0, flops: 0, bytes: 0 }
+        sum = { calls: 0, ns: 0, flops: 0, bytes: 0, products: list[call].kernel.products }
         sums.set(name, sum)
       }
       sum.calls++
@@ -87,7 +93,7 @@ export function summarize({ program, sizes, steps, tokens, peaks, by }: ProfileI
   const n = steps.length
   const kernelNs = [...sums.values()].reduce((total, { ns }) => total + ns, 0)
   const rows = [...sums].map(([name, sum]): KernelRow => {
-    const { ns, flops, bytes } = sum
+    const { ns, flops, bytes, products } = sum
     const share = kernelNs > 0 ? (100 * ns) / kernelNs : 0
     return {
       name,
@@ -99,7 +105,8 @@ export function summarize({ program, sizes, steps, tokens, peaks, by }: ProfileI
       gflops: rate(flops, ns),
       gbps: rate(bytes, ns),
       intensity: bytes > 0 ? flops / bytes : undefined,
-      ...against(peaks, flops, bytes, ns),
+      ...against(peaks, sum),
+      ...(products && { products }),
     }
   })
   rows.sort((a, b) => b.ms - a.ms || (a.name < b.name ? -1 : 1))
@@ -115,10 +122,28 @@ export function summarize({ program, sizes, steps, tokens, peaks, by }: ProfileI
     modelFlops,
     bytes,
     gflops: rate(flops, ms * 1e6),
-    mfu: peaks && rate(modelFlops, ms * 1e6) / peaks.gflops,
+    mfu: peaks && modelTime(program, sizes, peaks) / (ms * 1e6),
     tokensPerSecond: (1000 * tokens) / ms,
     kernels: rows,
   }
+}
+
+interface Sum extends Pick<Kernel, 'products'> {
+  calls: number
+  ns: number
+  flops: number
+  bytes: number
+}
+
+/** Nanoseconds of the model's operations at the peaks. */
+function modelTime(program: Program, sizes: Sizes, peaks: Peaks): number {
+  let ns = 0
+  for (const step of program.steps)
+    for (const { kernel, work } of step.kind === 'call' ? [step] : step.body)
+      ns +=
+        ((step.kind === 'call' ? 1 : step.count) * (work?.(sizes).modelFlops ?? 0)) /
+        computePeak(peaks, kernel)
+  return ns
 }
 
 export function workOf(call: Call, sizes: Sizes): { flops: number; bytes: number } {
@@ -126,7 +151,10 @@ export function workOf(call: Call, sizes: Sizes): { flops: number; bytes: number
 }
 
 /** What the peaks allow at best: the smaller of the peak of compute and of bandwidth x operations a byte. 10^9 a second. */
-export function roofAt(peaks: Peaks, intensity: number): { roof: Roof; gflops: number } {
+export function roofAt(
+  peaks: Pick<Peaks, 'gflops' | 'gigabytes'>,
+  intensity: number,
+): { roof: Roof; gflops: number } {
   const byMemory = peaks.gigabytes * intensity
   return byMemory < peaks.gflops
     ? { roof: 'memory', gflops: byMemory }
@@ -136,12 +164,10 @@ export function roofAt(peaks: Peaks, intensity: number): { roof: Roof; gflops: n
 /** The time that the binding roof allows, over the time taken: for kernels without operations as well. */
 function against(
   peaks: Peaks | undefined,
-  flops: number,
-  bytes: number,
-  ns: number,
+  { ns, flops, bytes, products }: Sum,
 ): { roof?: Roof; percentOfPeak?: number } {
   if (!peaks || ns <= 0 || flops + bytes === 0) return {}
-  const compute = flops / peaks.gflops
+  const compute = flops / computePeak(peaks, { products })
   const memory = bytes / peaks.gigabytes
   return {
     roof: memory > compute ? 'memory' : 'compute',

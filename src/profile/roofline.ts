@@ -1,6 +1,7 @@
 /**
  * The roofline of a profile (Williams, Waterman and Patterson 2009) as an SVG of its own: operations a byte against
- * GFLOP/s, both logarithmic, the two measured roofs, and a point for each kernel whose area is its share of the time.
+ * GFLOP/s, both logarithmic, the measured roofs (that of 8-bit integers where a kernel multiplies them), and a point for each
+ * kernel whose area is its share of the time.
  */
 import type { Peaks } from '../device/peak.js'
 import { type KernelRow, roofAt } from './profile.js'
@@ -26,8 +27,9 @@ export function rooflineSvg(kernels: readonly KernelRow[], peaks: Peaks, title: 
   const absent = kernels.filter((k) => !shown.includes(k)).map((k) => k.name)
   const ridge = peaks.gflops / peaks.gigabytes
   const x = axis([...shown.map((k) => k.intensity as number), ridge / 8, ridge * 8], LEFT, WIDTH - RIGHT)
-  const y = axis([...shown.map((k) => k.gflops), peaks.gflops], HEIGHT - BOTTOM, TOP)
-  const roof = [x.low, ridge, x.high].map((i) => [x.at(i), y.at(roofAt(peaks, i).gflops)])
+  const hasInt8 = shown.some((k) => k.products === 'int8')
+  const ceilings = hasInt8 ? [peaks.gflops, peaks.int8] : [peaks.gflops]
+  const y = axis([...shown.map((k) => k.gflops), ...ceilings], HEIGHT - BOTTOM, TOP)
   const parts = [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">`,
     `<title>${escapeXml(title)}</title>`,
@@ -53,13 +55,21 @@ export function rooflineSvg(kernels: readonly KernelRow[], peaks: Peaks, title: 
       `text-anchor="middle" class="axis" transform="translate(20 ${(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)"`,
     ),
     `<clipPath id="plot"><rect x="${LEFT}" y="${TOP}" width="${WIDTH - RIGHT - LEFT}" height="${HEIGHT - BOTTOM - TOP}"/></clipPath>`,
-    `<polyline clip-path="url(#plot)" fill="none" stroke="#111" stroke-width="2" points="${roof.map((p) => p.map(round).join(',')).join(' ')}"/>`,
+    ...ceilings.map((gflops) => roof({ ...peaks, gflops }, x, y)),
     text(
       WIDTH - RIGHT - 4,
       y.at(peaks.gflops) - 6,
       `${peaks.gflops.toFixed(0)} GFLOP/s`,
       'text-anchor="end" class="roof"',
     ),
+    hasInt8
+      ? text(
+          WIDTH - RIGHT - 4,
+          y.at(peaks.int8) - 6,
+          `${peaks.int8.toFixed(0)} GFLOP/s of 8-bit integers`,
+          'text-anchor="end" class="roof"',
+        )
+      : '',
     text(
       x.at(ridge / 6) - 8,
       y.at(peaks.gflops / 6) - 8,
@@ -70,6 +80,14 @@ export function rooflineSvg(kernels: readonly KernelRow[], peaks: Peaks, title: 
     '</svg>',
   ]
   return `${parts.filter((part) => part !== '').join('\n')}\n`
+}
+
+/** Up along the roof of memory, then level. */
+function roof(peaks: Pick<Peaks, 'gflops' | 'gigabytes'>, x: Axis, y: Axis): string {
+  const points = [x.low, peaks.gflops / peaks.gigabytes, x.high]
+    .map((i) => [x.at(i), y.at(roofAt(peaks, i).gflops)].map(round).join(','))
+    .join(' ')
+  return `<polyline clip-path="url(#plot)" fill="none" stroke="#111" stroke-width="2" points="${points}"/>`
 }
 
 /** Circles, and labels that move down where they would cover one another. */

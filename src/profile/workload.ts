@@ -14,6 +14,7 @@ import { openModel, type PretrainedModel } from '../model/folder.js'
 import { declarePretraining, pretrainingLoss } from '../model/pretraining.js'
 import { declareTokenClassification, tokenClassification } from '../model/token_classification.js'
 import { loadPretrained } from '../model/weights.js'
+import type { Precision } from '../ops/shape.js'
 import { initialValues } from '../training/initialize.js'
 import { captureTagging } from '../training/ner_tagger.js'
 import { appendUpdate, DEFAULT_OPTIMIZER, optimizerInputs } from '../training/optimizer.js'
@@ -33,6 +34,8 @@ export interface WorkloadOptions {
   readonly length?: number
   /** Compute activations again in the backward pass. */
   readonly recompute: boolean
+  /** As in EncodeOptions; int8 for `predict` only. */
+  readonly precision?: Precision
   readonly seed: number
 }
 
@@ -60,7 +63,11 @@ const STREAM = 0x70726f66
 
 /** Captures and fills a workload. Throws a UsageError for options that do not go together. */
 export function makeWorkload(options: WorkloadOptions): Workload {
-  const { task, rows, seed } = options
+  const { task, rows, seed, precision } = options
+  if (precision === 'int8' && task !== 'predict')
+    throw new UsageError(
+      `--precision int8 is for inference (want f32 or bf16 for ${task}, or profile predict)`,
+    )
   const { config, model } = configuration(options)
   if (config.vocabularySize <= FIRST_ID)
     throw new UsageError(`a vocabulary of ${config.vocabularySize} pieces has only special ones`)
@@ -75,7 +82,7 @@ export function makeWorkload(options: WorkloadOptions): Workload {
   const batch = makeBatch(lengths, config, draw)
   const made =
     task === 'pretrain'
-      ? pretraining(parameters, config, lengths, options.recompute, draw)
+      ? pretraining(parameters, config, lengths, options, draw)
       : classification(parameters, config, lengths, model?.labels?.length ?? LABELS, options, draw)
   const initial = initialValues(parameters, seed)
   if (model) load(model, task, parameters, initial)
@@ -149,7 +156,7 @@ function pretraining(
   parameters: ParameterSet,
   config: ModelConfig,
   lengths: readonly number[],
-  recompute: boolean,
+  { recompute, precision }: WorkloadOptions,
   draw: Philox,
 ): Made {
   const maskedRows = pick(lengths, (n) => Math.max(1, Math.round(MASKED * n)), draw)
@@ -159,7 +166,7 @@ function pretraining(
   const model = declarePretraining(parameters, config)
   const capture = new Capture(parameters)
   const capacity = { rows, sequences, masked }
-  capture.backward(pretrainingLoss(capture, model, capacity, { training: true, recompute }))
+  capture.backward(pretrainingLoss(capture, model, capacity, { training: true, recompute, precision }))
   appendUpdate(capture, DEFAULT_OPTIMIZER)
   let first = 0
   return {
@@ -186,7 +193,7 @@ function classification(
   config: ModelConfig,
   lengths: readonly number[],
   labels: number,
-  { task, recompute }: WorkloadOptions,
+  { task, recompute, precision }: WorkloadOptions,
   draw: Philox,
 ): Made {
   const model = declareTokenClassification(parameters, config, labels)
@@ -195,13 +202,14 @@ function classification(
   const rows = lengths.reduce((a, b) => a + b, 0)
   if (task === 'predict')
     return {
-      graph: captureTagging(parameters, model, rows),
+      graph: captureTagging(parameters, model, rows, precision),
       inputs: { word_rows: wordRows },
       scalars: { words },
     }
   const capture = new Capture(parameters)
   const capacity = { rows, sequences: lengths.length, words }
-  const loss = tokenClassification(capture, model, capacity, { training: true, labelled: true, recompute })
+  const options = { training: true, labelled: true, recompute, precision }
+  const loss = tokenClassification(capture, model, capacity, options)
   capture.backward(loss!)
   appendUpdate(capture, { ...DEFAULT_OPTIMIZER, name: 'adamw' })
   return {

@@ -17,7 +17,7 @@ import { Runtime } from '../graph/runtime.js'
 import { CONFIG_FILE, checkVocabulary, openModel, type PretrainedModel } from '../model/folder.js'
 import { declareTokenClassification } from '../model/token_classification.js'
 import { loadPretrained } from '../model/weights.js'
-import type { FloatType } from '../ops/shape.js'
+import type { Precision } from '../ops/shape.js'
 import { type NerScores, scoreNer } from './metrics/ner.js'
 import { captureTagging, NerTagger } from './ner_tagger.js'
 
@@ -101,7 +101,7 @@ function readTask(dir: string): number | undefined {
 export async function loadTagger(
   folder: TaggerFolder,
   device: Device,
-  precision?: FloatType,
+  precision?: Precision,
 ): Promise<NerTagger> {
   const { model, labels, maxLength, tokenizer } = folder
   const rows = tagRows(maxLength)

@@ -9,7 +9,7 @@ import { UserError } from '../error.js'
 import type { Graph } from '../graph/graph.js'
 import type { Runtime } from '../graph/runtime.js'
 import { type TokenClassificationModel, tokenClassification } from '../model/token_classification.js'
-import type { FloatType } from '../ops/shape.js'
+import type { Precision } from '../ops/shape.js'
 import { collate, pack } from './ner_batches.js'
 
 /** The program that a tagger runs. */
@@ -20,7 +20,7 @@ export function captureTagging(
   parameters: Runtime['parameters'],
   model: TokenClassificationModel,
   rows: number,
-  precision?: FloatType,
+  precision?: Precision,
 ): Graph {
   const capture = new Capture(parameters)
   tokenClassification(capture, model, tokenCapacity(rows), { training: false, labelled: false, precision })

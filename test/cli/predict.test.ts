@@ -64,39 +64,51 @@ test('predict marks entities in the text', () => {
   assert.match(stdout, /\[cough\]\(Sign\)/)
 })
 
-test('evaluate and predict in bf16 score and mark as in f32, but for the last digits', () => {
-  const { stdout, stderr, status } = bioalbert(
-    'evaluate ner --data d/test.tsv --model o --precision bf16 --json'.split(' '),
-  )
-  assert.is(status, 0, stderr)
-  const f32 = JSON.parse(readFileSync(join(folder, 'o', 'scores.json'), 'utf8')).test
-  assert.ok(Math.abs(last(stdout).test.f1 - f32.f1) < 0.05, `F1 ${last(stdout).test.f1}, in f32 ${f32.f1}`)
-  const entities = (precision: string) => {
-    const made = bioalbert([
-      'predict',
-      '--model',
-      'o',
-      '--precision',
-      precision,
-      '--text',
-      sentence,
-      '--json',
-    ])
-    assert.is(made.status, 0, made.stderr)
-    return last(made.stdout).entities as { text: string; score: number }[]
-  }
-  const [low, full] = [entities('bf16'), entities('f32')]
-  assert.equal(
-    low.map((e) => e.text),
-    full.map((e) => e.text),
-  )
-  low.forEach((e, i) => {
-    assert.ok(Math.abs(e.score - full[i].score) < 0.05, `score ${e.score}, in f32 ${full[i].score}`)
+for (const precision of ['bf16', 'int8'])
+  test(`evaluate and predict in ${precision} score and mark as in f32, but for the last digits`, () => {
+    const { stdout, stderr, status } = bioalbert(
+      `evaluate ner --data d/test.tsv --model o --precision ${precision} --json`.split(' '),
+    )
+    assert.is(status, 0, stderr)
+    const f32 = JSON.parse(readFileSync(join(folder, 'o', 'scores.json'), 'utf8')).test
+    assert.ok(Math.abs(last(stdout).test.f1 - f32.f1) < 0.05, `F1 ${last(stdout).test.f1}, in f32 ${f32.f1}`)
+    const entities = (precision: string) => {
+      const argv = ['predict', '--model', 'o', '--precision', precision, '--text', sentence, '--json']
+      const made = bioalbert(argv)
+      assert.is(made.status, 0, made.stderr)
+      return last(made.stdout).entities as { text: string; score: number }[]
+    }
+    const [low, full] = [entities(precision), entities('f32')]
+    assert.equal(
+      low.map((e) => e.text),
+      full.map((e) => e.text),
+    )
+    low.forEach((e, i) => {
+      assert.ok(Math.abs(e.score - full[i].score) < 0.05, `score ${e.score}, in f32 ${full[i].score}`)
+    })
+    assert.ok(
+      low.some((e, i) => e.score !== full[i].score),
+      `${precision} changes no digit`,
+    )
   })
-  assert.ok(
-    low.some((e, i) => e.score !== full[i].score),
-    'bf16 changes no digit',
-  )
+
+test('int8 is for inference: what trains refuses it, and an unknown precision is refused by all', () => {
+  const cases: [string, RegExp][] = [
+    [finetune('q', '--precision', 'int8').join(' '), /'int8' is invalid. Allowed choices are f32, bf16\./],
+    ['pretrain --preset nano --precision int8', /'int8' is invalid. Allowed choices are f32, bf16\./],
+    ['plan --preset nano --precision int8', /'int8' is invalid. Allowed choices are f32, bf16\./],
+    [
+      'profile finetune --preset nano --precision int8',
+      /--precision int8 is for inference \(want f32 or bf16/,
+    ],
+    ['predict --model o --precision int4', /'int4' is invalid. Allowed choices are f32, bf16, int8\./],
+    ['evaluate ner --data d/test.tsv --model o --precision f16', /'f16' is invalid. .* f32, bf16, int8\./],
+  ]
+  for (const [command, message] of cases) {
+    const { stderr, status } = bioalbert(command.split(' '))
+    assert.is(status, 2, command)
+    assert.match(stderr, message)
+  }
 })
 
 test('finetune in bf16 learns as well', () => {

@@ -21,6 +21,7 @@ interface Row {
 
 interface Summary {
   peak_gflops: number
+  peak_int8_gflops: number
   peak_gigabytes_per_second: number
   mfu: number
   tokens_per_second: number
@@ -29,6 +30,7 @@ interface Summary {
   outside_ms: number
   step_flops: number
   step_model_flops: number
+  step_bytes: number
   rows: number
   sequences: number
   timeline_clock: string
@@ -127,6 +129,27 @@ test('finetune and predict; a row for each label', () => {
   const names = predict.kernels.map(({ name }) => name)
   assert.ok(names.includes('linear_forward attention'), names.join(', '))
   assert.ok(!names.some((name) => name.includes('backward')))
+})
+
+test('predict in int8: products of 8-bit integers under a roof of their own, weights packed once', () => {
+  const svg = join(temporaryFolder(), 'roofline.svg')
+  const size = ['--preset', 'nano', '--rows', '128', '--steps', '1', '--vocabulary', '200']
+  const [f32, int8] = [
+    profile('predict', ...size),
+    profile('predict', ...size, '--precision', 'int8', '--roofline', svg),
+  ]
+  assert.is(f32.memory.operand_bytes, 0)
+  assert.ok(int8.memory.operand_bytes > 0)
+  assert.is(int8.step_model_flops, f32.step_model_flops)
+  assert.ok(int8.step_bytes < f32.step_bytes, 'weights of a byte')
+  assert.ok(int8.peak_int8_gflops > 0)
+  const names = int8.kernels.map(({ name }) => name)
+  for (const name of ['linear_forward_int8', 'linear_gelu_forward_int8', 'attention_forward'])
+    assert.ok(names.includes(name), names.join(', '))
+  assert.ok(!names.includes('pack_int8_forward'), 'packed in front of the step')
+  const { gflops, percent_of_peak } = int8.kernels.find(({ name }) => name === 'linear_gelu_forward_int8')!
+  assert.ok(percent_of_peak >= (100 * gflops) / int8.peak_int8_gflops - 0.1)
+  assert.match(readFileSync(svg, 'utf8'), /GFLOP\/s of 8-bit integers/)
 })
 
 test('what cannot be is refused, and writes nothing', () => {

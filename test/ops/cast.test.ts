@@ -11,7 +11,7 @@ import { gather } from '../../src/ops/gather.js'
 import { dynamic, f32, i32 } from '../../src/ops/shape.js'
 import { softmax } from '../../src/ops/softmax.js'
 import { allclose, sameBits } from '../support/allclose.js'
-import { bf16, bf16Normals, onEveryBf16Isa } from '../support/bf16_case.js'
+import { bf16, bf16Normals, onEveryCpuIsa } from '../support/bf16_case.js'
 import { runKernel } from '../support/kernel_case.js'
 import { runOp } from '../support/op_case.js'
 import { normals, withCpu } from '../support/op_check.js'
@@ -38,7 +38,7 @@ const same = (found: ArrayLike<number>, want: ArrayLike<number>) => {
     assert.ok(Object.is(found[i], want[i]), `[${i}]: ${found[i]}, want ${want[i]}`)
 }
 
-onEveryBf16Isa(test, 'every value is rounded to the nearest, and comes back exactly', async (isa) => {
+onEveryCpuIsa(test, 'every value is rounded to the nearest, and comes back exactly', async (isa) => {
   const x = edges()
   const { y } = await withCpu({ isa, threads: 2 }, (device) =>
     runKernel(
@@ -67,7 +67,7 @@ test('what people write and read is rounded the same way', () => {
   same(fromBf16(toBf16(x)), Array.from(x, bf16))
 })
 
-onEveryBf16Isa(test, 'the gradient is cast back', async (isa) => {
+onEveryCpuIsa(test, 'the gradient is cast back', async (isa) => {
   const x = normals(1, 3, 7)
   const dy = random(2).normals(21)
   const run = (device: Parameters<typeof runOp>[0]) =>
@@ -91,7 +91,7 @@ const low = (seed: number, ...shape: number[]) => ({
 })
 const empty = (...shape: number[]) => ({ shape, dtype: 'bf16' as const })
 
-onEveryBf16Isa(test, 'arithmetic is rounded once', (isa) =>
+onEveryCpuIsa(test, 'arithmetic is rounded once', (isa) =>
   withCpu({ isa, threads: 2 }, async (device) => {
     const [a, b, row] = [low(1, 5, 1003), low(2, 5, 1003), low(3, 1003)]
     for (const [fn, of] of [
@@ -123,7 +123,7 @@ onEveryBf16Isa(test, 'arithmetic is rounded once', (isa) =>
   }),
 )
 
-onEveryBf16Isa(test, 'copies move values, and their gradient adds up', (isa) =>
+onEveryCpuIsa(test, 'copies move values, and their gradient adds up', (isa) =>
   withCpu({ isa, threads: 2 }, async (device) => {
     const x = low(4, 6, 5)
     const turned = { shape: [5, 6], strides: [1, 5], offset: 0 }
@@ -143,7 +143,7 @@ onEveryBf16Isa(test, 'copies move values, and their gradient adds up', (isa) =>
   }),
 )
 
-onEveryBf16Isa(test, 'fill rounds its value and stops at the run-time size', (isa) =>
+onEveryCpuIsa(test, 'fill rounds its value and stops at the run-time size', (isa) =>
   withCpu({ isa, threads: 2 }, async (device) => {
     const shape = [dynamic('rows', 67), 19]
     const { y } = await runKernel(
@@ -160,7 +160,7 @@ onEveryBf16Isa(test, 'fill rounds its value and stops at the run-time size', (is
   }),
 )
 
-onEveryBf16Isa(test, 'gather takes rows, and its gradient adds them up', (isa) =>
+onEveryCpuIsa(test, 'gather takes rows, and its gradient adds them up', (isa) =>
   withCpu({ isa, threads: 2 }, async (device) => {
     const H = 131
     const x = low(7, 6, H)
@@ -186,7 +186,7 @@ onEveryBf16Isa(test, 'gather takes rows, and its gradient adds them up', (isa) =
   }),
 )
 
-onEveryBf16Isa(test, 'the same bits on 1, 2 and 3 threads', async (isa) => {
+onEveryCpuIsa(test, 'the same bits on 1, 2 and 3 threads', async (isa) => {
   const x = normals(1, 50001)
   const run = (threads: number) =>
     withCpu({ isa, threads }, async (device) => {

@@ -1,7 +1,8 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type GeluForm, linearGelu } from '../../src/ops/linear_gelu.js'
-import { allclose } from '../support/allclose.js'
+import { allclose, sameBits } from '../support/allclose.js'
+import { rejects } from '../support/failure.js'
 import { runOp } from '../support/op_case.js'
 import {
   checkOp,
@@ -126,6 +127,30 @@ onEveryIsa(test, 'y and gradients of PyTorch', async (device) => {
   for (const key of ['x', 'weight', 'bias'])
     allclose(gradients[key], golden.floats(`d${key}`), { rtol: 1e-4, atol: 1e-5, name: `d${key}` })
 })
+
+onEveryIsa(
+  test,
+  'y has the same bits whether z is saved or not; without it there is no gradient',
+  async (device) => {
+    const inputs = { x: normals(1, 21, 30), weight: normals(2, 50, 30), bias: normals(3, 50) }
+    const run = (save: boolean) =>
+      runOp(device, inputs, ({ x, weight, bias }, c) =>
+        c.apply(linearGelu, [x, weight, bias], { form: 'erf', save }).slice(0, 1),
+      )
+    const [saved, unsaved] = [await run(true), await run(false)]
+    sameBits(unsaved.outputs[0], saved.outputs[0], { name: 'y' })
+    const dy = normals(4, 21, 50).data as Float32Array
+    await rejects(
+      runOp(
+        device,
+        inputs,
+        ({ x, weight, bias }, c) => c.apply(linearGelu, [x, weight, bias], { save: false }).slice(0, 1),
+        [dy],
+      ),
+      /linear_gelu: no gradient where nothing was saved/,
+    )
+  },
+)
 
 for (const form of forms)
   test(`${form}: the same bits on 1, 2, 3 and 7 threads`, () => {

@@ -12,7 +12,7 @@ import {
   bf16Normals,
   checkBf16,
   type Numbers,
-  onEveryBf16Isa,
+  onEveryCpuIsa,
   product,
   type Results,
 } from '../support/bf16_case.js'
@@ -120,7 +120,7 @@ for (const [rows, inner, out] of [
     },
   })
 
-onEveryBf16Isa(test, 'rows past the run-time size stay as they are', (isa) => {
+onEveryCpuIsa(test, 'rows past the run-time size stay as they are', (isa) => {
   const { x, weight, bias } = tensors(300, 40, 50)
   return withCpu({ isa, threads: 2 }, (device) =>
     checkRagged(
@@ -133,7 +133,7 @@ onEveryBf16Isa(test, 'rows past the run-time size stay as they are', (isa) => {
   )
 })
 
-onEveryBf16Isa(
+onEveryCpuIsa(
   test,
   'gradients of uses of one packed weight add up in the gradient of the weight',
   async (isa) => {

@@ -52,7 +52,7 @@ function timeline(slower = 1): TimelineEvent[] {
   return events
 }
 
-const peaks = { gflops: 40, gigabytes: 8 }
+const peaks = { gflops: 40, int8: 160, gigabytes: 8 }
 const input = {
   program,
   sizes: { rows: 2 },
@@ -196,6 +196,25 @@ test('the trace has a track of steps and one of kernels inside them, in microsec
     ['steps', 'kernels'],
   )
   assert.equal(trace.otherData, { isa: 'none' })
+})
+
+test('products of 8-bit integers are held against their own peak, by kernels and by the step', () => {
+  const [first, loop] = program.steps
+  const int8 = {
+    ...first,
+    kernel: { ...(first as Call).kernel, name: 'product_int8', products: 'int8' },
+  } as Call
+  const p = summarize({ ...input, program: { ...program, steps: [int8, loop] } })
+  const row = p.kernels.find(({ name }) => name === 'product_int8')!
+  // 2000 operations in 200 ns of 160 a nanosecond; memory allows 8 x 20 bytes in a nanosecond, which takes 2.5 ns
+  near(row.percentOfPeak, (100 * 2000) / 160 / 200)
+  assert.is(row.products, 'int8')
+  // 2000 operations of integers, 3 x 800 of floats, in 2000 ns
+  near(p.mfu, (2000 / 160 + 2400 / 40) / 2000)
+  const svg = rooflineSvg(p.kernels, peaks, 'two roofs')
+  assert.match(svg, /160 GFLOP\/s of 8-bit integers/)
+  assert.is(svg.match(/<polyline/g)?.length, 2)
+  assert.not.match(rooflineSvg(summarize(input).kernels, peaks, 'one roof'), /8-bit/)
 })
 
 test('the roofline draws both roofs and a point for each kernel that has operations', () => {

@@ -96,6 +96,35 @@ test('linear_gelu: backward is an elementwise kernel and the products of linear'
   assert.is(found.get('linear_backward_weight')![0].modelFlops, product)
 })
 
+test('products of 8-bit integers: as many operations, a byte an element of the weight; nothing saved, no z', () => {
+  const set = new ParameterSet()
+  const p = (name: string, ...shape: number[]) => set.add(name, shape, { init: zeros })
+  const capture = new Capture(set)
+  const weight = capture.prepare(ops.packInt8, capture.parameter(p('w', O, I)), {})
+  const bias = capture.parameter(p('b', O))
+  capture.apply(ops.linear, [capture.input('x', [rows, I]), weight, bias], {})
+  capture.apply(ops.linearGelu, [capture.input('v', [rows, I]), weight, bias], { save: false })
+  const programs = compile({ step: capture.graph })
+  const found = new Map(
+    [...calls(programs.get('step')!.program)].map((c) => [c.kernel.name, c.work!({ rows: N })]),
+  )
+  const product = 2 * N * I * O
+  const packed = Math.ceil(((O + 64) * (I + 72)) / 64) * 64
+  const bytes = 4 * (N * I + O + N * O) + packed
+  assert.equal(found.get('linear_forward_int8'), { flops: product, modelFlops: product, bytes })
+  // the one element that z has
+  assert.equal(found.get('linear_gelu_forward_int8'), {
+    flops: product,
+    modelFlops: product,
+    bytes: bytes + 4,
+  })
+  const preparation = [...calls(programs.get('step preparation')!.program)]
+  assert.equal(
+    preparation.map((c) => [c.kernel.name, c.work!({})]),
+    [['pack_int8_forward', { flops: 0, modelFlops: 0, bytes: 4 * O * I + packed }]],
+  )
+})
+
 test('attention counts the squares of the lengths; backward has five products to the two of forward', () => {
   const [A, H] = [2, 8]
   const lengths = [7, 1, 2]

@@ -81,14 +81,14 @@ export interface Bf16Case {
 }
 
 /** Instruction sets with bf16 kernels, those in plain C++ included. */
-export function bf16Isas(): string[] {
+export function cpuIsas(): string[] {
   const { isas, emulated } = cpuInfo()
   return [...isas, ...emulated]
 }
 
 /** Adds `body` for every instruction set; none where another device is judged, which has no bf16. */
-export function onEveryBf16Isa(test: Test, name: string, body: (isa: string) => Promise<void>): void {
-  if (!isJudged()) for (const isa of bf16Isas()) test(`${name} (${isa})`, () => body(isa))
+export function onEveryCpuIsa(test: Test, name: string, body: (isa: string) => Promise<void>): void {
+  if (!isJudged()) for (const isa of cpuIsas()) test(`${name} (${isa})`, () => body(isa))
 }
 
 /** Throws unless the largest error is at most `times` that of the naive computation, both against `want`. */
@@ -140,7 +140,7 @@ export function checkBf16(test: Test, name: string, c: Bf16Case): void {
       { scalars: c.scalars },
     )
   let references: { want: Results; low: Results } | undefined
-  onEveryBf16Isa(test, `bf16, ${name}`, async (isa) => {
+  onEveryCpuIsa(test, `bf16, ${name}`, async (isa) => {
     references ??= { want: c.reference(exact, data, dy), low: c.reference(naive, data, dy) }
     const { want, low } = references
     const found = await withCpu({ isa, threads: 2 }, run)

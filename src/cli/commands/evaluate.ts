@@ -5,14 +5,14 @@ import { readNer } from '../../data/ner_reader.js'
 import { writePredictions } from '../../data/ner_report.js'
 import { openDevice } from '../../device/open.js'
 import { loadTagger, nerSummary, openTaggerFolder, scoreFile } from '../../training/ner_model.js'
-import { addShared, integerWithin, type SharedOptions } from '../options.js'
+import { addInferencePrecision, addShared, type InferenceOptions, integerWithin } from '../options.js'
 import { duration, printResult } from '../output.js'
 import { progress } from '../progress.js'
 import { scoreTable } from './finetune.js'
 
 const TASKS = ['ner'] as const
 
-interface Options extends SharedOptions {
+interface Options extends InferenceOptions {
   data: string
   model: string
   out?: string
@@ -27,7 +27,7 @@ export function evaluateCommand(): Command {
     .requiredOption('--model <dir>', 'folder of the model (see: finetune)')
     .option('--out <file>', 'write words, tags and predicted tags there')
     .option('--max-length <n>', 'most pieces of a window (default: as in training)', integerWithin(3, 65535))
-  return addShared(command, 'device', 'precision', 'threads', 'quiet', 'json').action(
+  return addShared(addInferencePrecision(command), 'device', 'threads', 'quiet', 'json').action(
     (task: (typeof TASKS)[number], options: Options) => evaluate(task, options),
   )
 }

@@ -6,12 +6,12 @@ import { InputError, UsageError } from '../../error.js'
 import { loadTagger, openTaggerFolder } from '../../training/ner_model.js'
 import { joinSentences, type LabelledLine, labelLines } from '../../training/ner_text.js'
 import { conllRows, type HighlightOptions, highlighter, jsonLine, wantsColour } from '../highlight.js'
-import { addShared, integerWithin, type SharedOptions } from '../options.js'
+import { addInferencePrecision, addShared, type InferenceOptions, integerWithin } from '../options.js'
 import { note } from '../output.js'
 
 const FORMATS = ['text', 'jsonl', 'conll'] as const
 
-interface Options extends SharedOptions {
+interface Options extends InferenceOptions {
   model: string
   text?: string
   format?: (typeof FORMATS)[number]
@@ -35,7 +35,7 @@ export function predictCommand(): Command {
     .addOption(new Option('--format <name>', 'what to print').choices(FORMATS))
     .option('--entity <name>', 'the TYPE where labels have none (B and I)', 'ENTITY')
     .option('--max-length <n>', 'most pieces of a window (default: as in training)', integerWithin(3, 65535))
-  return addShared(command, 'device', 'precision', 'threads', 'json').action(predict)
+  return addShared(addInferencePrecision(command), 'device', 'threads', 'json').action(predict)
 }
 
 async function predict(file: string | undefined, options: Options): Promise<void> {

@@ -13,10 +13,11 @@ import { type Recording, record } from '../../profile/run.js'
 import { buildTrace } from '../../profile/trace.js'
 import { makeWorkload, TASKS, type Task, type Workload } from '../../profile/workload.js'
 import { memoryText } from '../model_options.js'
-import { addShared, positiveInteger, type SharedOptions } from '../options.js'
+import { addInferencePrecision, addShared, type InferenceOptions, positiveInteger } from '../options.js'
 import { count, note, printResult, table } from '../output.js'
 
-interface Options extends Pick<SharedOptions, 'device' | 'threads' | 'seed' | 'json' | 'quiet'> {
+interface Options
+  extends Pick<InferenceOptions, 'device' | 'precision' | 'threads' | 'seed' | 'json' | 'quiet'> {
   preset?: string
   model?: string
   vocabulary: number
@@ -54,7 +55,7 @@ export function profileCommand(): Command {
     )
     .option('--trace <file>', 'write a trace that ui.perfetto.dev opens (JSON)')
     .option('--roofline <file>', 'draw the kernels under the roofs of this machine (SVG)')
-  return addShared(command, 'device', 'threads', 'seed', 'json', 'quiet').action(run)
+  return addShared(addInferencePrecision(command), 'device', 'threads', 'seed', 'json', 'quiet').action(run)
 }
 
 async function run(task: Task, options: Options): Promise<void> {
@@ -68,7 +69,7 @@ async function run(task: Task, options: Options): Promise<void> {
     const { program, peaks } = recording
     const { sizes } = workload
     const profile = summarize({ program, sizes, steps: recording.steps, tokens: rows, peaks, by })
-    const title = `${task} ${options.preset ?? options.model}, ${count(rows)} tokens, ${device.info.detail}`
+    const title = `${task} ${options.preset ?? options.model}, ${options.precision}, ${count(rows)} tokens, ${device.info.detail}`
     if (trace !== undefined) {
       const facts = { ...device.info.facts, task, rows, sequences: workload.sequences }
       writeFileAtomic(trace, `${JSON.stringify(buildTrace(program, sizes, recording.steps, facts))}\n`)
@@ -95,7 +96,7 @@ const round = (value: number | undefined, digits: number) =>
   value === undefined ? null : Number(value.toFixed(digits))
 
 function summary(
-  { preset, model, recompute, steps, by, rows }: Options,
+  { preset, model, precision, recompute, steps, by, rows }: Options,
   workload: Workload,
   device: Device,
   { peaks, memory, workingBytes }: Recording,
@@ -110,7 +111,9 @@ function summary(
     recompute: recompute ?? false,
     steps,
     by,
+    precision,
     peak_gflops: round(peaks?.gflops, 1),
+    peak_int8_gflops: round(peaks?.int8, 1),
     peak_gigabytes_per_second: round(peaks?.gigabytes, 2),
     mfu: round(profile.mfu, 4),
     tokens_per_second: round(profile.tokensPerSecond, 1),
@@ -136,6 +139,7 @@ function summary(
       parameter_bytes: memory.parameterBytes,
       gradient_bytes: memory.gradientBytes,
       moment_bytes: memory.optimizerBytes,
+      operand_bytes: memory.operandBytes,
       activation_bytes: memory.activationBytes,
       working_bytes: workingBytes,
       total_bytes: memory.totalBytes + workingBytes,
@@ -172,7 +176,7 @@ function lines(
       (p.mfu === undefined ? '' : `, MFU ${percent(p.mfu)}`),
     `outside   ${p.outsideMs.toFixed(2)} ms of a step (${percent(p.outsideMs / p.ms)}) are not in kernels`,
     peaks
-      ? `peaks     ${peaks.gflops.toFixed(0)} GFLOP/s, copy ${peaks.gigabytes.toFixed(1)} GB/s, measured now; above 100% of memory: served by caches`
+      ? `peaks     ${peaks.gflops.toFixed(0)} GFLOP/s, of 8-bit integers ${peaks.int8.toFixed(0)}, copy ${peaks.gigabytes.toFixed(1)} GB/s, measured now; above 100% of memory: served by caches`
       : `peaks     cannot be measured on ${device.info.name}, so there is no share of them`,
     `memory    ${memoryText(memory, workingBytes)}`,
     ...(device.timelineClock === 'host'

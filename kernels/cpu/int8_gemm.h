@@ -1,0 +1,149 @@
+// Products of a dense layer on operands of 8 bits: y[rows,out] = x[rows,in] weight^T.
+//
+// Weights are quantised once (pack_int8.cc) with a scale for each channel, activations in every product with a scale for
+// each row: q = round(127 v / largest |v|), symmetric, so v ~ q scale. Sums of q q' are exact in 32 bits over the whole of K:
+// a term is at most 255 x 127 where activations are offset to u8 (simd/dot.h) and the start of a sum at most 128 x 127 K, so
+// |sum| < (255 + 128) 127 K < 2^31 for K <= kMostK. Exact sums are the same whatever the order, threads and instruction set.
+// A row or channel with a NaN or an infinity in it has the scale NaN, and so all that it gives is NaN. One whose largest
+// magnitude is below kTiniest counts as zero, because 127 over it may overflow.
+//
+// Work split: first tasks of kQuantiseTask rows quantise x into the shared memory, for as many rows at a time as fit there,
+// so that no thread does it twice; then tasks of kInt8Rows rows x kInt8Panels panels multiply. A panel of weights stays in L1
+// (in L2 for a long K) while the rows of a task pass by. There are no blocks of K: a tile of y is complete when its
+// sums leave the registers, and scales and epilogue follow at once.
+#pragma once
+#include "gemm.h"
+#include "simd/dot.h"
+
+namespace {
+
+constexpr uint32_t kMostK = 32768;  // src/ops/pack_int8.ts refuses more
+static_assert(int64_t(255 + 128) * 127 * kMostK < INT32_MAX, "sums fit 32 bits");
+constexpr uint32_t kInt8Rows = kBlockM, kInt8Panels = 2;
+constexpr uint32_t kPanelStep = kTileVectors * kVectorBytes;  // bytes of a panel for one group of steps
+constexpr float kTiniest = 0x1p-100f;
+constexpr uint32_t kQuantiseTask = 16;  // rows
+
+inline uint32_t rounded_up(uint32_t n, uint32_t unit) { return (n + unit - 1) / unit * unit; }
+
+// A weight [out,in]: `scale` and `start` of every column of every panel, then the panels, each kGroup steps of kTileColumns
+// columns after the other. Columns and steps that are missing are zero. src/ops/shape.ts gives it room for all instruction
+// sets: (out + 64) (in + 72) bytes.
+template <class Byte, class Float, class Int>
+struct Int8Weight {
+  Float* scale;
+  Int* start;  // of the sums: -kOffset times the sum of the channel
+  Byte* panels;
+  size_t panel_bytes;
+};
+template <class Byte, class Float, class Int>
+inline Int8Weight<Byte, Float, Int> int8_weight(Byte* packed, uint32_t out, uint32_t in) {
+  const size_t columns = rounded_up(out, kTileColumns), groups = (in + kGroup - 1) / kGroup;
+  Float* scale = reinterpret_cast<Float*>(packed);
+  return {scale, reinterpret_cast<Int*>(scale + columns), packed + (columns * 8 + 63) / 64 * 64, groups * kPanelStep};
+}
+
+// The largest magnitude among n values; NaN if one of them is NaN.
+inline float largest_magnitude(const float* x, uint32_t n) {
+  alignas(64) int32_t bits[W] = {};
+  Sums most = load_sums(bits);
+  vectors(n, [&](uint32_t i, uint32_t m) { most = larger_bits(most, load_n(x + i, m)); });
+  store_sums(bits, most);
+  for (uint32_t i = 1; i < W; i++)
+    if (bits[i] > bits[0]) bits[0] = bits[i];
+  float found;
+  memcpy(&found, bits, sizeof found);
+  return found;
+}
+
+// Quantises n values and returns their scale; `to` has room for whole vectors, in which zeros follow the values.
+template <class T>
+inline float quantise(const float* x, uint32_t n, T* to) {
+  const float most = largest_magnitude(x, n);
+  const bool is_finite = most <= 3.402823466e38f;
+  const V factor = set1(is_finite && most >= kTiniest ? 127.0f / most : 0.0f);
+  vectors(n, [&](uint32_t i, uint32_t m) {
+    store_quantised(to + i, is_finite ? load_n(x + i, m) * factor : zero());
+  });
+  return is_finite ? (most >= kTiniest ? most * (1.0f / 127.0f) : 0.0f) : NAN;
+}
+
+// The sums of kTileRows rows of `groups` groups with one panel, row by row; rows from `rows` on repeat the first.
+__attribute__((noinline)) void int8_product(uint32_t groups, const Quantised* a, size_t a_row, uint32_t rows, const int8_t* b,
+                                            const int32_t* start, int32_t* sums) {
+  Sums acc[kTileRows][kTileVectors];
+  const Quantised* ar[kTileRows];
+#pragma GCC unroll 8
+  for (uint32_t r = 0; r < kTileRows; r++) {
+    ar[r] = a + (r < rows ? r * a_row : 0);
+#pragma GCC unroll 3
+    for (uint32_t v = 0; v < kTileVectors; v++) acc[r][v] = load_sums(start + v * W);
+  }
+  for (size_t k = 0; k < size_t(groups) * kGroup; k += kGroup) {
+    decltype(load_weights(b)) bv[kTileVectors];
+#pragma GCC unroll 3
+    for (uint32_t v = 0; v < kTileVectors; v++) bv[v] = load_weights(b + v * kVectorBytes);
+    b += kPanelStep;
+#pragma GCC unroll 8
+    for (uint32_t r = 0; r < kTileRows; r++) {
+      const auto av = load_group(ar[r] + k);
+#pragma GCC unroll 3
+      for (uint32_t v = 0; v < kTileVectors; v++) acc[r][v] = dot(acc[r][v], av, bv[v]);
+    }
+  }
+#pragma GCC unroll 8
+  for (uint32_t r = 0; r < kTileRows; r++)
+#pragma GCC unroll 3
+    for (uint32_t v = 0; v < kTileVectors; v++) store_sums(sums + (r * kTileVectors + v) * W, acc[r][v]);
+}
+
+// Takes rows x columns of the sums of a tile through scales and epilogue to y.
+template <class Epilogue>
+inline void finish_int8_tile(const int32_t* sums, uint32_t rows, uint32_t columns, const float* row_scale, const float* scale,
+                             float* y, size_t y_row, uint32_t row0, uint32_t column0, const Epilogue& epilogue) {
+  for (uint32_t r = 0; r < rows; r++)
+    for (uint32_t v = 0; v < kTileVectors && v * W < columns; v++) {
+      const uint32_t n = columns - v * W < W ? columns - v * W : W;
+      const V x = to_floats(sums + (r * kTileVectors + v) * W) * (set1(row_scale[r]) * load(scale + v * W));
+      store_n(y + r * y_row + v * W, epilogue(x, row0 + r, column0 + v * W, n), n);
+    }
+}
+
+template <class Epilogue>
+inline void int8_gemm(Team& team, uint32_t rows, uint32_t out, uint32_t in, const float* x, const int8_t* packed, float* y,
+                      const Epilogue& epilogue) {
+  const auto weight = int8_weight<const int8_t, const float, const int32_t>(packed, out, in);
+  const uint32_t groups = (in + kGroup - 1) / kGroup, across = (out + kInt8Panels * kTileColumns - 1) / (kInt8Panels * kTileColumns);
+  // an odd number of lines, so that neighbouring rows do not fall into one set of the cache
+  constexpr uint32_t kLineElements = 64 / sizeof(Quantised);
+  const size_t stride = (rounded_up(in, kLineElements) / kLineElements | 1) * kLineElements;
+  const size_t bytes = Team::kSharedFloats * sizeof(float);
+  const uint32_t fit = uint32_t(bytes / (stride * sizeof(Quantised) + sizeof(float))) / kInt8Rows * kInt8Rows;
+  const uint32_t tall = fit > 0 ? fit : kTileRows;
+  Quantised* q = reinterpret_cast<Quantised*>(team.shared());
+  float* scales = team.shared() + Team::kSharedFloats - tall;
+  for (uint32_t r0 = 0; r0 < rows; r0 += tall) {
+    const uint32_t m = rows - r0 < tall ? rows - r0 : tall;
+    each_range(team, m, kQuantiseTask, [&](uint32_t begin, uint32_t end) {
+      for (uint32_t r = begin; r < end; r++) scales[r] = quantise(x + size_t(r0 + r) * in, in, q + r * stride);
+    });
+    each(team, across * ((m + kInt8Rows - 1) / kInt8Rows), [&](uint32_t t) {
+      const uint32_t m0 = t / across * kInt8Rows, m1 = m - m0 < kInt8Rows ? m : m0 + kInt8Rows;
+      for (uint32_t p = 0; p < kInt8Panels; p++) {
+        const uint32_t j = (t % across * kInt8Panels + p) * kTileColumns;
+        if (j >= out) break;
+        for (uint32_t i = m0; i < m1; i += kTileRows) {
+          alignas(64) int32_t sums[kTileRows * kTileColumns];
+          const uint32_t down = m1 - i < kTileRows ? m1 - i : kTileRows, columns = out - j < kTileColumns ? out - j : kTileColumns;
+          float* c = y + size_t(r0 + i) * out + j;
+          prefetch_tile(c, out, down, columns);
+          int8_product(groups, q + i * stride, stride, down, weight.panels + j / kTileColumns * weight.panel_bytes,
+                       weight.start + j, sums);
+          finish_int8_tile(sums, down, columns, scales + i, weight.scale + j, c, out, r0 + i, j, epilogue);
+        }
+      }
+    });
+  }
+}
+
+}  // namespace

@@ -1,0 +1,40 @@
+// A weight [out,in] as an operand of 8-bit products: each channel (row of the weight) quantised symmetrically with a scale of its
+// own, in the order in which the products of this instruction set read it; see int8_gemm.h.
+//
+// Work split: a task is a panel of kTileColumns channels. The scratch holds one channel at a time, so K is at most kMostK.
+#include "int8_gemm.h"
+#include "kernel.h"
+
+namespace {
+
+// ---------------------------------------------------------------- forward
+
+void pack_int8_forward(Team& team, const float* weight, int8_t* packed, uint32_t out, uint32_t in) {
+  static_assert(kMostK + 64 <= Team::kScratchFloats * sizeof(float), "a channel in the scratch");
+  const auto to = int8_weight<int8_t, float, int32_t>(packed, out, in);
+  each_range(team, out, kTileColumns, [&](uint32_t begin, uint32_t end) {
+    int8_t* panel = to.panels + begin / kTileColumns * to.panel_bytes;
+    int8_t* channel = reinterpret_cast<int8_t*>(team.scratch());
+    const uint32_t whole = in / kGroup * kGroup;
+    for (uint32_t c = 0; c < kTileColumns; c++) {
+      float scale = 0;
+      int32_t sum = 0;
+      if (begin + c < end) {
+        scale = quantise(weight + size_t(begin + c) * in, in, channel);
+        for (uint32_t k = 0; k < in; k++) sum += channel[k];
+        memset(channel + in, 0, kGroup);
+      } else {
+        memset(channel, 0, in + kGroup);
+      }
+      to.scale[begin + c] = scale;
+      to.start[begin + c] = -kOffset * sum;
+      int8_t* column = panel + c * kGroup;
+      for (uint32_t k = 0; k < whole; k += kGroup, column += kPanelStep) memcpy(column, channel + k, kGroup);
+      if (whole < in) memcpy(column, channel + whole, kGroup);
+    }
+  });
+}
+
+}  // namespace
+
+EXPORT_KERNELS(pack_int8, KERNEL(pack_int8_forward))

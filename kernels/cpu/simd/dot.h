@@ -1,0 +1,159 @@
+// Products of 8-bit integers with exact 32-bit sums, by the instructions that each instruction set has for them.
+//
+//   Sums       W sums of 32 bits, one for each column
+//   Quantised  how a quantised activation is stored: whole numbers q in [-127, 127], plus kOffset
+//   kGroup     steps of K that one instruction sums
+//   load_weights(b)   kGroup steps of W columns, those of a column side by side; int8_t in memory
+//   load_group(a)     kGroup steps of one row for all columns
+//   dot(s, a, b)      s + sum over the group of (q + kOffset) w
+//
+// VNNI (vpdpbusd) sums four products of a u8 with an s8, so activations are offset and the sums start at -kOffset times the
+// sum of the weights. Elsewhere both are widened to 16 bits and pmaddwd sums two products, which fit 32 bits; pmaddubsw would
+// sum them in 16 bits and saturate.
+#pragma once
+#include "../kernel.h"
+
+namespace {
+
+#if defined(__AVX512VNNI__)
+
+constexpr uint32_t kGroup = 4;
+constexpr int32_t kOffset = 128;
+using Quantised = uint8_t;
+struct Sums {
+  __m512i v;
+};
+inline __m512i load_weights(const int8_t* b) { return _mm512_loadu_si512(b); }
+inline Sums dot(Sums s, __m512i a, __m512i b) { return {_mm512_dpbusd_epi32(s.v, a, b)}; }
+
+#elif defined(__AVX512F__)
+
+constexpr uint32_t kGroup = 2;
+constexpr int32_t kOffset = 0;
+using Quantised = int16_t;
+struct Sums {
+  __m512i v;
+};
+inline __m512i load_weights(const int8_t* b) {
+  return _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(b)));
+}
+inline Sums dot(Sums s, __m512i a, __m512i b) { return {_mm512_add_epi32(s.v, _mm512_madd_epi16(a, b))}; }
+
+#elif defined(__AVX2__)
+
+constexpr uint32_t kGroup = 2;
+constexpr int32_t kOffset = 0;
+using Quantised = int16_t;
+struct Sums {
+  __m256i v;
+};
+inline __m256i load_weights(const int8_t* b) {
+  return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(b)));
+}
+inline Sums dot(Sums s, __m256i a, __m256i b) { return {_mm256_add_epi32(s.v, _mm256_madd_epi16(a, b))}; }
+
+#else
+
+constexpr uint32_t kGroup = 2;
+constexpr int32_t kOffset = 0;
+using Quantised = int16_t;
+struct Sums {
+  int32_t v[W];
+};
+struct Halves {
+  int16_t v[2 * W];
+};
+inline Halves load_weights(const int8_t* b) {
+  Halves r;
+  for (uint32_t i = 0; i < 2 * W; i++) r.v[i] = b[i];
+  return r;
+}
+inline Sums dot(Sums s, Halves a, Halves b) {
+  for (uint32_t i = 0; i < W; i++) s.v[i] += a.v[2 * i] * b.v[2 * i] + a.v[2 * i + 1] * b.v[2 * i + 1];
+  return s;
+}
+
+#endif
+
+constexpr uint32_t kVectorBytes = kGroup * W;  // of weights
+
+// What stands at p as the bits of an int32_t.
+inline int32_t word_at(const void* p) {
+  int32_t word;
+  memcpy(&word, p, sizeof word);
+  return word;
+}
+
+#if defined(__AVX512F__)
+
+inline __m512i load_group(const Quantised* a) { return _mm512_set1_epi32(word_at(a)); }
+inline Sums load_sums(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
+inline void store_sums(int32_t* p, Sums s) { _mm512_storeu_si512(p, s.v); }
+inline V to_floats(const int32_t* p) { return {_mm512_cvtepi32_ps(_mm512_loadu_si512(p))}; }
+// Lane by lane the larger of `most` and the bits of |a|: as whole numbers magnitudes are in order, NaN above infinity.
+inline Sums larger_bits(Sums most, V a) {
+  return {_mm512_max_epi32(most.v, _mm512_and_epi32(_mm512_castps_si512(a.v), _mm512_set1_epi32(0x7fffffff)))};
+}
+inline void store_quantised(uint8_t* to, V a) {
+  const __m512i q = _mm512_add_epi32(_mm512_cvtps_epi32(a.v), _mm512_set1_epi32(kOffset));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(q));
+}
+inline void store_quantised(int8_t* to, V a) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a.v)));
+}
+inline void store_quantised(int16_t* to, V a) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtepi32_epi16(_mm512_cvtps_epi32(a.v)));
+}
+
+#elif defined(__AVX2__)
+
+inline __m256i load_group(const Quantised* a) { return _mm256_set1_epi32(word_at(a)); }
+inline Sums load_sums(const int32_t* p) { return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))}; }
+inline void store_sums(int32_t* p, Sums s) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), s.v); }
+inline V to_floats(const int32_t* p) { return {_mm256_cvtepi32_ps(load_sums(p).v)}; }
+inline Sums larger_bits(Sums most, V a) {
+  return {_mm256_max_epi32(most.v, _mm256_and_si256(_mm256_castps_si256(a.v), _mm256_set1_epi32(0x7fffffff)))};
+}
+inline __m128i narrow_to_halves(V a) {
+  const __m256i q = _mm256_cvtps_epi32(a.v);
+  return _mm_packs_epi32(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1));
+}
+inline void store_quantised(int16_t* to, V a) { _mm_storeu_si128(reinterpret_cast<__m128i*>(to), narrow_to_halves(a)); }
+inline void store_quantised(int8_t* to, V a) {
+  const __m128i q = narrow_to_halves(a);
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(to), _mm_packs_epi16(q, q));
+}
+
+#else
+
+inline Halves load_group(const Quantised* a) {
+  Halves r;
+  for (uint32_t i = 0; i < 2 * W; i++) r.v[i] = a[i % 2];
+  return r;
+}
+inline Sums load_sums(const int32_t* p) {
+  Sums s;
+  memcpy(&s, p, sizeof s);
+  return s;
+}
+inline void store_sums(int32_t* p, Sums s) { memcpy(p, &s, sizeof s); }
+inline V to_floats(const int32_t* p) {
+  V r;
+  for (uint32_t i = 0; i < W; i++) r.v[i] = float(p[i]);
+  return r;
+}
+inline Sums larger_bits(Sums most, V a) {
+  for (uint32_t i = 0; i < W; i++) {
+    const int32_t bits = word_at(&a.v[i]) & 0x7fffffff;
+    if (bits > most.v[i]) most.v[i] = bits;
+  }
+  return most;
+}
+template <class T>
+inline void store_quantised(T* to, V a) {
+  for (uint32_t i = 0; i < W; i++) to[i] = T(int32_t(nearbyintf(a.v[i])));
+}
+
+#endif
+
+}  // namespace
