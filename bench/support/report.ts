@@ -1,0 +1,4 @@
+/** stub */
+export async function writeReport(_root: string): Promise<string[]> {
+  return []
+}
