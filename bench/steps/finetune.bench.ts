@@ -61,9 +61,10 @@ try {
     `${BATCHES} batches of ${BATCH} sentences, ${tokens.toFixed(0)} pieces a batch, dropout ${DROPOUT}`,
   )
   await against(`finetune_${MODEL}_${BATCH}`, longest(), {})
-  console.log(
-    `padded to ${LIMIT}: ${BATCH} sentences as micro-batches of ${MICRO}, since all at once need too much memory`,
-  )
+  if (MICRO < BATCH)
+    console.log(
+      `padded to ${LIMIT}: ${BATCH} sentences as micro-batches of ${MICRO}, all at once want too much memory`,
+    )
   // a padded step is so long that two must do
   await against(
     `finetune_${MODEL}_${BATCH}_padded_${LIMIT}`,

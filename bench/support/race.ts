@@ -33,9 +33,10 @@ export interface Standing {
   readonly name: string
   readonly precision: Precision
   readonly ours: boolean
-  /** Seconds of each round, and their median. */
+  /** Of each round. */
   readonly seconds: readonly number[]
-  readonly median: number
+  /** Seconds of a round: the median; the mean where rounds are different parts of a whole. */
+  readonly typical: number
 }
 
 /** The seconds between two calls: libgomp spins for some milliseconds after a parallel region, our pool for less. */
@@ -64,8 +65,8 @@ export async function race(
       name,
       precision: ours.precision,
       ...cost,
-      ours: { name: ours.name, seconds: ours.median },
-      peer: best && { name: best.name, seconds: best.median },
+      ours: { name: ours.name, seconds: ours.typical },
+      peer: best && { name: best.name, seconds: best.typical },
       ...result,
       rounds: ours.seconds.length,
       whole: options.whole,
@@ -110,7 +111,7 @@ export async function takeTurns(
     precision,
     ours,
     seconds: seconds[i],
-    median: median(seconds[i]),
+    typical: whole === undefined ? median(seconds[i]) : mean(seconds[i]),
   }))
   for (const standing of standings) printStanding(name, cost, standing, whole)
   if (contestants.length > 1 && busy.length > 0) {
@@ -124,7 +125,7 @@ export async function takeTurns(
 /** The fastest peer that computes at least as exactly as `ours`. */
 export function bestPeer(standings: readonly Standing[], ours: Standing): Standing | undefined {
   const exact = (one: Standing) => PRECISIONS.indexOf(one.precision) <= PRECISIONS.indexOf(ours.precision)
-  return standings.filter((one) => !one.ours && exact(one)).sort((a, b) => a.median - b.median)[0]
+  return standings.filter((one) => !one.ours && exact(one)).sort((a, b) => a.typical - b.typical)[0]
 }
 
 /** The median over rounds of (peer's time) / (our time), and the range: above 1, ours is faster. */
@@ -134,20 +135,24 @@ export function compared(ours: Standing, peer: Standing): { ratio: number; low: 
 }
 
 function printStanding(name: string, cost: Cost, one: Standing, whole: RaceOptions['whole']): void {
-  const { seconds, median: middle } = one
+  const { seconds, typical } = one
   const spread = `${time(Math.min(...seconds))} to ${time(Math.max(...seconds))}`
   const speeds = [
-    ...(cost.flops === undefined ? [] : [`${(cost.flops / middle / 1e9).toFixed(1)} GFLOP/s`]),
-    ...Object.entries(cost.units ?? {}).map(([unit, n]) => `${(n / middle).toFixed(0)} ${unit}/s`),
-    ...(whole === undefined ? [] : [`${time(middle * whole.count)} ${whole.what}`]),
+    ...(cost.flops === undefined ? [] : [`${(cost.flops / typical / 1e9).toFixed(1)} GFLOP/s`]),
+    ...Object.entries(cost.units ?? {}).map(([unit, n]) => `${(n / typical).toFixed(0)} ${unit}/s`),
+    ...(whole === undefined ? [] : [`${time(typical * whole.count)} ${whole.what}`]),
   ]
   const label = `${name} ${one.name}`
-  console.log(`${label.padEnd(44)}  ${time(middle)} (${spread})  ${speeds.join('  ')}`)
+  console.log(`${label.padEnd(44)}  ${time(typical)} (${spread})  ${speeds.join('  ')}`)
   const n = seconds.length
-  const mean = seconds.reduce((a, b) => a + b, 0) / n
-  const deviation = Math.sqrt(seconds.reduce((a, b) => a + (b - mean) ** 2, 0) / Math.max(1, n - 1))
-  const rme = (100 * 1.96 * deviation) / Math.sqrt(n) / mean
-  record(label, cost, { mean, rme, deviation, samples: n }, { median: middle })
+  const average = mean(seconds)
+  const deviation = Math.sqrt(seconds.reduce((a, b) => a + (b - average) ** 2, 0) / Math.max(1, n - 1))
+  const rme = (100 * 1.96 * deviation) / Math.sqrt(n) / average
+  record(label, cost, { mean: average, rme, deviation, samples: n }, { typical })
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0) / values.length
 }
 
 function median(values: readonly number[]): number {

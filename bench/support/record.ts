@@ -31,7 +31,7 @@ export interface Entry extends Cost {
   more?: Record<string, unknown>
 }
 
-/** One of ours against the best of its peers; times are medians of rounds, in seconds. */
+/** One of ours against the best of its peers; seconds are those of a round, as `Standing` has them. */
 export interface Race extends Cost {
   name: string
   precision: Precision
