@@ -6,10 +6,10 @@
 import { escapeXml, round, text } from '../../src/profile/svg.js'
 import type { Race, Results } from './record.js'
 
-const WIDTH = 900
+const WIDTH = 960
 const ROW = 22
 const LEFT = 330
-const RIGHT = 240
+const RIGHT = 300
 const TOP = 64
 
 const STYLE = `<style>
