@@ -1,8 +1,9 @@
 """Writes a token classifier of ours as ONNX, with free numbers of sequences and of pieces: what the peers on ONNX Runtime run.
 
-    python bench/peers/export_onnx.py --model DIR     # makes DIR/onnx/model.onnx
+    python bench/peers/export_onnx.py --model DIR           # makes DIR/onnx/model.onnx
+    python bench/peers/export_onnx.py --model DIR --int8    # and model_quantized.onnx, int8 products
 
-The layout is that of transformers.js. Attention is exported as plain products and softmax, which ONNX Runtime fuses.
+int8 is ONNX Runtime's dynamic quantisation: weights by channel, activations as they come. The layout is that of transformers.js. Attention is exported as plain products and softmax, which ONNX Runtime fuses.
 Needs bench/peers/requirements.txt.
 """
 
@@ -10,7 +11,7 @@ import argparse
 import os
 
 
-def main(folder):
+def main(folder, int8):
     model = transformers.AlbertForTokenClassification.from_pretrained(folder, attn_implementation='eager').eval()
     ids = torch.randint(5, 100, (2, 9))
     mask = torch.ones_like(ids)
@@ -24,13 +25,18 @@ def main(folder):
             input_names=['input_ids', 'attention_mask', 'token_type_ids'], output_names=['logits'],
             dynamic_axes={name: free for name in ('input_ids', 'attention_mask', 'token_type_ids', 'logits')},
         )
+    if int8:
+        from onnxruntime.quantization import QuantType, quantize_dynamic
+        out = path.replace('model.onnx', 'model_quantized.onnx')
+        quantize_dynamic(path, out, per_channel=True, weight_type=QuantType.QInt8)
 
 
 if __name__ == '__main__':
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--model', required=True)
+    parser.add_argument('--int8', action='store_true')
     parsed = parser.parse_args()
     import torch
     import transformers
 
-    main(parsed.model)
+    main(parsed.model, parsed.int8)

@@ -1,15 +1,15 @@
 /**
  * The peer of labelling on ONNX Runtime for Node: DIR/onnx/model.onnx over the sentences of DIR/sentences.json, all of
  * them a step. Its threads spin while it runs, as they do by default, and stop when it has run, so that others can have their turn.
- * Usage: node tagging_onnxruntime.mjs --model DIR --batch N --out FILE --threads N
+ * Usage: node tagging_onnxruntime.mjs --model DIR --batch N --out FILE --threads N [--file model_quantized.onnx]
  */
 import { join } from 'node:path'
 import ort from 'onnxruntime-node'
 import { peerOptions, serve } from './serve.mjs'
 import { readBatches, writeLogits } from './tagging_batches.mjs'
 
-const { model, batch, out, threads } = peerOptions('model', 'batch', 'out')
-const session = await ort.InferenceSession.create(join(model, 'onnx', 'model.onnx'), {
+const { model, batch, out, threads, file = 'model.onnx' } = peerOptions('model', 'batch', 'out', 'file')
+const session = await ort.InferenceSession.create(join(model, 'onnx', file), {
   intraOpNumThreads: Number(threads),
   interOpNumThreads: 1,
   graphOptimizationLevel: 'all',

@@ -36,6 +36,9 @@ const BATCHES = [1, 8, 32]
 /** Largest difference of logits, over their root mean square. */
 const TOLERANCE: Record<Precision, number> = { f32: 1e-3, bf16: 0.1, int8: 0.3 }
 
+/** The peers in int8 run where one of ours does. */
+const int8Wanted = (INFERENCE_PRECISIONS as readonly Precision[]).includes('int8')
+
 const model = tagging(MODEL, 0)
 const draw = random(3)
 const lengths = Array.from({ length: SENTENCES }, () => draw.integer(10, 129))
@@ -123,19 +126,30 @@ function onnx(name: string): PeerSpec[] {
     for (const { kind } of kinds) skipPeer(name, kind, problem)
     return []
   }
-  return kinds.flatMap(({ kind, script, npm }) =>
+  const exact = kinds.flatMap(({ kind, script, npm }) =>
     BATCHES.map((batch): PeerSpec => {
       const options = { model: folder, batch, out: join(folder, `${npm.replace('/', '_')}_${batch}.logits`) }
       return { name: `${kind}, batches of ${batch}`, precision: 'f32', script, npm, options }
     }),
   )
+  const [{ kind, script, npm }] = kinds
+  const coarse = (int8Wanted ? BATCHES : []).map((batch): PeerSpec => {
+    const options = {
+      model: folder,
+      batch,
+      file: 'model_quantized.onnx',
+      out: join(folder, `int8_${batch}.logits`),
+    }
+    return { name: `${kind} int8, batches of ${batch}`, precision: 'int8', script, npm, options }
+  })
+  return [...exact, ...coarse]
 }
 
 /** Makes onnx/model.onnx in the folder; or says why it could not. */
 function exportOnnx(): string | undefined {
   const python = peerPython()
   if (python === undefined) return `no export to ONNX without Python: ${INSTALL.python}`
-  const argv = [peerFile('export_onnx.py'), '--model', folder]
+  const argv = [peerFile('export_onnx.py'), '--model', folder, ...(int8Wanted ? ['--int8'] : [])]
   const { status, stderr } = spawnSync(python, argv, { encoding: 'utf8' })
   return status === 0 ? undefined : `no export to ONNX: ${lastError(stderr) ?? `exit status ${status}`}`
 }

@@ -6,6 +6,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { type Cost, quick, time } from './bench.js'
 import { record, recordRace } from './record.js'
+import { speedText, type Whole } from './speed.js'
 
 /** From the most exact. A peer counts for a race in one of these if it computes at least as exactly. */
 export const PRECISIONS = ['f32', 'bf16', 'int8'] as const
@@ -25,8 +26,7 @@ export interface RaceOptions {
   readonly rounds?: number
   /** Rounds that do not count. */
   readonly warmup?: number
-  /** What a call is a part of: `{ what: 'an epoch of 5,424 sentences', count: 169.5 }`. */
-  readonly whole?: { readonly what: string; readonly count: number }
+  readonly whole?: Whole
 }
 
 export interface Standing {
@@ -134,16 +134,11 @@ export function compared(ours: Standing, peer: Standing): { ratio: number; low: 
   return { ratio: median(ratios), low: Math.min(...ratios), high: Math.max(...ratios) }
 }
 
-function printStanding(name: string, cost: Cost, one: Standing, whole: RaceOptions['whole']): void {
+function printStanding(name: string, cost: Cost, one: Standing, whole: Whole | undefined): void {
   const { seconds, typical } = one
   const spread = `${time(Math.min(...seconds))} to ${time(Math.max(...seconds))}`
-  const speeds = [
-    ...(cost.flops === undefined ? [] : [`${(cost.flops / typical / 1e9).toFixed(1)} GFLOP/s`]),
-    ...Object.entries(cost.units ?? {}).map(([unit, n]) => `${(n / typical).toFixed(0)} ${unit}/s`),
-    ...(whole === undefined ? [] : [`${time(typical * whole.count)} ${whole.what}`]),
-  ]
   const label = `${name} ${one.name}`
-  console.log(`${label.padEnd(44)}  ${time(typical)} (${spread})  ${speeds.join('  ')}`)
+  console.log(`${label.padEnd(44)}  ${time(typical)} (${spread})  ${speedText({ ...cost, whole }, typical)}`)
   const n = seconds.length
   const average = mean(seconds)
   const deviation = Math.sqrt(seconds.reduce((a, b) => a + (b - average) ** 2, 0) / Math.max(1, n - 1))

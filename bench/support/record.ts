@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { isaFromEnvironment, threadsFromEnvironment } from '../../src/environment.js'
 import type { Cost } from './bench.js'
 import type { Precision } from './race.js'
+import type { Whole } from './speed.js'
 
 /** Statistics of one bench; times in seconds. */
 export interface Timing {
@@ -43,8 +44,7 @@ export interface Race extends Cost {
   low?: number
   high?: number
   rounds: number
-  /** What a timed call is a part of, and how many of them make it. */
-  whole?: { what: string; count: number }
+  whole?: Whole
 }
 
 /** A measured fact that is no race: a line of the report. */

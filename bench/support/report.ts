@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { UserError } from '../../src/error.js'
 import { curvesSvg, racesSvg } from './plot.js'
 import type { Race, Results } from './record.js'
+import { speedText } from './speed.js'
 
 export const BEGIN = '<!-- figures: written by `npm run bench -- report` -->'
 export const END = '<!-- end of figures -->'
@@ -115,25 +116,4 @@ function escapeCell(text: string): string {
 export function ratioText({ ratio, low, high }: Race): string {
   if (ratio === undefined || low === undefined || high === undefined) return ''
   return `**${ratio.toFixed(2)}** (${low.toFixed(2)} to ${high.toFixed(2)})`
-}
-
-/** What is done in a second, in the units of the race; the time of the whole where there is one. */
-export function speedText({ units = {}, flops, whole }: Race, seconds: number): string {
-  const speeds = Object.entries(units).map(([unit, n]) => `${digits(n / seconds)} ${unit}/s`)
-  if (speeds.length === 0 && flops !== undefined) speeds.push(`${digits(flops / seconds / 1e9)} GFLOP/s`)
-  if (whole !== undefined) speeds.push(`${timeText(seconds * whole.count)} ${whole.what}`)
-  if (speeds.length === 0) speeds.push(timeText(seconds))
-  return speeds.join(', ')
-}
-
-/** Three digits, and thousands with their comma. */
-function digits(value: number): string {
-  const rounded = Number(value.toPrecision(3))
-  return rounded >= 1000 ? rounded.toLocaleString('en-US') : `${rounded}`
-}
-
-function timeText(seconds: number): string {
-  if (seconds >= 7200) return `${digits(seconds / 3600)} h`
-  if (seconds >= 120) return `${digits(seconds / 60)} min`
-  return seconds >= 1 ? `${digits(seconds)} s` : `${digits(seconds * 1000)} ms`
 }

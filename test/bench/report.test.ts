@@ -4,15 +4,8 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Race, Results } from '../../bench/support/record.js'
-import {
-  BEGIN,
-  END,
-  readResults,
-  report,
-  section,
-  speedText,
-  writeReport,
-} from '../../bench/support/report.js'
+import { BEGIN, END, readResults, report, section, writeReport } from '../../bench/support/report.js'
+import { speedText } from '../../bench/support/speed.js'
 import { temporaryFolder } from '../support/temporary.js'
 
 const test = suite('report of benches')
