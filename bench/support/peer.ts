@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { type PeerSpec, peerCommand, peersWanted, skipPeer } from './peers.js'
 import type { Contestant } from './race.js'
+import { recordPeer } from './record.js'
 
 export interface Peer {
   /** What the peer said of itself when it was ready; comes once it has warmed up. */
@@ -125,6 +126,7 @@ export async function openPeers(
       await close()
       throw error
     }
+    recordPeer(spec.name, ready)
     const run = async () => (await peer.step()).seconds
     contestants.push({ name: spec.name, precision: spec.precision, run, cpu: peer.cpu })
   }

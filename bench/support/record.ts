@@ -62,6 +62,8 @@ export interface Results {
   /** ISO 8601. */
   date: string
   entries: Entry[]
+  /** What peers said of themselves when they were ready: versions, threads, instruction set. */
+  peers: Record<string, Record<string, unknown>>
   races: Race[]
   figures: Figure[]
   /** Curves by name, of equally many points: x is the step. */
@@ -83,9 +85,15 @@ export const facts: Record<string, string | number> = {
 }
 
 const entries: Entry[] = []
+const peers: Results['peers'] = {}
 const races: Race[] = []
 const figures: Figure[] = []
 let curves: Results['curves']
+
+/** Keeps what a peer says of itself; of peers of one name the last. */
+export function recordPeer(name: string, description: Record<string, unknown>): void {
+  peers[name] = description
+}
 
 export function recordRace(result: Race): void {
   races.push(result)
@@ -129,6 +137,7 @@ export function writeResults(path: string): string | undefined {
     peaks,
     date: new Date().toISOString(),
     entries,
+    peers,
     races,
     figures,
     curves,

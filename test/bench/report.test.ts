@@ -29,6 +29,7 @@ function results(more: Partial<Results> = {}): Results {
     peaks: {},
     date: '2026-01-02T03:04:05.678Z',
     entries: [],
+    peers: {},
     races: [],
     figures: [],
     ...more,
