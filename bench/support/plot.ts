@@ -26,6 +26,11 @@ polyline.f32, polyline.bf16 { fill: none; }
 }
 </style>`
 
+/** What a race is called: its precision is named where the file has races in more than one. */
+export function raceName({ name, precision }: Race, among: readonly Race[]): string {
+  return among.some((race) => race.precision !== precision) ? `${name}, ${precision}` : name
+}
+
 /** All races that have a ratio, those of one results file under its machine. */
 export function racesSvg(results: readonly Results[]): string {
   const groups = results
@@ -49,7 +54,7 @@ export function racesSvg(results: readonly Results[]): string {
       y += ROW
     }
     for (const race of races) {
-      rows.push(bar(race, x, y))
+      rows.push(bar(race, raceName(race, races), x, y))
       y += ROW
     }
   }
@@ -70,14 +75,15 @@ export function racesSvg(results: readonly Results[]): string {
 }
 
 function bar(
-  { name, precision, ratio, low, high, peer }: Race & { ratio: number; low: number; high: number },
+  { precision, ratio, low, high, peer }: Race & { ratio: number; low: number; high: number },
+  name: string,
   x: (v: number) => number,
   y: number,
 ): string {
   const [from, to] = [Math.min(x(1), x(ratio)), Math.max(x(1), x(ratio))]
   const middle = y + ROW / 2
   return [
-    text(LEFT - 10, middle + 4, `${name}, ${precision}`, 'text-anchor="end"'),
+    text(LEFT - 10, middle + 4, name, 'text-anchor="end"'),
     `<rect class="${precision}" x="${round(from)}" y="${y + 4}" width="${round(Math.max(1, to - from))}" height="${ROW - 8}"/>`,
     rule(x(low), middle, x(high), middle, 'whisker'),
     text(WIDTH - RIGHT + 10, middle + 4, `${ratio.toFixed(2)} × ${peer?.name ?? ''}`, ''),

@@ -5,7 +5,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { UserError } from '../../src/error.js'
-import { curvesSvg, racesSvg } from './plot.js'
+import { curvesSvg, raceName, racesSvg } from './plot.js'
 import type { Race, Results } from './record.js'
 import { speedText } from './speed.js'
 
@@ -92,7 +92,7 @@ function table(files: readonly NamedResults[]): string {
     const command = `\`${file.command}\``
     const state = `${file.facts.commit}`
     const races = file.races.map((race) => [
-      `${race.name}, ${race.precision}`,
+      raceName(race, file.races),
       speedText(race, race.ours.seconds),
       race.peer ? `${race.peer.name}: ${speedText(race, race.peer.seconds)}` : '',
       ratioText(race),

@@ -50,17 +50,24 @@ test('a race is a row: ours, its best peer, the ratio with its range, the comman
   const text = section([{ ...results({ races: [race] }), name: 'pretraining' }])
   assert.match(text, 'Some <CPU>, 2 threads, avx512, 24 GiB:')
   const row =
-    '| base_8x128, f32 | 512 tokens/s | PyTorch f32: 341 tokens/s | **1.50** (1.25 to 1.75) | ' +
+    '| base_8x128 | 512 tokens/s | PyTorch f32: 341 tokens/s | **1.50** (1.25 to 1.75) | ' +
     '`npm run bench -- steps/pretraining --peers` | abc1234 |'
   assert.match(text, row)
   assert.match(text, 'figures.svg')
+})
+
+test('the precision is named where there is more than one', () => {
+  const races = [race, { ...race, precision: 'bf16' as const }]
+  const text = section([{ ...results({ races }), name: 'pretraining' }])
+  assert.match(text, '| base_8x128, f32 | ')
+  assert.match(text, '| base_8x128, bf16 | ')
 })
 
 test('a race without peers and a figure have rows without a ratio', () => {
   const { peer, ratio, low, high, ...alone } = race
   const figures = [{ what: 'memory | resident', value: '211 MiB' }]
   const text = section([{ ...results({ races: [alone], figures }), name: 'x' }])
-  assert.match(text, '| base_8x128, f32 | 512 tokens/s |  |  | `npm')
+  assert.match(text, '| base_8x128 | 512 tokens/s |  |  | `npm')
   assert.match(text, '| memory \\| resident | 211 MiB |  |  | `npm')
   assert.not.match(text, 'figures.svg')
 })
