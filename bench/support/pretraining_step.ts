@@ -66,11 +66,13 @@ export async function pretrainingStep(
   const evaluation = new Capture(set)
   pretrainingLoss(evaluation, model, capacity, { training: false, precision })
   const runtime = new Runtime(device, set, { step: capture.graph, evaluate: evaluation.graph })
-  const initial = set.initialize((name) => {
-    const draw = random([...name].reduce((h, c) => (h * 31 + c.charCodeAt(0)) >>> 0, 7))
-    return () => draw.normal()
-  })
-  await runtime.writeState('parameters', initial)
+  // made anew where it is wanted again, so that nothing keeps it
+  const initial = () =>
+    set.initialize((name) => {
+      const draw = random([...name].reduce((h, c) => (h * 31 + c.charCodeAt(0)) >>> 0, 7))
+      return () => draw.normal()
+    })
+  await runtime.writeState('parameters', initial())
   const draw = random(1)
   const batch: Record<string, Int32Array> = {
     ids: draw.integers(N, 5, shape.V),
@@ -115,7 +117,7 @@ export async function pretrainingStep(
         config,
         architecture: 'AlbertForPreTraining',
         parameters: set,
-        data: initial,
+        data: initial(),
         vocabularyDir: folder,
         vocabularyDigest: 'none',
       })
