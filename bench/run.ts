@@ -1,40 +1,68 @@
 /**
  * Runs benches: every bench/**\/*.bench.ts, built, whose path holds one of the given words, one after the other in
- * processes of their own; each leaves bench/results/STEM.json. Usage: npm run bench -- [PART_OF_PATH ...]
- * A bench file calls `bench(...)` at its top level and awaits it.
+ * processes of their own; each leaves bench/results/STEM.json. Usage: npm run bench -- [--peers] [PART_OF_PATH ...];
+ * `npm run bench -- report` writes README's table and the plots from those files. A bench file calls `bench(...)` or
+ * `race(...)` at its top level and awaits it.
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { existsSync, readdirSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { openCpu } from '../src/device/cpu.js'
 import { measurePeaks, type Peaks } from '../src/device/peak.js'
+import { UserError } from '../src/error.js'
+import { type BenchArguments, benchArguments } from './support/arguments.js'
+import { isaNote, type SkippedPeer, skippedPeers, skippedText } from './support/peers.js'
 import { facts, peaks, writeResults } from './support/record.js'
+import { writeReport } from './support/report.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-if (process.argv[2] === '--file') await runFile(process.argv[3])
-else runAll(process.argv.slice(2))
+try {
+  const options = benchArguments(process.argv.slice(2))
+  if (options.command === 'report')
+    for (const path of await writeReport(root)) console.log(`written: ${path}`)
+  else if (options.file === undefined) runAll(options)
+  else await runFile(options.file)
+} catch (error) {
+  if (!(error instanceof UserError)) throw error
+  console.error(error.message)
+  process.exitCode = 2
+}
 
-function runAll(filters: string[]): void {
+function runAll({ filters, peers, label }: BenchArguments): void {
   const files = readdirSync(join(root, 'bench'), { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.bench.ts'))
+    .filter((file) => file.endsWith('.bench.ts') && !file.includes('node_modules'))
     .filter((file) => filters.length === 0 || filters.some((part) => file.includes(part)))
     .sort()
   if (files.length === 0) {
     console.error('no bench file matches')
     process.exitCode = 1
   }
+  const env = {
+    ...process.env,
+    BIOALBERT_BENCH_PEERS: peers ? '1' : '',
+    BIOALBERT_BENCH_LABEL: label ?? '',
+  }
+  const skipped: SkippedPeer[] = []
+  if (peers) console.log(isaNote())
   for (const file of files) {
     const built = join(root, 'dist', 'bench', file.replace(/\.ts$/, '.js'))
     console.log(`\n${file}`)
-    const { status } = existsSync(built)
-      ? spawnSync(process.execPath, [fileURLToPath(import.meta.url), '--file', built], { stdio: 'inherit' })
-      : { status: 1 }
-    if (status === 0) continue
+    const child = existsSync(built)
+      ? spawnSync(process.execPath, [fileURLToPath(import.meta.url), '--file', built], {
+          env,
+          // the fourth stream brings the peers that were not there
+          stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+          encoding: 'utf8',
+        })
+      : undefined
+    if (child?.output[3]) skipped.push(...(JSON.parse(child.output[3]) as SkippedPeer[]))
+    if (child?.status === 0) continue
     console.error(`failed: ${file}`)
     process.exitCode = 1
   }
+  if (peers) console.log(`\n${skippedText(skipped)}`)
 }
 
 async function runFile(built: string): Promise<void> {
@@ -43,10 +71,21 @@ async function runFile(built: string): Promise<void> {
   Object.assign(facts, device.info.facts)
   await device.destroy()
   await import(pathToFileURL(built).href)
-  const path = writeResults(basename(built, '.bench.js'))
+  const path = writeResults(built.slice(join(root, 'dist', 'bench').length + 1).replace(/\.bench\.js$/, ''))
   const described = Object.entries({ ...facts, ...rounded(peaks) }).map(([name, value]) => `${name} ${value}`)
   console.log(described.join(', '))
   if (path !== undefined) console.log(`written to ${path}`)
+  sendSkipped()
+}
+
+/** Tells the runner of the peers that were skipped, where one listens. */
+function sendSkipped(): void {
+  if (skippedPeers.length === 0) return
+  try {
+    writeSync(3, JSON.stringify(skippedPeers))
+  } catch {
+    // run by hand: the lines printed are all there is
+  }
 }
 
 function rounded(values: Partial<Peaks>): Record<string, string> {

@@ -1,10 +1,11 @@
 /** What the README shows: its program runs and learns, and its commands exist. */
 import { execFileSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { transformSync } from 'esbuild'
 import { suite } from 'uvu'
+import { readResults, report } from '../bench/support/report.js'
 import { commandNames } from '../src/cli/program.js'
 import { fail } from './support/failure.js'
 import { root } from './support/paths.js'
@@ -34,6 +35,14 @@ test('every command that the README types is there, and the other way round', ()
   const there = commandNames()
   for (const name of typed) if (!there.includes(name)) fail(`the README types ${name}, which is no command`)
   for (const name of there) if (!listed.has(name)) fail(`the README does not list ${name}`)
+})
+
+test('the figures and plots are those of the results', () => {
+  for (const [path, content] of report(readme, readResults(join(root, 'bench/results')))) {
+    const file = join(root, path)
+    const found = existsSync(file) ? readFileSync(file, 'utf8') : undefined
+    if (found !== content) fail(`${path} is not what bench/results/*.json give: npm run bench -- report`)
+  }
 })
 
 test.run()

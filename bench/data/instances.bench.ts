@@ -3,7 +3,7 @@
  * a plain Python implementation of the original algorithm (bench/peers/instances.py), each a process of its own,
  * in turn, from the same corpus file to files on disk. Wants at least 10 times the peer.
  *   BIOALBERT_SHARED_DATA or ../shared/data  spiece.model and the PubMed sample
- *   BIOALBERT_PEER_PYTHON                    a Python with sentencepiece; without it ours alone is timed
+ *   BIOALBERT_PEER_PYTHON                    a Python with sentencepiece, for --peers
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
@@ -14,9 +14,9 @@ import { writeCorpus } from '../../src/data/corpus.js'
 import { buildInstances } from '../../src/data/instance_build.js'
 import { importVocabulary } from '../../src/data/vocabulary_import.js'
 import { sharedDataFromEnvironment } from '../../src/environment.js'
-import { alternate } from '../support/alternate.js'
 import { bench } from '../support/bench.js'
-import { peerPython } from '../support/peer.js'
+import { INSTALL, peerFile, peerPython, peersWanted, skipPeer } from '../support/peers.js'
+import { type Contestant, race } from '../support/race.js'
 
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 const data = resolve(sharedDataFromEnvironment() ?? join(root, '..', 'shared', 'data'))
@@ -49,7 +49,9 @@ async function run(folder: string): Promise<void> {
     rmSync(out, { recursive: true, force: true })
     return await buildInstances({ corpus: [corpus], tokenizerDir: vocabulary, out, dupeFactor, workers: 1 })
   }
-  const python = peerPython()
+  const python = peersWanted ? peerPython() : undefined
+  if (peersWanted && python === undefined)
+    skipPeer('instances', 'plain Python', `not installed: ${INSTALL.python}`)
   const cli = join(root, 'dist', 'src', 'cli', 'main.js')
   for (const dupeFactor of [1, 10]) {
     const { train } = await build(dupeFactor)
@@ -57,7 +59,7 @@ async function run(folder: string): Promise<void> {
     const name = `instances, ${dupeFactor} ${dupeFactor === 1 ? 'copy' : 'copies'}`
     await bench(`${name}, warm process`, { units }, () => build(dupeFactor), { warmup: 1, samples: 5 })
     // Ten copies take the peer minutes; one says enough, as both draw every copy alike.
-    if (python === undefined || dupeFactor > 1) continue
+    if (dupeFactor > 1) continue
     const ours = [
       cli,
       'instances',
@@ -71,23 +73,33 @@ async function run(folder: string): Promise<void> {
       '1',
     ]
     ours.push('--dupe-factor', String(dupeFactor), '--quiet', '--json')
-    const script = join(root, 'bench', 'peers', 'instances.py')
-    const theirs = [script, '--corpus', corpus, '--spiece', spiece, '--out', join(folder, 'peer.bin')]
+    const theirs = [
+      peerFile('instances.py'),
+      '--corpus',
+      corpus,
+      '--spiece',
+      spiece,
+      '--out',
+      join(folder, 'peer.bin'),
+    ]
     theirs.push('--dupe-factor', String(dupeFactor))
-    await alternate(
-      name,
-      { units },
-      [
-        {
-          name: 'bioalbert',
-          run: async () => {
-            rmSync(out, { recursive: true, force: true })
-            return json(process.execPath, ours).seconds
-          },
+    const contestants: Contestant[] = [
+      {
+        name: 'ours',
+        precision: 'f32',
+        ours: true,
+        run: async () => {
+          rmSync(out, { recursive: true, force: true })
+          return json(process.execPath, ours).seconds
         },
-        { name: 'Python', run: async () => json(python, theirs).seconds },
-      ],
-      { rounds: 3, warmup: 0 },
-    )
+      },
+    ]
+    if (python !== undefined)
+      contestants.push({
+        name: 'plain Python',
+        precision: 'f32',
+        run: async () => json(python, theirs).seconds,
+      })
+    await race(name, { units }, contestants, { rounds: 3, warmup: 0 })
   }
 }

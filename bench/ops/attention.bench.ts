@@ -1,6 +1,7 @@
 import { attention } from '../../src/ops/attention.js'
-import { attentions } from '../shapes.js'
-import { activation, benchOp, dropoutFactor, fixed, once, sum } from '../support/op.js'
+import { attentionRaces, attentions } from '../shapes.js'
+import { activation, benchOp, dropoutFactor, fixed, narrow, once, sum } from '../support/op.js'
+import { pytorchOps, raceOp } from '../support/op_race.js'
 
 const shapes = [
   ...Object.entries(attentions).map(([name, shape]) => ({ name, ...shape, p: 0 })),
@@ -57,5 +58,24 @@ for (const { name, B, S, A, D, p } of shapes) {
         },
       }
     },
+  })
+}
+
+// forward and backward beside PyTorch's scaled_dot_product_attention
+for (const [name, { B, S, A, D }] of Object.entries(attentionRaces)) {
+  const starts = fixed(
+    Int32Array.from({ length: B + 1 }, (_, b) => b * S),
+    B + 1,
+  )
+  const attrs = { heads: A, sequences: B, p: 0, stream: 1 }
+  await raceOp(`attention ${name}`, attention, {
+    ours: [
+      { precision: 'f32', inputs: { qkv: activation(B * S, 3 * A * D), cu_seqlens: starts }, attrs },
+      { precision: 'bf16', inputs: { qkv: narrow(B * S, 3 * A * D), cu_seqlens: starts }, attrs },
+    ],
+    peers: pytorchOps,
+    op: 'attention',
+    sizes: [B, S, A, D],
+    results: ['y', 'dqkv'],
   })
 }

@@ -1,6 +1,7 @@
 import { matmul } from '../../src/ops/matmul.js'
 import { attentions, products } from '../shapes.js'
 import { activation, benchOp, sum } from '../support/op.js'
+import { raceOp } from '../support/op_race.js'
 
 const { B, A, S, D } = attentions.base_8x128
 const { base_attention_1024, base_intermediate_4096, square_1024, odd_333 } = products
@@ -35,3 +36,29 @@ for (const [name, { batch, M, K, N, transposeB }] of Object.entries(shapes))
       }
     },
   })
+
+// one product beside those of PyTorch and of two libraries in WebAssembly
+const { M, K, N } = products.square_512
+await raceOp('matmul square_512', matmul, {
+  ours: [
+    {
+      precision: 'f32',
+      inputs: { a: activation(1, M, K), b: activation(1, K, N) },
+      attrs: { transposeA: false, transposeB: false },
+    },
+  ],
+  peers: [
+    { name: 'PyTorch f32', precision: 'f32', script: 'ops.py' },
+    {
+      name: 'TensorFlow.js in WebAssembly',
+      precision: 'f32',
+      script: 'product_tfjs.mjs',
+      npm: '@tensorflow/tfjs-backend-wasm',
+    },
+    { name: 'jax-js in WebAssembly', precision: 'f32', script: 'product_jaxjs.mjs', npm: '@jax-js/jax' },
+  ],
+  op: 'product',
+  sizes: [M, K, N],
+  results: ['y'],
+  forwardOnly: true,
+})

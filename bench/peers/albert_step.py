@@ -3,68 +3,27 @@
     python bench/peers/albert_step.py --batch 8 --length 128              # one step for each line read from stdin
     python bench/peers/albert_step.py --batch 2 --length 512 --steps 5    # five steps, then exit
 
-Needs test/golden/requirements.txt. A step is what ours is: forward, the vocabulary head at masked positions only,
-backward, clipping to norm 1 and LAMB over every parameter. In PyTorch's favour: fused attention (SDPA) without a
-mask, the fused tanh GELU in place of transformers' own, a foreach optimizer, freed memory kept by the process
-(--keep-memory) and fixed inputs.
-Protocol: after the warm-up one JSON line that describes the run; then, for each line "step" on stdin, one step
-and one JSON line {seconds, tokens_per_second, loss}; end of input ends the process. So a bench can alternate.
+Needs bench/peers/requirements.txt; common.py says what a step is asked for with. A step is what ours is: forward, the
+vocabulary head at masked positions only, backward, clipping to norm 1 and LAMB over every parameter. In PyTorch's
+favour: fused attention (SDPA) without a mask, the fused tanh GELU in place of transformers' own, a foreach optimizer,
+freed memory kept by the process (--keep-memory) and fixed inputs. With --model it starts from the weights and the batch
+(batch.safetensors) of a folder, and says first what their loss is without dropout.
 """
 
 import argparse
-import ctypes
-import json
-import sys
-import time
+import os
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--model', help='folder with weights and batch.safetensors; drawn if left out')
     parser.add_argument('--batch', type=int, default=8, help='sequences')
     parser.add_argument('--length', type=int, default=128, help='tokens of each sequence, all real')
     parser.add_argument('--masked', type=int, help='masked positions of each sequence (20 up to 128, else 15%%)')
     parser.add_argument('--preset', choices=('mini', 'base', 'large'), default='base')
     parser.add_argument('--dropout', type=float, default=0.0)
-    parser.add_argument('--precision', choices=('f32', 'bf16'), default='f32', help='bf16: autocast')
-    parser.add_argument('--threads', type=int, default=2)
-    parser.add_argument('--warmup', type=int, default=2)
-    parser.add_argument('--steps', type=int, help='run so many and exit, instead of reading stdin')
-    parser.add_argument('--compile', action='store_true', help='torch.compile the forward and backward pass')
-    parser.add_argument('--linear', choices=('stock', 'onednn'), default='stock',
-                        help="onednn: float32 products through oneDNN's operator, which PyTorch itself does not use")
-    parser.add_argument('--keep-memory', choices=('yes', 'no'), default='yes', help='no: glibc as it comes')
+    common.add_arguments(parser)
     return parser.parse_args()
-
-
-def keep_memory():
-    """Large blocks from the heap, and the heap never given back: glibc would map and clear them each time."""
-    m_trim_threshold, m_mmap_threshold, m_mmap_max = -1, -3, -4
-    libc = ctypes.CDLL(None)
-    return bool(
-        libc.mallopt(m_mmap_max, 0)
-        and libc.mallopt(m_mmap_threshold, 1 << 30)
-        and libc.mallopt(m_trim_threshold, 2**31 - 1)
-    )
-
-
-def use_onednn():
-    """Every nn.Linear through oneDNN, forward and backward, in place of MKL: a little faster on some processors."""
-    product = torch.ops.mkldnn._linear_pointwise
-
-    class OneDnnLinear(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx, x, weight, bias):
-            ctx.save_for_backward(x, weight)
-            return product(x, weight, bias, 'none', [], '')
-
-        @staticmethod
-        def backward(ctx, dy):
-            x, weight = ctx.saved_tensors
-            dx = product(dy, weight.t(), None, 'none', [], '')
-            dy, x = dy.flatten(0, -2), x.flatten(0, -2)
-            return dx, product(dy.t(), x.t(), None, 'none', [], ''), dy.sum(0)
-
-    torch.nn.Linear.forward = lambda self, x: OneDnnLinear.apply(x, self.weight, self.bias)
 
 
 class Lamb:
@@ -114,66 +73,68 @@ PRESETS = {
 }
 
 
-def main(options):
-    torch.set_num_threads(options.threads)
-    torch.manual_seed(1)
-    if options.linear == 'onednn':
-        use_onednn()
-    kept = options.keep_memory == 'yes' and keep_memory()
+def drawn(options):
+    """A model with random weights, and a random batch."""
     config = transformers.AlbertConfig(
         vocab_size=30000, embedding_size=128, max_position_embeddings=512, hidden_act='gelu_pytorch_tanh',
-        hidden_dropout_prob=options.dropout, attention_probs_dropout_prob=options.dropout, classifier_dropout_prob=0.0,
+        hidden_dropout_prob=options.dropout, attention_probs_dropout_prob=options.dropout,
         attn_implementation='sdpa', **PRESETS[options.preset],
     )
-    model = transformers.AlbertForPreTraining(config).train()
-    optimizer = Lamb(model, rate=1e-4)
     batch, length = options.batch, options.length
     masked = options.masked or (20 if length <= 128 else round(0.15 * length))
-    ids = torch.randint(5, 30000, (batch, length))
-    segments = (torch.arange(length) >= length // 2).long().expand(batch, length).contiguous()
-    rows = torch.cat([torch.randperm(length)[:masked].sort().values + b * length for b in range(batch)])
-    labels = torch.randint(5, 30000, (batch * masked,))
-    order = torch.randint(0, 2, (batch,))
+    return transformers.AlbertForPreTraining(config), dict(
+        ids=torch.randint(5, 30000, (batch * length,)),
+        segments=(torch.arange(length) >= length // 2).repeat(batch),
+        masked_rows=torch.cat([torch.randperm(length)[:masked].sort().values + b * length for b in range(batch)]),
+        masked_labels=torch.randint(5, 30000, (batch * masked,)),
+        sop_labels=torch.randint(0, 2, (batch,)),
+    )
+
+
+def given(options):
+    model = common.load(transformers.AlbertForPreTraining, options.model, options.dropout)
+    return model, safetensors.torch.load_file(os.path.join(options.model, 'batch.safetensors'))
+
+
+def main(options):
+    description = common.begin(options)
+    model, tensors = drawn(options) if options.model is None else given(options)
+    model.sop_classifier.dropout.p = 0.0  # ours has none in front of this head while pretraining
+    optimizer = Lamb(model, rate=1e-4)
+    labels, rows, order = (tensors[name].long() for name in ('masked_labels', 'masked_rows', 'sop_labels'))
+    batch = len(order)
+    ids, segments = (tensors[name].long().view(batch, -1) for name in ('ids', 'segments'))
 
     def loss_of():
-        with torch.autocast('cpu', torch.bfloat16, enabled=options.precision == 'bf16'):
+        with common.autocast(options):
             encoded = model.albert(input_ids=ids, token_type_ids=segments)
             logits = model.predictions(encoded.last_hidden_state.flatten(0, 1)[rows])
             sop = model.sop_classifier(encoded.pooler_output)
         entropy = torch.nn.functional.cross_entropy
         return entropy(logits.float(), labels, reduction='sum') / (len(labels) + 1e-5) + entropy(sop.float(), order)
 
+    with torch.no_grad():
+        model.eval()
+        description['first_loss'] = loss_of().item()
+    model.train()
     forward = torch.compile(loss_of) if options.compile else loss_of
 
     def step():
-        begun = time.perf_counter()
         loss = forward()
         loss.backward()
         optimizer.step()
-        value = loss.item()
-        seconds = time.perf_counter() - begun
-        return dict(seconds=seconds, tokens_per_second=batch * length / seconds, loss=value)
+        return dict(loss=loss.item())
 
-    warm = [step()['seconds'] for _ in range(options.warmup)]
-    print(json.dumps(dict(
-        peer='PyTorch', torch=torch.__version__, transformers=transformers.__version__, preset=options.preset,
-        precision=options.precision, batch=batch, length=length, masked=masked, dropout=options.dropout,
-        threads=torch.get_num_threads(), compiled=options.compile, linear=options.linear, memory_kept=kept,
-        isa=torch.backends.cpu.get_cpu_capability(), parameters=sum(p.numel() for p in optimizer.parameters),
-        warmup_seconds=warm,
-    )), flush=True)
-    if options.steps is not None:
-        for _ in range(options.steps):
-            print(json.dumps(step()), flush=True)
-        return
-    for line in sys.stdin:
-        if line.strip() != 'step':
-            sys.exit(f'albert_step.py: found {line.strip()!r}, expected "step"')
-        print(json.dumps(step()), flush=True)
+    common.serve(step, options, dict(
+        **description, transformers=transformers.__version__, batch=batch, length=ids.shape[1],
+        masked=len(labels) // batch, dropout=options.dropout, parameters=sum(p.numel() for p in optimizer.parameters),
+    ))
 
 
 if __name__ == '__main__':
-    parsed = arguments()  # before the slow imports, so that wrong use is refused at once
+    import common
+    parsed = arguments()
+    import safetensors.torch
     import torch
     import transformers
 

@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { steps } from '../shapes.js'
 import { quick, time } from '../support/bench.js'
-import { record } from '../support/record.js'
+import { record, recordFigure } from '../support/record.js'
 import type { Soak } from '../support/soak.js'
 
 const last = quick ? 20 : 500
@@ -31,6 +31,10 @@ for (const { name } of [steps.mini_8x128]) {
   )
   const bytes = { before, second, most, end, device: device[1], planned }
   record(`memory ${name}`, {}, { mean: seconds, rme: 0, deviation: 0, samples: last - 2 }, bytes)
+  recordFigure({
+    what: `resident memory of ${name}, step 2 to step ${last}`,
+    value: `${mib(second)}, at most ${change(second, most)} more, ${change(second, end)} at the end`,
+  })
   for (const [what, from, to] of [
     ['resident memory at most', second, most],
     ['resident memory at the end', second, end],

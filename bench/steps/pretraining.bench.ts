@@ -1,76 +1,97 @@
 /**
- * A pretraining step of ALBERT base in f32 in turn with PyTorch's (bench/peers/albert_step.py), both on all cores, the
- * peer with its own matrix products and with oneDNN's. BIOALBERT_PEER_PYTHON names the peer's interpreter; without it
- * ours is timed alone.
+ * A pretraining step of ALBERT base in f32 and in bf16, in turn with PyTorch's (bench/peers/albert_step.py): its own
+ * matrix products and oneDNN's, bf16 by autocast, and torch.compile of f32 and bf16, which needs a C++ compiler. All
+ * start from the same weights and batch, whose loss without dropout must agree.
  */
-import { availableParallelism } from 'node:os'
-import { fileURLToPath } from 'node:url'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { openCpu } from '../../src/device/cpu.js'
+import type { FloatType } from '../../src/ops/shape.js'
 import { type StepShape, steps } from '../shapes.js'
-import { alternate } from '../support/alternate.js'
-import { bench, quick } from '../support/bench.js'
-import { peerPython, startPeer } from '../support/peer.js'
-import { pretrainingStep } from '../support/pretraining_step.js'
+import { quick } from '../support/bench.js'
+import { openPeers } from '../support/peer.js'
+import { type PeerSpec, threads } from '../support/peers.js'
+import { type PretrainingStep, pretrainingStep } from '../support/pretraining_step.js'
+import { type Contestant, ownCpu, race } from '../support/race.js'
 
-const script = fileURLToPath(new URL('../../../bench/peers/albert_step.py', import.meta.url))
-const python = peerPython()
-const threads = availableParallelism()
-const counts = quick ? { rounds: 1, warmup: 0 } : { rounds: 5, warmup: 1 }
+const PRECISIONS: FloatType[] = ['f32', 'bf16']
+/** Largest difference of first losses, relative: bf16 rounds at 2^-9. */
+const TOLERANCE = { f32: 1e-4, bf16: 5e-3, int8: 0 }
 
-if (python === undefined)
-  console.log('BIOALBERT_PEER_PYTHON names no interpreter with PyTorch: ours alone, no peer')
-for (const shape of [steps.base_8x128, steps.base_2x512]) {
+for (const shape of quick ? [steps.mini_8x128] : [steps.base_8x128, steps.base_2x512]) {
   await compare(shape.name, shape, 0)
   await compare(`${shape.name}_dropout`, shape, 0.1)
 }
 
 async function compare(name: string, shape: StepShape, dropout: number): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'bioalbert-bench-'))
   const device = openCpu({ threads })
-  const step = await pretrainingStep(device, shape, { dropout })
+  const ours: { precision: FloatType; step: PretrainingStep }[] = []
   try {
-    const run = async () => {
-      await step.run()
-      checkLoss('ours', await step.loss(), shape)
+    for (const precision of PRECISIONS)
+      ours.push({ precision, step: await pretrainingStep(device, shape, { dropout, precision }) })
+    const [{ step: reference }] = ours
+    await reference.save(folder)
+    const first = await reference.evaluate()
+    checkFirst('ours', first, shape)
+    for (const { precision, step } of ours)
+      agree(`ours in ${precision}`, await step.evaluate(), first, TOLERANCE[precision])
+    const own = ours.map(
+      ({ precision, step }): Contestant => ({
+        name: `ours ${precision}`,
+        precision,
+        ours: true,
+        cpu: ownCpu,
+        async run() {
+          await step.run()
+          checkLoss(`ours in ${precision}`, await step.loss(), shape)
+        },
+      }),
+    )
+    const peers = await openPeers(name, pytorch(folder, dropout), (spec, ready) =>
+      agree(spec.name, ready.first_loss, first, TOLERANCE[spec.precision]),
+    )
+    try {
+      const cost = { flops: reference.flops, units: { tokens: shape.N } }
+      await race(name, cost, [...own, ...peers.contestants])
+    } finally {
+      await peers.close()
     }
-    await step.run()
-    checkFirst('ours', await step.loss(), shape)
-    const cost = { flops: step.flops, units: { tokens: shape.N } }
-    if (python === undefined) await bench(name, cost, run, { warmup: 1, seconds: quick ? 0.01 : 10 })
-    else
-      for (const linear of ['stock', 'onednn']) {
-        const peer = startPeer(python, peerArguments(shape, dropout, linear))
-        try {
-          await peer.ready
-          const first = await peer.step()
-          checkFirst('the peer', first.loss, shape)
-          const turn = async () => {
-            const { seconds, loss } = await peer.step()
-            checkLoss('the peer', loss, shape)
-            return seconds
-          }
-          const contestants = [
-            { name: 'ours', run },
-            { name: `PyTorch ${linear}`, run: turn },
-          ] as const
-          await alternate(name, cost, [...contestants], counts)
-        } finally {
-          await peer.close()
-        }
-      }
   } finally {
-    step.free()
+    for (const { step } of ours) step.free()
     await device.destroy()
+    rmSync(folder, { recursive: true, force: true })
   }
 }
 
-function peerArguments({ B, S, masked }: StepShape, dropout: number, linear: string): string[] {
-  const options = { batch: B, length: S, masked: masked / B, dropout, linear, threads }
-  return [script, ...Object.entries(options).flatMap(([key, value]) => [`--${key}`, `${value}`])]
+function pytorch(model: string, dropout: number): PeerSpec[] {
+  const modes = [
+    { name: 'PyTorch f32', precision: 'f32' },
+    { name: 'PyTorch f32 with oneDNN', precision: 'f32', linear: 'onednn' },
+    { name: 'PyTorch f32 compiled', precision: 'f32', compile: true },
+    { name: 'PyTorch bf16', precision: 'bf16' },
+    { name: 'PyTorch bf16 compiled', precision: 'bf16', compile: true },
+  ] as const
+  // compiling takes minutes, which a quick run has not
+  return modes
+    .filter((mode) => !(quick && 'compile' in mode))
+    .map(({ name, precision, ...mode }) => ({
+      name,
+      precision,
+      script: 'albert_step.py',
+      options: { model, dropout, precision, ...(quick && { warmup: 1 }), ...mode },
+    }))
+}
+
+function agree(who: string, loss: unknown, want: number, tolerance: number): void {
+  if (!(typeof loss === 'number' && Math.abs(loss / want - 1) <= tolerance))
+    throw new Error(`${who}: the first loss is ${loss} (want ${want}, up to ${tolerance} of it)`)
 }
 
 /**
  * A model that has not learnt yet guesses words and order: the loss is ln V + ln 2, and a little more for its noise.
- * Both train on one batch again and again, which they come to know: from there it may only fall.
+ * All train on one batch again and again, which they come to know: from there it may only fall.
  */
 function checkLoss(who: string, loss: number, { V }: StepShape): void {
   const want = Math.log(V) + Math.log(2)

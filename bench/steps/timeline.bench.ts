@@ -4,19 +4,28 @@
  */
 import { openCpu } from '../../src/device/cpu.js'
 import { steps } from '../shapes.js'
-import { alternate } from '../support/alternate.js'
 import { quick } from '../support/bench.js'
 import { pretrainingStep } from '../support/pretraining_step.js'
+import { type Contestant, compared, takeTurns } from '../support/race.js'
 
 const device = openCpu()
 const step = await pretrainingStep(device, steps.mini_8x128, { dropout: 0 })
 try {
   const cost = { flops: step.flops, units: { tokens: steps.mini_8x128.N } }
-  const contestants = [
-    { name: 'recorded', run: () => step.timeline() },
-    { name: 'plain', run: () => step.run() },
-  ] as const
-  await alternate('mini_8x128', cost, [...contestants], quick ? { rounds: 1, warmup: 1 } : { rounds: 41 })
+  const contestants: Contestant[] = [
+    { name: 'recorded', precision: 'f32', ours: true, run: () => step.timeline() },
+    { name: 'plain', precision: 'f32', ours: true, run: () => step.run() },
+  ]
+  const [recorded, plain] = await takeTurns(
+    'mini_8x128',
+    cost,
+    contestants,
+    quick ? { rounds: 1, warmup: 1 } : { rounds: 41, warmup: 2 },
+  )
+  const { ratio, low, high } = compared(recorded, plain)
+  console.log(
+    `recorded is ${ratio.toFixed(3)} times as fast as plain (${low.toFixed(2)} to ${high.toFixed(2)})`,
+  )
 } finally {
   step.free()
   await device.destroy()

@@ -68,10 +68,10 @@ const tolerance16 = { forward: 2e-2, backward: 3e-2 }
 export async function benchOp<A extends Attrs>(name: string, op: Op<A>, options: OpBench<A>): Promise<void> {
   const device = openCpu()
   try {
-    const { data, values, parts, read } = await prepare(device, op, options)
+    const { data, values, parts, read } = await prepareOp(device, op, options)
     const isLow = [...values.values()].some(({ spec }) => ['bf16', 'packed_int8'].includes(spec.dtype))
     const expected = options.expected(data)
-    const scalars = { seed, draw, ...options.scalars }
+    const scalars = { ...dropoutScalars, ...options.scalars }
     for (const part of ['forward', 'backward'] as const) {
       const { prepared, flops, products, bytes } = parts[part]
       if (!prepared) continue
@@ -127,6 +127,8 @@ export function once<T>(f: (i: number) => T): (i: number) => T {
 
 const seed = 1
 const draw = 3
+/** Run-time scalars that ops with dropout ask for. */
+export const dropoutScalars = { seed, draw }
 
 /** An operand as the op sees it, whose gradient is kept for the comparison. */
 function leafOp(keep: (gradient: GraphValue) => void) {
@@ -163,7 +165,15 @@ interface Part {
   bytes: number
 }
 
-async function prepare<A extends Attrs>(device: Device, op: Op<A>, { inputs, attrs, scalars }: OpBench<A>) {
+/**
+ * Captures an op and its backward pass, fills its operands, and cuts the program into the two. `read` gives a value by
+ * its name: operands, outputs, `d<operand>`.
+ */
+export async function prepareOp<A extends Attrs>(
+  device: Device,
+  op: Op<A>,
+  { inputs, attrs, scalars }: Pick<OpBench<A>, 'inputs' | 'attrs' | 'scalars'>,
+) {
   const parameters = new ParameterSet()
   for (const name of op.inputs)
     if (['weight', 'packed', 'packed_int8'].includes(inputs[name].role))

@@ -1,30 +1,37 @@
 /**
  * A peer in a process of its own that takes one step for each line it is sent and answers with one JSON line
- * (`{"seconds": ...}`), after a first line that describes it; end of input ends it. So a bench can take turns with a Python program.
+ * (`{"seconds": ...}`), after a first line that describes it; end of input ends it. So a bench can take turns with another program.
  */
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { type PeerSpec, peerCommand, peersWanted, skipPeer } from './peers.js'
+import type { Contestant } from './race.js'
+import { recordPeer } from './record.js'
 
 export interface Peer {
   /** What the peer said of itself when it was ready; comes once it has warmed up. */
   ready: Promise<Record<string, unknown>>
   /** Takes one step; resolves to what the peer says of it. Rejects when the peer has died. */
   step(): Promise<Record<string, number>>
+  /** Seconds of processor time that the peer has used, all threads together; undefined where that is not known. */
+  cpu(): number | undefined
   /** Ends the peer; resolves when it is gone. */
   close(): Promise<void>
 }
 
-/** The Python with the peers' packages: BIOALBERT_PEER_PYTHON; undefined when that is not set or not there. */
-export function peerPython(): string | undefined {
-  const python = process.env.BIOALBERT_PEER_PYTHON
-  return python !== undefined && existsSync(python) ? python : undefined
-}
-
-/** Starts `command argv...` as a peer. Its standard error goes to ours. */
-export function startPeer(command: string, argv: string[]): Peer {
-  const child = spawn(command, argv, { stdio: ['pipe', 'pipe', 'inherit'] })
+/** Starts `command argv...` as a peer. The end of its standard error goes into the message when it fails. */
+export function startPeer(
+  command: string,
+  argv: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Peer {
+  const child = spawn(command, argv, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } })
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  let said = ''
+  child.stderr.on('data', (chunk: Buffer) => {
+    said = (said + chunk.toString()).slice(-20_000)
+  })
   const gone = new Promise<void>((resolve) => {
     child.on('close', () => resolve())
   })
@@ -35,8 +42,9 @@ export function startPeer(command: string, argv: string[]): Peer {
   child.stdin.on('error', () => {})
   const answer = async (): Promise<unknown> => {
     const line = await Promise.race([lines.next(), failed])
-    if (line.done) throw new Error(`${command} ${argv.join(' ')}: ended without an answer`)
-    return JSON.parse(line.value)
+    if (!line.done) return JSON.parse(line.value)
+    await gone
+    throw new Error(lastError(said) ?? `${command} ${argv.join(' ')}: ended without an answer`)
   }
   const ready = answer() as Promise<Record<string, unknown>>
   // Whoever does not wait for it hears of the failure from the first step.
@@ -48,9 +56,79 @@ export function startPeer(command: string, argv: string[]): Peer {
       child.stdin.write('step\n')
       return (await answer()) as Record<string, number>
     },
+    cpu: () => (child.pid === undefined ? undefined : processorSeconds(child.pid)),
     async close() {
       child.stdin.end()
       await gone
     },
   }
+}
+
+/** The line of a traceback or stack that names the error, or the last line; undefined for an empty text. */
+export function lastError(text: string): string | undefined {
+  const lines = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+  const named = lines.filter((line) => /^[\w.]*(Error|Exception|error)\b.*:/.test(line)).at(-1)
+  return (named ?? lines.at(-1))?.slice(0, 300)
+}
+
+/** User and system time of a process, in the clock ticks of Linux, 100 a second. */
+function processorSeconds(pid: number): number | undefined {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ')
+    return (Number(fields[11]) + Number(fields[12])) / 100
+  } catch {
+    return undefined
+  }
+}
+
+export interface OpenPeers {
+  readonly contestants: readonly Contestant[]
+  close(): Promise<void>
+}
+
+/**
+ * Starts the peers, none without --peers. Each is checked when it is ready; one that does not get so far is named,
+ * counted and left out, one that computes something else ends the bench. `what` is the bench.
+ */
+export async function openPeers(
+  what: string,
+  specs: readonly PeerSpec[],
+  check: (spec: PeerSpec, ready: Record<string, unknown>) => void,
+): Promise<OpenPeers> {
+  const open: Peer[] = []
+  const contestants: Contestant[] = []
+  const close = async () => {
+    await Promise.all(open.map((peer) => peer.close()))
+  }
+  for (const spec of peersWanted ? specs : []) {
+    const found = peerCommand(spec)
+    if ('missing' in found) {
+      skipPeer(what, spec.name, found.missing)
+      continue
+    }
+    const peer = startPeer(found.command, found.argv, found.env)
+    open.push(peer)
+    let ready: Record<string, unknown>
+    try {
+      ready = await peer.ready
+    } catch (error) {
+      skipPeer(what, spec.name, (error as Error).message)
+      continue
+    }
+    try {
+      check(spec, ready)
+    } catch (error) {
+      await close()
+      throw error
+    }
+    recordPeer(spec.name, ready)
+    const run = async () => (await peer.step()).seconds
+    contestants.push({ name: spec.name, precision: spec.precision, run, cpu: peer.cpu })
+  }
+  return { contestants, close }
 }

@@ -1,14 +1,19 @@
 /**
  * One pretraining step of a named shape on a device: random ids, the masked positions of the shape, LAMB. Weights are
- * initialised as for training, so that the first loss must be near ln V + ln 2.
+ * initialised as for training, so that the first loss must be near ln V + ln 2. Weights and batch can be written to a
+ * folder, from which a peer starts with the same.
  */
+import { join } from 'node:path'
 import { Capture } from '../../src/autograd/tensor.js'
 import type { Device, TimelineEvent } from '../../src/device/device.js'
 import { SQUARES, totalWork } from '../../src/device/program.js'
 import { ParameterSet } from '../../src/graph/parameters.js'
 import { type InputData, Runtime } from '../../src/graph/runtime.js'
 import { checkConfig } from '../../src/model/config.js'
+import { saveModel } from '../../src/model/folder.js'
 import { declarePretraining, pretrainingLoss } from '../../src/model/pretraining.js'
+import { type TensorToWrite, writeSafetensors } from '../../src/model/safetensors.js'
+import type { FloatType } from '../../src/ops/shape.js'
 import { appendUpdate, DEFAULT_OPTIMIZER, optimizerInputs } from '../../src/training/optimizer.js'
 import { random } from '../../test/support/random.js'
 import type { StepShape } from '../shapes.js'
@@ -22,13 +27,17 @@ export interface PretrainingStep {
   timeline(): Promise<TimelineEvent[]>
   /** Loss of the last step. */
   loss(): Promise<number>
+  /** Loss of the weights as they are now, without dropout. */
+  evaluate(): Promise<number>
+  /** Writes the weights as they were first as a model folder, and the batch beside them as batch.safetensors. */
+  save(folder: string): Promise<void>
   free(): void
 }
 
 export async function pretrainingStep(
   device: Device,
   shape: StepShape,
-  options: { dropout: number; recompute?: boolean },
+  options: { dropout: number; recompute?: boolean; precision?: FloatType },
 ): Promise<PretrainingStep> {
   const { B, S, N, masked } = shape
   const config = checkConfig({
@@ -49,23 +58,23 @@ export async function pretrainingStep(
   })
   const set = new ParameterSet()
   const model = declarePretraining(set, config)
-  const capture = new Capture(set)
   const capacity = { rows: N, sequences: B, masked }
-  capture.backward(
-    pretrainingLoss(capture, model, capacity, { training: true, recompute: options.recompute }),
-  )
+  const { recompute, precision } = options
+  const capture = new Capture(set)
+  capture.backward(pretrainingLoss(capture, model, capacity, { training: true, recompute, precision }))
   appendUpdate(capture, DEFAULT_OPTIMIZER)
-  const runtime = new Runtime(device, set, { step: capture.graph })
-  await runtime.writeState(
-    'parameters',
+  const evaluation = new Capture(set)
+  pretrainingLoss(evaluation, model, capacity, { training: false, precision })
+  const runtime = new Runtime(device, set, { step: capture.graph, evaluate: evaluation.graph })
+  // made anew where it is wanted again, so that nothing keeps it
+  const initial = () =>
     set.initialize((name) => {
       const draw = random([...name].reduce((h, c) => (h * 31 + c.charCodeAt(0)) >>> 0, 7))
       return () => draw.normal()
-    }),
-  )
+    })
+  await runtime.writeState('parameters', initial())
   const draw = random(1)
-  const inputs: Record<string, InputData> = {
-    ...optimizerInputs(set),
+  const batch: Record<string, Int32Array> = {
     ids: draw.integers(N, 5, shape.V),
     segments: Int32Array.from({ length: N }, (_, n) => (n % S < S / 2 ? 0 : 1)),
     positions: Int32Array.from({ length: N }, (_, n) => n % S),
@@ -78,6 +87,7 @@ export async function pretrainingStep(
     first_rows: Int32Array.from({ length: B }, (_, b) => b * S),
     sop_labels: draw.integers(B, 0, 2),
   }
+  const inputs: Record<string, InputData> = { ...optimizerInputs(set), ...batch }
   let step = 0
   const scalars = () => ({
     rows: N,
@@ -98,6 +108,25 @@ export async function pretrainingStep(
     run: () => runtime.run('step', inputs, scalars()),
     timeline: () => runtime.timeline('step', inputs, scalars()),
     loss: async () => (await runtime.read('step', 'loss'))[0],
+    async evaluate() {
+      await runtime.run('evaluate', batch, scalars())
+      return (await runtime.read('evaluate', 'loss'))[0]
+    },
+    async save(folder) {
+      await saveModel(folder, {
+        config,
+        architecture: 'AlbertForPreTraining',
+        parameters: set,
+        data: initial(),
+        vocabularyDir: folder,
+        vocabularyDigest: 'none',
+      })
+      const tensors = Object.entries(batch).map(([name, data]): [string, TensorToWrite] => [
+        name,
+        { shape: [data.length], data },
+      ])
+      await writeSafetensors(join(folder, 'batch.safetensors'), tensors)
+    },
     free: () => runtime.free(),
   }
 }

@@ -5,10 +5,13 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, totalmem } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Peaks } from '../../src/device/peak.js'
+import { isaFromEnvironment, threadsFromEnvironment } from '../../src/environment.js'
 import type { Cost } from './bench.js'
+import type { Precision } from './race.js'
+import type { Whole } from './speed.js'
 
 /** Statistics of one bench; times in seconds. */
 export interface Timing {
@@ -30,6 +33,44 @@ export interface Entry extends Cost {
   more?: Record<string, unknown>
 }
 
+/** One of ours against the best of its peers; seconds are those of a round, as `Standing` has them. */
+export interface Race extends Cost {
+  name: string
+  precision: Precision
+  ours: { name: string; seconds: number }
+  /** None: ours alone was timed, and there is no ratio. */
+  peer?: { name: string; seconds: number }
+  /** Median over rounds of the peer's time over ours, and the range. */
+  ratio?: number
+  low?: number
+  high?: number
+  rounds: number
+  whole?: Whole
+}
+
+/** A measured fact that is no race: a line of the report. */
+export interface Figure {
+  what: string
+  value: string
+}
+
+/** What stands in a file of bench/results. */
+export interface Results {
+  /** What prints these figures. */
+  command: string
+  facts: Record<string, string | number>
+  peaks: { gflops?: number; gigabytes?: number }
+  /** ISO 8601. */
+  date: string
+  entries: Entry[]
+  /** What peers said of themselves when they were ready: versions, threads, instruction set. */
+  peers: Record<string, Record<string, unknown>>
+  races: Race[]
+  figures: Figure[]
+  /** Curves by name, of equally many points: x is the step. */
+  curves?: Record<string, number[]>
+}
+
 const root = fileURLToPath(new URL('../../..', import.meta.url))
 
 /** The machine's measured ceilings, 10^9 a second; undefined until measured. */
@@ -45,6 +86,27 @@ export const facts: Record<string, string | number> = {
 }
 
 const entries: Entry[] = []
+const peers: Results['peers'] = {}
+const races: Race[] = []
+const figures: Figure[] = []
+let curves: Results['curves']
+
+/** Keeps what a peer says of itself; of peers of one name the last. */
+export function recordPeer(name: string, description: Record<string, unknown>): void {
+  peers[name] = description
+}
+
+export function recordRace(result: Race): void {
+  races.push(result)
+}
+
+export function recordFigure(figure: Figure): void {
+  figures.push(figure)
+}
+
+export function recordCurves(given: Record<string, number[]>): void {
+  curves = given
+}
 
 /** Keeps a timing for the results file. */
 export function record(name: string, cost: Cost, timing: Timing, more?: Record<string, unknown>): void {
@@ -56,20 +118,46 @@ export function record(name: string, cost: Cost, timing: Timing, more?: Record<s
   entries.push(entry)
 }
 
-/** Writes bench/results/NAME.json and returns its path; undefined when there is nothing to write. */
-export function writeResults(name: string): string | undefined {
-  if (entries.length === 0) return undefined
-  const folder = join(root, 'bench', 'results')
+/**
+ * Writes bench/results/STEM.json for the bench file `path` (`steps/pretraining`) and returns where; undefined when there
+ * is nothing to write. A label and an instruction set that was asked for go into the name. Quick runs, whose times mean
+ * nothing, write to bench/results/quick.
+ */
+export function writeResults(path: string): string | undefined {
+  if (entries.length + races.length + figures.length === 0) return undefined
+  const isQuick = process.env.BIOALBERT_BENCH_QUICK === '1'
+  const folder = join(root, 'bench', 'results', ...(isQuick ? ['quick'] : []))
   mkdirSync(folder, { recursive: true })
-  const path = join(folder, `${name}.json`)
-  const results = { facts, peaks, date: new Date().toISOString(), entries }
-  writeFileSync(path, `${JSON.stringify(results, null, 2)}\n`)
-  return path
+  const label = process.env.BIOALBERT_BENCH_LABEL || undefined
+  const isa = isaFromEnvironment()
+  const name = [basename(path), label, isa].filter((part) => part !== undefined).join('.')
+  const file = join(folder, `${name}.json`)
+  const results: Results = {
+    command: commandLine(path, label),
+    facts,
+    peaks,
+    date: new Date().toISOString(),
+    entries,
+    peers,
+    races,
+    figures,
+    curves,
+  }
+  writeFileSync(file, `${JSON.stringify(results, null, 2)}\n`)
+  return file
 }
 
-/** Forgets the entries, so that a next bench file starts afresh. */
-export function clear(): void {
-  entries.length = 0
+function commandLine(path: string, label: string | undefined): string {
+  const isa = isaFromEnvironment()
+  const threads = threadsFromEnvironment()
+  const parts = [
+    ...(isa === undefined ? [] : [`BIOALBERT_ISA=${isa}`]),
+    ...(threads === undefined ? [] : [`BIOALBERT_THREADS=${threads}`]),
+    `npm run bench -- ${path}`,
+    ...(process.env.BIOALBERT_BENCH_PEERS === '1' ? ['--peers'] : []),
+    ...(label === undefined ? [] : [`--label ${label}`]),
+  ]
+  return parts.join(' ')
 }
 
 function commit(): string {

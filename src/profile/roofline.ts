@@ -5,6 +5,7 @@
  */
 import type { Peaks } from '../device/peak.js'
 import { type KernelRow, roofAt } from './profile.js'
+import { escapeXml, round, text } from './svg.js'
 
 const WIDTH = 900
 const HEIGHT = 560
@@ -129,16 +130,4 @@ function line(x1: number, y1: number, x2: number, y2: number): string {
 
 function tick(x: number, y: number, value: number, anchor: string): string {
   return text(x, y, `${value}`, `text-anchor="${anchor}" fill="#555"`)
-}
-
-function text(x: number, y: number, content: string, attributes: string): string {
-  return `<text x="${round(x)}" y="${round(y)}" ${attributes}>${escapeXml(content)}</text>`
-}
-
-function round(value: number): string {
-  return value.toFixed(1)
-}
-
-function escapeXml(content: string): string {
-  return content.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`)
 }

@@ -1,0 +1,43 @@
+/** The command line of benches: `[--peers] [--label NAME] [PART_OF_PATH ...]`, or `report`. */
+import { parseArgs } from 'node:util'
+import { UsageError } from '../../src/error.js'
+
+export interface BenchArguments {
+  /** `report`: no bench runs; README and plots are written from the results that are there. */
+  readonly command: 'run' | 'report'
+  /** Bench files whose path holds one of these; all if there is none. */
+  readonly filters: readonly string[]
+  /** Race against the peers that are installed. */
+  readonly peers: boolean
+  /** Goes into the names of the results files, so that those of several machines lie side by side. */
+  readonly label?: string
+  /** One built bench file, to be run in this process: what the runner calls itself with. */
+  readonly file?: string
+}
+
+export const USAGE =
+  'npm run bench -- [--peers] [--label NAME] [PART_OF_PATH ...], or npm run bench -- report'
+
+/** Throws a UsageError for an option that is not known and for what does not go together. */
+export function benchArguments(argv: readonly string[]): BenchArguments {
+  const { values, positionals } = parse(argv)
+  const { peers = false, label, file } = values
+  if (label !== undefined && !/^[\w-]+$/.test(label))
+    throw new UsageError(`--label: found '${label}', expected letters, digits, _ and -`)
+  if (positionals[0] !== 'report') return { command: 'run', filters: positionals, peers, label, file }
+  if (positionals.length > 1 || peers || label !== undefined || file !== undefined)
+    throw new UsageError(`report stands alone (${USAGE})`)
+  return { command: 'report', filters: [], peers: false }
+}
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: { peers: { type: 'boolean' }, label: { type: 'string' }, file: { type: 'string' } },
+    })
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message} (${USAGE})`)
+  }
+}

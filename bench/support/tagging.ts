@@ -1,0 +1,94 @@
+/**
+ * A token classifier with random weights and made-up sentences, for the benches of labelling and fine-tuning: ours on a
+ * device, and the same as a folder (model, sentences.json) from which the peers start.
+ */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { NerExample } from '../../src/data/ner_windows.js'
+import { ParameterSet } from '../../src/graph/parameters.js'
+import { type ModelConfig, preset } from '../../src/model/config.js'
+import { saveModel } from '../../src/model/folder.js'
+import {
+  declareTokenClassification,
+  type TokenClassificationModel,
+} from '../../src/model/token_classification.js'
+import { initialValues } from '../../src/training/initialize.js'
+import type { LabelledWindows } from '../../src/training/ner_loop.js'
+import type { Random } from '../../test/support/random.js'
+import { ncbiDisease } from '../shapes.js'
+
+export const LABELS = ['O', 'B', 'I']
+const VOCABULARY = 30_000
+/** Ids below are special pieces. */
+const FIRST_ID = 5
+/** A label that does not count, as PyTorch has it. */
+const NONE = -100
+
+export interface Tagging {
+  readonly config: ModelConfig
+  readonly parameters: ParameterSet
+  readonly model: TokenClassificationModel
+  readonly initial: Float32Array
+}
+
+/** Declares the classifier of a preset and draws its weights. */
+export function tagging(name: string, dropout: number): Tagging {
+  // a peer drops in front of its classifier what it drops everywhere
+  const config = preset(name, VOCABULARY, { dropout, classifierDropout: dropout })
+  const parameters = new ParameterSet()
+  const model = declareTokenClassification(parameters, config, LABELS.length)
+  return { config, parameters, model, initial: initialValues(parameters, 1) }
+}
+
+/** Writes the model folder and, as its sentences.json, `sentences`. */
+export async function saveTagging(folder: string, one: Tagging, sentences: unknown): Promise<void> {
+  await saveModel(folder, {
+    config: one.config,
+    architecture: 'AlbertForTokenClassification',
+    labels: LABELS,
+    parameters: one.parameters,
+    data: one.initial,
+    vocabularyDir: folder,
+    vocabularyDigest: 'none',
+  })
+  writeFileSync(join(folder, 'sentences.json'), JSON.stringify(sentences))
+}
+
+/** Lengths drawn as those of NCBI-disease, uniform within 8. */
+export function ncbiLengths(count: number, draw: Random): number[] {
+  const total = ncbiDisease.lengths.reduce<number>((a, b) => a + b, 0)
+  return Array.from({ length: count }, () => {
+    let left = draw.integer(total)
+    const bin = ncbiDisease.lengths.findIndex((n) => {
+      left -= n
+      return left < 0
+    })
+    return Math.max(3, 8 * bin + draw.integer(8))
+  })
+}
+
+/** Sentences of those lengths with a label for the share `scored` of their pieces. */
+export function madeUp(lengths: readonly number[], scored: number, draw: Random): LabelledWindows {
+  const examples = lengths.map((length, sentence): NerExample => {
+    const count = Math.max(1, Math.round(scored * length))
+    const wordAt = draw.permutation(length).slice(0, count).sort()
+    return {
+      ids: draw.integers(length, FIRST_ID, VOCABULARY),
+      wordAt,
+      words: wordAt.map((_, w) => w),
+      sentence,
+    }
+  })
+  return { examples, labels: examples.map(({ wordAt }) => draw.integers(wordAt.length, 0, LABELS.length)) }
+}
+
+/** Sentences as a peer that trains reads them, in that order. */
+export function labelledJson({ examples, labels }: LabelledWindows, order: ArrayLike<number>): unknown {
+  return Array.from(order, (e) => {
+    const row = new Array<number>(examples[e].ids.length).fill(NONE)
+    examples[e].wordAt.forEach((at, w) => {
+      row[at] = labels[e][w]
+    })
+    return { ids: [...examples[e].ids], labels: row }
+  })
+}

@@ -1,0 +1,40 @@
+/** The command line of benches. */
+import { spawnSync } from 'node:child_process'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { benchArguments } from '../../bench/support/arguments.js'
+import { root } from '../support/paths.js'
+
+const test = suite('arguments of benches')
+
+test('filters, peers and a label', () => {
+  assert.equal(benchArguments([]), {
+    command: 'run',
+    filters: [],
+    peers: false,
+    label: undefined,
+    file: undefined,
+  })
+  const { filters, peers, label } = benchArguments(['steps', '--peers', 'ops/linear', '--label', 'amx-2'])
+  assert.equal({ filters, peers, label }, { filters: ['steps', 'ops/linear'], peers: true, label: 'amx-2' })
+})
+
+test('report stands alone', () => {
+  assert.is(benchArguments(['report']).command, 'report')
+  assert.throws(() => benchArguments(['report', 'steps']), /report stands alone/)
+  assert.throws(() => benchArguments(['report', '--peers']), /report stands alone/)
+})
+
+test('refuses what it does not know', () => {
+  assert.throws(() => benchArguments(['--peer']), /--peer/)
+  assert.throws(() => benchArguments(['--label', '../x']), /--label: found '..\/x', expected letters/)
+})
+
+test('the runner exits with 2 and a message, without a stack', () => {
+  const run = spawnSync(process.execPath, [`${root}/dist/bench/run.js`, '--peer'], { encoding: 'utf8' })
+  assert.is(run.status, 2)
+  assert.match(run.stderr, /--peer/)
+  assert.not.match(run.stderr, /\n\s+at /)
+})
+
+test.run()

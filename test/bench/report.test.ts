@@ -1,0 +1,149 @@
+/** The table and the plots that are made of results. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Race, Results } from '../../bench/support/record.js'
+import { BEGIN, END, readResults, report, section, writeReport } from '../../bench/support/report.js'
+import { speedText } from '../../bench/support/speed.js'
+import { temporaryFolder } from '../support/temporary.js'
+
+const test = suite('report of benches')
+
+const race: Race = {
+  name: 'base_8x128',
+  precision: 'f32',
+  units: { tokens: 1024 },
+  ours: { name: 'ours f32', seconds: 2 },
+  peer: { name: 'PyTorch f32', seconds: 3 },
+  ratio: 1.5,
+  low: 1.25,
+  high: 1.75,
+  rounds: 5,
+}
+
+function results(more: Partial<Results> = {}): Results {
+  return {
+    command: 'npm run bench -- steps/pretraining --peers',
+    facts: { processor: 'Some <CPU>', threads: 2, isa: 'avx512', memory_gib: 24, commit: 'abc1234' },
+    peaks: {},
+    date: '2026-01-02T03:04:05.678Z',
+    entries: [],
+    peers: {},
+    races: [],
+    figures: [],
+    ...more,
+  }
+}
+
+function project(files: Record<string, unknown>, readme = `# T\n\n${BEGIN}\nold\n${END}\n\nrest\n`): string {
+  const folder = temporaryFolder()
+  const data = join(folder, 'bench', 'results')
+  mkdirSync(data, { recursive: true })
+  writeFileSync(join(folder, 'README.md'), readme)
+  for (const [name, content] of Object.entries(files))
+    writeFileSync(join(data, name), JSON.stringify(content))
+  return folder
+}
+
+test('a race is a row: ours, its best peer, the ratio with its range, the command', () => {
+  const text = section([{ ...results({ races: [race] }), name: 'pretraining' }])
+  assert.match(text, 'Some <CPU>, 2 threads, avx512, 24 GiB:')
+  const row =
+    '| base_8x128 | 512 tokens/s | PyTorch f32: 341 tokens/s | **1.50** (1.25 to 1.75) | ' +
+    '`npm run bench -- steps/pretraining --peers` | abc1234 |'
+  assert.match(text, row)
+  assert.match(text, 'figures.svg')
+})
+
+test('the precision is named where there is more than one', () => {
+  const races = [race, { ...race, precision: 'bf16' as const }]
+  const text = section([{ ...results({ races }), name: 'pretraining' }])
+  assert.match(text, '| base_8x128, f32 | ')
+  assert.match(text, '| base_8x128, bf16 | ')
+})
+
+test('a race without peers and a figure have rows without a ratio', () => {
+  const { peer, ratio, low, high, ...alone } = race
+  const figures = [{ what: 'memory | resident', value: '211 MiB' }]
+  const text = section([{ ...results({ races: [alone], figures }), name: 'x' }])
+  assert.match(text, '| base_8x128 | 512 tokens/s |  |  | `npm')
+  assert.match(text, '| memory \\| resident | 211 MiB |  |  | `npm')
+  assert.not.match(text, 'figures.svg')
+})
+
+test('machines have tables of their own', () => {
+  const other = results({ races: [race] })
+  other.facts.processor = 'Other CPU'
+  const text = section([
+    { ...results({ races: [race] }), name: 'a' },
+    { ...other, name: 'b' },
+    { ...results({ races: [{ ...race, name: 'again' }] }), name: 'c' },
+  ])
+  assert.is(text.match(/^\| what /gm)?.length, 2)
+  assert.ok(text.indexOf('again') < text.indexOf('Other CPU'), 'files of one machine stand together')
+})
+
+test('speeds have three digits', () => {
+  assert.is(speedText({ ...race, units: { tokens: 5000 } }, 0.3), '16,700 tokens/s')
+  assert.is(speedText({ ...race, units: undefined, flops: 3e9 }, 2), '1.5 GFLOP/s')
+  const whole = { what: 'an epoch', count: 169.5 }
+  assert.is(speedText({ ...race, units: { sentences: 32 }, whole }, 8), '4 sentences/s, 22.6 min an epoch')
+  assert.is(speedText({ ...race, units: undefined }, 0.0123), '12.3 ms')
+})
+
+test('the command writes the section and the plots, and nothing else of the README', async () => {
+  const curves = { step: [1, 2, 3], f32: [4, 3, 2], bf16: [4, 3.1, 2] }
+  const figures = [{ what: 'loss', value: '0.1 apart' }]
+  const folder = project({
+    'pretraining.json': results({
+      races: [race, { ...race, precision: 'bf16', ratio: 0.8, low: 0.7, high: 0.9 }],
+    }),
+    'precision.json': results({ curves, figures }),
+    'older.json': { facts: {}, entries: [] },
+  })
+  assert.equal(await writeReport(folder), [
+    'README.md',
+    'bench/results/figures.svg',
+    'bench/results/precision.svg',
+  ])
+  const readme = readFileSync(join(folder, 'README.md'), 'utf8')
+  assert.ok(readme.startsWith(`# T\n\n${BEGIN}\n`) && readme.endsWith(`${END}\n\nrest\n`))
+  assert.not.match(readme, 'old')
+  const svg = readFileSync(join(folder, 'bench/results/figures.svg'), 'utf8')
+  assert.is(svg.match(/<rect class="(f32|bf16)"/g)?.length, 2)
+  assert.match(svg, '1.50 × PyTorch f32')
+  assert.match(svg, 'Some &#60;CPU&#62;')
+  assert.match(svg, 'prefers-color-scheme: dark')
+  assert.not.match(svg, 'NaN')
+  const lines = readFileSync(join(folder, 'bench/results/precision.svg'), 'utf8')
+  assert.is(lines.match(/<polyline/g)?.length, 2)
+  assert.not.match(lines, 'NaN')
+  await writeReport(folder)
+  assert.is(readFileSync(join(folder, 'README.md'), 'utf8'), readme, 'a second time changes nothing')
+})
+
+test('a bar lies on the side of its ratio', () => {
+  const edges = (ratio: number) => {
+    const one = { ...results({ races: [{ ...race, ratio, low: ratio, high: ratio }] }), name: 'x' }
+    const svg = report(`${BEGIN}${END}`, [one]).get('bench/results/figures.svg') ?? ''
+    const line = Number(svg.match(/<line class="one" x1="([\d.]+)"/)?.[1])
+    const [, x, width] =
+      svg.match(/<rect class="f32" x="([\d.]+)" y="[\d.]+" width="([\d.]+)"/)?.map(Number) ?? []
+    return { line, from: x, to: x + width }
+  }
+  const faster = edges(2)
+  assert.ok(Math.abs(faster.from - faster.line) < 0.2 && faster.to > faster.line + 20)
+  const slower = edges(0.6)
+  assert.ok(Math.abs(slower.to - slower.line) < 0.2 && slower.from < slower.line - 20)
+})
+
+test('without results the section says what to run; without its comments the README is refused', async () => {
+  const folder = project({})
+  assert.equal(await writeReport(folder), ['README.md'])
+  assert.match(readFileSync(join(folder, 'README.md'), 'utf8'), 'No results yet')
+  assert.equal(readResults(join(folder, 'nowhere')), [])
+  assert.throws(() => report('no comments', []), /README.md: found no section of figures/)
+})
+
+test.run()
