@@ -38,9 +38,6 @@ namespace {
 
 constexpr uint32_t kTileKeys = 128;  // keys of a block of scores: 16 KiB
 constexpr uint32_t kTileSide = 64;   // queries and keys of a block of backward
-// Half a KiB between scores and probabilities. At the same distance from a page, the loads of a row's next scores would wait
-// for the stores of its probabilities: a load takes a store before it with equal lower 12 bits for its own.
-constexpr uint32_t kApart = 128;
 
 // Words of the panels, and floats of the blocks of C, of n rows of a head of `steps` tiles; n is a multiple of kSide.
 constexpr size_t packed_words(uint32_t n, uint32_t steps) { return size_t(n / kSide) * steps * kPanelWords; }
@@ -51,7 +48,7 @@ constexpr uint32_t rows_that_fit(size_t fixed, size_t each, uint32_t unit) {
   return uint32_t((Team::kScratchFloats - fixed) / each) * kSide / unit * unit;
 }
 constexpr uint32_t keys_held(uint32_t steps) {
-  return rows_that_fit(packed_words(kQueries, steps) + block_floats(kQueries, steps) + kTileKeys * kSide * 3 / 2 + kApart,
+  return rows_that_fit(packed_words(kQueries, steps) + block_floats(kQueries, steps) + kTileKeys * kSide * 3 / 2,
                        2 * packed_words(kSide, steps), kTileKeys);
 }
 constexpr uint32_t queries_held(uint32_t steps) {
@@ -72,36 +69,58 @@ inline void write_blocks(const float* c, uint32_t rows, uint32_t D, F factor, bf
   }
 }
 
-// Row r of `halves` in tiles of A, from element k on, a multiple of 16.
-inline bf16* halves_of(Pair* panel, uint32_t r, uint32_t k) {
-  return reinterpret_cast<bf16*>(panel + k / kSide * kPanelWords + r / 16 * kTileWords + r % 16 * 16 + k % kSide / 2);
+// For each of n queries from `query` on a word whose bits are the keys that dropout keeps, of 32 from `key` on.
+inline void keep_bits(const Attention& call, const Head& head, uint32_t query, uint32_t n, uint32_t key, uint32_t* bits) {
+  for (uint32_t r = 0; r < n; r++) {
+    alignas(64) uint32_t words[kSide];
+    philox_words(call.site, key, kSide, head.plane(call, query + r), words);
+    bits[r] = kept(words, call.site.threshold) | uint32_t(kept(words + W, call.site.threshold)) << 16;
+  }
 }
+
+inline V only(uint32_t lanes, V a) { return {_mm512_maskz_mov_ps(__mmask16(lanes), a.v)}; }
 
 // ---------------------------------------------------------------- forward
 
-// Turns row r of the scores of nk keys into probabilities relative to the largest score so far; `words` decide which are
-// dropped, unless there are none. Returns the factor for what was summed before.
-inline float softmax_row(const Attention& call, float* scores, uint32_t r, uint32_t nk, const uint32_t* words, bool first_keys,
-                         Running& running, Pair* probabilities) {
-  const uint32_t width = tiles_of(nk) * kSide;
-  V top = set1(-INFINITY);
-  for (uint32_t k = 0; k < width; k += W) {
-    float* s = vector_of(scores, r, k);
-    V x = load(s);
-    if (k + W > nk) store(s, x = V{_mm512_mask_blend_ps(first(k < nk ? nk - k : 0), set1(-INFINITY).v, x.v)});
-    top = max(top, x);
+// The loops over scores stand in functions of their own, so that constants stay in registers.
+
+// Takes the scores of nk keys, before their factor, into the maxima of nq queries; shrink[r] becomes the factor for what
+// was summed before. Scores that only fill up a block become -infinity, whose exponential is 0.
+__attribute__((noinline)) void raise_peaks(float* scores, uint32_t nq, uint32_t nk, float factor, bool first_keys, Running* running,
+                                           float* shrink) {
+  const uint32_t panels = tiles_of(nk), tail = nk % kSide;
+  const V lowest = set1(-INFINITY);
+  const auto hide = [&](float* s, uint32_t n) { store(s, V{_mm512_mask_blend_ps(first(n), lowest.v, load(s).v)}); };
+  for (uint32_t r = 0; r < nq; r++) {
+    float* s = vector_of(scores, r, 0);
+    if (tail) {
+      hide(s + (panels - 1) * kBlockWords, tail);
+      hide(s + (panels - 1) * kBlockWords + kTileWords, tail > W ? tail - W : 0);
+    }
+    V a = lowest, b = lowest;
+    for (uint32_t j = 0; j < panels; j++, s += kBlockWords) a = max(a, load(s)), b = max(b, load(s + kTileWords));
+    shrink[r] = running[r].raise(largest(max(a, b)) * factor, first_keys);
   }
-  const float shrink = running.raise(largest(top) * call.factor, first_keys);
-  const V factor = set1(call.factor), peak = set1(-running.peak);
-  V sums = zero();
-  for (uint32_t k = 0; k < width; k += W) {
-    V e = exp(fma(load(vector_of(scores, r, k)), factor, peak));
-    sums = sums + e;
-    if (words) e = keep(words + k, call.site.threshold, e);
-    store(halves_of(probabilities, r, k), e);
+}
+
+// Probabilities relative to the largest score so far, as A of the product with the values, and their sums. Row r has its
+// bits of keys that are kept for each block of 32 at bits[r], bits[kQueries + r], ...
+__attribute__((noinline)) void exponentials(const float* scores, uint32_t nq, uint32_t panels, float factor, const uint32_t* bits,
+                                            const float* shrink, Running* running, Pair* probabilities) {
+  const V f = set1(factor);
+  for (uint32_t r = 0; r < nq; r++) {
+    const float* s = vector_of(scores, r, 0);
+    const uint32_t* keys = bits + r;
+    Pair* p = probabilities + r / 16 * kTileWords + r % 16 * 16;
+    const V minus = set1(-running[r].peak);
+    V low = zero(), high = zero();
+    for (uint32_t j = 0; j < panels; j++, s += kBlockWords, p += kPanelWords, keys += kQueries) {
+      const V a = exp(fma(load(s), f, minus)), b = exp(fma(load(s + kTileWords), f, minus));
+      low = low + a, high = high + b;
+      store_halves(p, narrow(only(*keys, a).v)), store_halves(p + 8, narrow(only(*keys >> 16, b).v));
+    }
+    running[r].add(shrink[r], sum(low + high));
   }
-  running.add(shrink, sum(sums));
-  return shrink;
 }
 
 inline void tile_forward(const Attention& call, const Head& head, float* scratch, const bf16* qkv, bf16* y, float* lse) {
@@ -111,13 +130,15 @@ inline void tile_forward(const Attention& call, const Head& head, float* scratch
   Arena arena{scratch};
   Pair *kt = take_pairs(arena, packed_words(held, steps)), *v = take_pairs(arena, packed_words(held, steps));
   Pair* qs = take_pairs(arena, packed_words(kQueries, steps));
-  float *scores = arena.take(kTileKeys * kSide + kApart), *sums;
+  float* scores = arena.take(kTileKeys * kSide);
   Pair* probabilities = take_pairs(arena, kTileKeys * kSide / 2);
-  sums = arena.take(block_floats(kQueries, steps));
+  float* sums = arena.take(block_floats(kQueries, steps));
   const auto load_keys = [&](uint32_t k0, uint32_t nk) {
     pack_lines<true>(q + call.hidden + k0 * call.row, call.row, nk, D, steps, kt);
     pack_steps<false>(q + 2 * call.hidden + k0 * call.row, call.row, nk, D, held / kSide, v);
   };
+  uint32_t bits[kTileKeys];  // for each 32 keys one word a query
+  memset(bits, 0xff, sizeof bits);
   if (S <= held && S > 0) load_keys(0, S);
   for (uint32_t q0 = 0; q0 < S; q0 += kQueries) {
     const uint32_t nq = S - q0 < kQueries ? S - q0 : kQueries;
@@ -126,80 +147,83 @@ inline void tile_forward(const Attention& call, const Head& head, float* scratch
     pack_lines<false>(q + q0 * call.row, call.row, nq, D, steps, qs);
     for (uint32_t k0 = 0; k0 < S; k0 += kTileKeys) {
       if (S > held && k0 % held == 0) load_keys(k0, S - k0 < held ? S - k0 : held);
-      const uint32_t nk = S - k0 < kTileKeys ? S - k0 : kTileKeys, panel = k0 % held / kSide;
-      for (uint32_t j = 0; j < tiles_of(nk); j++)
-        block_product(steps, qs, kt + packed_words((panel + j) * kSide, steps), scores + j * kBlockWords, false);
-      for (uint32_t r = 0; r < nq; r++) {
-        alignas(64) uint32_t words[kTileKeys];
-        if (call.drops) philox_words(call.site, k0, nk, head.plane(call, q0 + r), words);
-        const float shrink = softmax_row(call, scores, r, nk, call.drops ? words : nullptr, k0 == 0, running[r], probabilities);
-        for (uint32_t d = 0; k0 > 0 && d < D; d += W) {
+      const uint32_t nk = S - k0 < kTileKeys ? S - k0 : kTileKeys, panels = tiles_of(nk), at_key = k0 % held / kSide;
+      for (uint32_t j = 0; j < panels; j++)
+        block_product(steps, qs, kt + packed_words((at_key + j) * kSide, steps), scores + j * kBlockWords, false);
+      for (uint32_t j = 0; call.drops && j < panels; j++) keep_bits(call, head, q0, nq, k0 + j * kSide, bits + j * kQueries);
+      float shrink[kQueries];
+      raise_peaks(scores, nq, nk, call.factor, k0 == 0, running, shrink);
+      exponentials(scores, nq, panels, call.factor, bits, shrink, running, probabilities);
+      for (uint32_t r = 0; k0 > 0 && r < nq; r++)
+        for (uint32_t d = 0; d < D; d += W) {
           float* o = vector_of(sums, r, d);
-          store(o, set1(shrink) * load(o));
+          store(o, set1(shrink[r]) * load(o));
         }
-      }
       for (uint32_t d = 0; d < steps; d++)
-        block_product(tiles_of(nk), probabilities, v + (size_t(d) * (held / kSide) + panel) * kPanelWords, sums + d * kBlockWords,
-                      k0 > 0);
+        block_product(panels, probabilities, v + (size_t(d) * (held / kSide) + at_key) * kPanelWords, sums + d * kBlockWords, k0 > 0);
     }
-    const float kept = call.drops ? call.site.scale : 1.0f;
-    write_blocks(sums, nq, D, [&](uint32_t r) { return kept / running[r].total; }, y + at * call.hidden + head.a * D, call.hidden);
+    write_blocks(sums, nq, D, [&](uint32_t r) { return call.site.scale / running[r].total; }, y + at * call.hidden + head.a * D,
+                 call.hidden);
     for (uint32_t r = 0; r < nq; r++) lse[(at + r) * call.heads + head.a] = running[r].lse();
   }
 }
 
 // ---------------------------------------------------------------- backward
 
-// What backward keeps of 32 queries x 32 keys: p (after dropout, without its factor) and ds as B, whose steps are queries,
-// and ds as A, whose steps are keys.
+// What is made of the scores and dp of 32 queries x 32 keys: p (after dropout, without its factor) and ds as B, whose steps
+// are queries, and ds as A, whose steps are keys.
 struct GradientTiles {
   Pair *p, *ds, *ds_lines;
 };
 
-// p and ds of the first nq of 32 queries and the first nk of 32 keys, the first of which are number `query` and `key` of the
-// sequence, from their scores and dp.
-inline void gradient_block(const Attention& call, const Head& head, const float* scores, const float* dps, const float* lse,
-                           const float* delta, uint32_t query, uint32_t nq, uint32_t key, uint32_t nk, const GradientTiles& to) {
-  alignas(64) uint32_t words[2][kSide];
-  const V factor = set1(call.factor), kept = set1(call.site.scale);
-  for (uint32_t r = 0; r < kSide; r += 2) {
-    const bool there = r < nq;
-    if (call.drops && there)
-      for (uint32_t t = 0; t < 2; t++) philox_words(call.site, key, kSide, head.plane(call, query + r + t), words[t]);
-    for (uint32_t k = 0; k < kSide; k += W) {
-      Pair *p_to = to.p + k / W * kTileWords + r / 2 * 16, *ds_to = to.ds + k / W * kTileWords + r / 2 * 16;
-      __m256i p[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()}, ds[2] = {p[0], p[0]};
-      for (uint32_t t = 0; there && t < 2; t++) {
-        const V x = exp(fma(load(vector_of(scores, r + t, k)), factor, set1(-lse[r + t])));
-        // keys that are not there have scores of 0, whose exponential may be anything
-        V e = {_mm512_maskz_mov_ps(first(k < nk ? nk - k : 0), x.v)}, dp = load(vector_of(dps, r + t, k));
-        if (call.drops) dp = keep(words[t] + k, call.site.threshold, kept * dp);
-        ds[t] = narrow((e * (dp - set1(delta[r + t]))).v);
-        if (call.drops) e = keep(words[t] + k, call.site.threshold, e);
-        p[t] = narrow(e.v);
-        store_halves(reinterpret_cast<Pair*>(halves_of(to.ds_lines, r + t, k)), ds[t]);
+// The first nq queries and the first nk keys are there, bits[r] has the keys that are kept. Beyond nq, p and ds become zeros;
+// beyond nk ds does, since scores of 0 may have any exponential there.
+__attribute__((noinline)) void gradient_block(const float* scores, const float* dps, const float* minus_lse, const float* delta,
+                                              uint32_t nq, uint32_t nk, float factor, float scale, const uint32_t* bits,
+                                              GradientTiles to) {
+  const V f = set1(factor), c = set1(scale);
+  const uint32_t there = nk < kSide ? (1u << nk) - 1 : ~0u;
+  uint32_t r = 0;
+  for (; r < nq && r < kSide; r += 2, to.p += 16, to.ds += 16) {
+    const float *s = vector_of(scores, r, 0), *d = vector_of(dps, r, 0);
+    Pair* lines = to.ds_lines + r / 16 * kTileWords + r % 16 * 16;
+    for (uint32_t h = 0; h < 2; h++) {
+      __m256i p[2], ds[2];
+      for (uint32_t t = 0; t < 2; t++) {
+        const uint32_t lanes = bits[r + t] >> h * W, at = h * kTileWords + t * W;
+        const V e = exp(fma(load(s + at), f, set1(minus_lse[r + t]))), dp = only(lanes, c * load(d + at));
+        p[t] = narrow(only(lanes, e).v);
+        ds[t] = narrow(only(there >> h * W, e * (dp - set1(delta[r + t]))).v);
+        store_halves(lines + t * 16 + h * 8, ds[t]);
       }
-      store_pairs(p_to, p[0], p[1]);
-      store_pairs(ds_to, ds[0], ds[1]);
+      store_pairs(to.p + h * kTileWords, p[0], p[1]);
+      store_pairs(to.ds + h * kTileWords, ds[0], ds[1]);
     }
   }
+  for (; r < kSide; r += 2, to.p += 16, to.ds += 16)
+    for (uint32_t h = 0; h < 2; h++) {
+      store(reinterpret_cast<float*>(to.p + h * kTileWords), zero());
+      store(reinterpret_cast<float*>(to.ds + h * kTileWords), zero());
+    }
 }
 
 // Writes, or adds, factor times the transpose of blocks of C: c [D, kTileSide], of which the first `rows` columns are rows.
-inline void write_turned(const float* c, uint32_t rows, uint32_t D, float factor, bool add, bf16* to, ptrdiff_t row) {
+__attribute__((noinline)) void write_turned(const float* c, uint32_t rows, uint32_t D, float factor, bool add, bf16* to,
+                                            ptrdiff_t row) {
   const V f = set1(factor);
-  for (uint32_t i = 0; i < rows; i += 16)
-    for (uint32_t d = 0; d < D; d += 16) {
-      alignas(64) float part[kTileWords];
-      const float* tile = vector_of(c + d / kSide * (kTileSide / kSide) * kBlockWords, d % kSide, i);
-      turn_tile(reinterpret_cast<const Pair*>(tile), reinterpret_cast<Pair*>(part));
-      const uint32_t n = D - d < 16 ? D - d : 16;
-      for (uint32_t r = 0; r < 16 && i + r < rows; r++) {
+  for (uint32_t i = 0; i < rows; i += 16) {
+    alignas(64) float turned[16 * kHeadMax];
+    for (uint32_t d = 0; d < D; d += kTranspose)
+      for (uint32_t r = 0; r < 16; r += kTranspose)
+        transpose(vector_of(c + d / kSide * (kTileSide / kSide) * kBlockWords, d % kSide, i) + r, 16, turned + r * kHeadMax + d,
+                  kHeadMax);
+    for (uint32_t r = 0; r < 16 && i + r < rows; r++)
+      vectors(D, [&](uint32_t d, uint32_t n) {
         bf16* p = to + (i + r) * row + d;
-        const V x = f * load(part + r * 16);
+        const V x = f * load(turned + r * kHeadMax + d);
         store_n(p, add ? x + load_n(p, n) : x, n);
-      }
-    }
+      });
+  }
 }
 
 inline void tile_backward(const Attention& call, const Head& head, float* scratch, const bf16* dy, const bf16* qkv, const bf16* y,
@@ -219,7 +243,9 @@ inline void tile_backward(const Attention& call, const Head& head, float* scratc
   Pair *p = take_pairs(arena, packed_words(kTileSide, kSteps)), *ds = take_pairs(arena, packed_words(kTileSide, kSteps));
   Pair* ds_lines = take_pairs(arena, packed_words(kTileSide, kSteps));
   float *dk = arena.take(block_floats(kTileSide, steps)), *dv = arena.take(block_floats(kTileSide, steps));
-  float *dq = arena.take(block_floats(held, steps)), *lses = arena.take(held), *delta = arena.take(held);
+  float *dq = arena.take(block_floats(held, steps)), *minus_lse = arena.take(held), *delta = arena.take(held);
+  uint32_t bits[kSide];
+  memset(bits, 0xff, sizeof bits);
   for (uint32_t first_query = 0; first_query < S; first_query += held) {
     const uint32_t rows = S - first_query < held ? S - first_query : held, panels = tiles_of(rows);
     const size_t at = head.start + first_query;
@@ -229,7 +255,7 @@ inline void tile_backward(const Attention& call, const Head& head, float* scratc
     pack_steps<true>(q_rows, row, rows, D, panels, qt);
     pack_steps<true>(dy_rows, hidden, rows, D, panels, dyt);
     for (uint32_t r = 0; r < panels * kSide; r++) {
-      lses[r] = r < rows ? lse[(at + r) * call.heads + head.a] : 0;
+      minus_lse[r] = r < rows ? -lse[(at + r) * call.heads + head.a] : 0;
       delta[r] = r < rows ? dot(dy_rows + r * hidden, y_rows + r * hidden, D) : 0;
     }
     for (uint32_t k0 = 0; k0 < S; k0 += kTileSide) {
@@ -245,7 +271,8 @@ inline void tile_backward(const Attention& call, const Head& head, float* scratc
             const uint32_t r = q0 + i * kSide, c = j * kSide;
             block_product(steps, qs + packed_words(r, steps), kt + packed_words(c, steps), scores, false);
             block_product(steps, dys + packed_words(r, steps), vt + packed_words(c, steps), dps, false);
-            gradient_block(call, head, scores, dps, lses + r, delta + r, first_query + r, rows - r, k0 + c, nk - c,
+            if (call.drops) keep_bits(call, head, first_query + r, rows - r < kSide ? rows - r : kSide, k0 + c, bits);
+            gradient_block(scores, dps, minus_lse + r, delta + r, rows - r, nk - c, call.factor, call.site.scale, bits,
                            {p + (j * kSteps + i) * kPanelWords, ds + (j * kSteps + i) * kPanelWords,
                             ds_lines + (i * kSteps + j) * kPanelWords});
           }
@@ -261,9 +288,8 @@ inline void tile_backward(const Attention& call, const Head& head, float* scratc
                           dq + block_floats(q0 + i * kSide, steps) + d * kBlockWords, k0 > 0);
         }
       }
-      const float kept = call.drops ? call.site.scale : 1.0f;
       write_turned(dk, nk, D, call.factor, first_query > 0, dq_to + hidden + k0 * row, row);
-      write_turned(dv, nk, D, kept, first_query > 0, dq_to + 2 * hidden + k0 * row, row);
+      write_turned(dv, nk, D, call.site.scale, first_query > 0, dq_to + 2 * hidden + k0 * row, row);
     }
     for (uint32_t r = 0; r < rows; r += kSide)
       write_blocks(dq + block_floats(r, steps), rows - r < kSide ? rows - r : kSide, D, [&](uint32_t) { return call.factor; },

@@ -66,7 +66,7 @@ inline void put_tile(Pair* to, F make) {
 
 // Panels of `lines` rows of n elements; a panel is `steps` tiles long, of which those of the n elements are written.
 template <bool kTurned, class T>
-inline void pack_lines(const T* from, ptrdiff_t row, uint32_t lines, uint32_t n, uint32_t steps, Pair* to) {
+__attribute__((noinline)) void pack_lines(const T* from, ptrdiff_t row, uint32_t lines, uint32_t n, uint32_t steps, Pair* to) {
   for (uint32_t i = 0; i < lines; i += kSide, to += size_t(steps) * kPanelWords)
     for (uint32_t s = 0; s < tiles_of(n); s++)
       for (uint32_t h = 0; h < 2; h++) {
@@ -79,7 +79,7 @@ inline void pack_lines(const T* from, ptrdiff_t row, uint32_t lines, uint32_t n,
 
 // Panels of n elements of each of `lines` rows; a panel is `steps` tiles long, of which those of the rows are written.
 template <bool kTurned, class T>
-inline void pack_steps(const T* from, ptrdiff_t row, uint32_t lines, uint32_t n, uint32_t steps, Pair* to) {
+__attribute__((noinline)) void pack_steps(const T* from, ptrdiff_t row, uint32_t lines, uint32_t n, uint32_t steps, Pair* to) {
   for (uint32_t k = 0; k < lines; k += kSide, to += kPanelWords)
     for (uint32_t j = 0; j < n; j += 16) {
       const uint32_t left = n - j < 16 ? n - j : 16, there = lines - k < kSide ? lines - k : kSide;

@@ -43,7 +43,7 @@ export interface Numbers {
   store(x: number): number
   sum(x: number): number
 }
-const exact: Numbers = { store: (x) => x, sum: (x) => x }
+export const exact: Numbers = { store: (x) => x, sum: (x) => x }
 const naive: Numbers = { store: bf16, sum: Math.fround }
 
 /** c[i,j] = sum over k of a(i,k) b(k,j), in the order of k. */
@@ -122,7 +122,7 @@ export function asGoodAsNaive(
     )
 }
 
-/** Adds the tests of a case: accuracy, and the same bits on 1, 2 and 3 threads, on every instruction set. */
+/** Adds the tests of a case: accuracy, and the same bits on 1, 2, 3 and 7 threads, on every instruction set. */
 export function checkBf16(test: Test, name: string, c: Bf16Case): void {
   const data = Object.fromEntries(Object.entries(c.inputs).map(([k, t]) => [k, t.data]))
   const dy = random(name.length).normals(c.size).map(bf16)
@@ -149,7 +149,7 @@ export function checkBf16(test: Test, name: string, c: Bf16Case): void {
     })
     for (const [input, g] of Object.entries(want.gradients))
       asGoodAsNaive(`d${input}`, found.gradients[input], g, low.gradients[input], 3)
-    for (const threads of [1, 3]) {
+    for (const threads of [1, 3, 7]) {
       const other = await withCpu({ isa, threads }, run)
       found.outputs.forEach((y, i) => {
         sameBits(other.outputs[i], y, { name: `output ${i} on ${threads} threads` })

@@ -38,15 +38,16 @@ inline V max(V a, V b) { return {_mm512_max_ps(a.v, b.v)}; }
 inline V min(V a, V b) { return {_mm512_min_ps(a.v, b.v)}; }
 inline V sqrt(V a) { return {_mm512_sqrt_ps(a.v)}; }
 inline V round(V a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
-inline V pow2(V n) { return {_mm512_scalef_ps(_mm512_set1_ps(1.0f), n.v)}; }  // 2^n for whole n
-inline V select_less(V a, V b, V yes, V no) {                                  // a < b ? yes : no
+inline V times_pow2(V a, V n) { return {_mm512_scalef_ps(a.v, n.v)}; }  // a 2^n for whole n
+inline V select_less(V a, V b, V yes, V no) {                            // a < b ? yes : no
   return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ), no.v, yes.v)};
 }
-// bits[i] >= threshold ? a : 0
-inline V keep(const uint32_t* bits, uint32_t threshold, V a) {
-  const __mmask16 m = _mm512_cmpge_epu32_mask(_mm512_loadu_si512(bits), _mm512_set1_epi32(int(threshold)));
-  return {_mm512_maskz_mov_ps(m, a.v)};
+// The lanes i in which bits[i] >= threshold.
+inline __mmask16 kept(const uint32_t* bits, uint32_t threshold) {
+  return _mm512_cmpge_epu32_mask(_mm512_loadu_si512(bits), _mm512_set1_epi32(int(threshold)));
 }
+// bits[i] >= threshold ? a : 0
+inline V keep(const uint32_t* bits, uint32_t threshold, V a) { return {_mm512_maskz_mov_ps(kept(bits, threshold), a.v)}; }
 inline float sum(V a) { return _mm512_reduce_add_ps(a.v); }
 inline float largest(V a) { return _mm512_reduce_max_ps(a.v); }
 
