@@ -223,6 +223,7 @@ onEveryBf16Isa(
     const c: AttentionCase = { lengths: [17, 40], heads: 2, D: 24 }
     const { tensors, dy } = attentionInputs(c, 3)
     const [rows, H, attrs] = [64, 48, { heads: 2, sequences: 2, p: 0.2, stream: 1 }]
+    const scalars = { seed: 2, draw: 5 }
     await withCpu({ isa, threads: 2 }, async (device) => {
       for (const type of [{}, { dtype: 'bf16' }] as const) {
         // what is not given is NaN
@@ -236,6 +237,7 @@ onEveryBf16Isa(
           attention.forward,
           { ...given, y: { shape: [rows, H], ...type }, lse: { shape: [rows, 2] } },
           attrs,
+          scalars,
         )
         const { dqkv } = await runKernel(
           device,
@@ -249,6 +251,7 @@ onEveryBf16Isa(
             dqkv: { shape: [rows, 3 * H], ...type },
           },
           attrs,
+          scalars,
         )
         for (const [name, all, width] of [
           ['y', y, H],

@@ -42,24 +42,28 @@ export function bf16Normals(
 export interface Numbers {
   store(x: number): number
   sum(x: number): number
+  /** Memory of n sums, which rounds as `sum` does. */
+  sums(n: number): Float32Array | Float64Array
 }
-export const exact: Numbers = { store: (x) => x, sum: (x) => x }
-const naive: Numbers = { store: bf16, sum: Math.fround }
+export const exact: Numbers = { store: (x) => x, sum: (x) => x, sums: (n) => new Float64Array(n) }
+const naive: Numbers = { store: bf16, sum: Math.fround, sums: (n) => new Float32Array(n) }
 
 /** c[i,j] = sum over k of a(i,k) b(k,j), in the order of k. */
 export function product(
-  { sum }: Numbers,
+  { sums }: Numbers,
   [rows, columns, depth]: readonly [number, number, number],
   a: (i: number, k: number) => number,
   b: (k: number, j: number) => number,
 ): Float64Array {
-  const c = new Float64Array(rows * columns)
+  const right = new Float64Array(depth * columns)
+  for (let k = 0; k < depth; k++) for (let j = 0; j < columns; j++) right[k * columns + j] = b(k, j)
+  const c = sums(rows * columns)
   for (let i = 0; i < rows; i++)
     for (let k = 0; k < depth; k++) {
       const v = a(i, k)
-      for (let j = 0; j < columns; j++) c[i * columns + j] = sum(c[i * columns + j] + v * b(k, j))
+      for (let j = 0; j < columns; j++) c[i * columns + j] += v * right[k * columns + j]
     }
-  return c
+  return Float64Array.from(c)
 }
 
 export interface Results {
