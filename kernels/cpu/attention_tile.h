@@ -1,35 +1,37 @@
-// Attention in bf16 on tiles (simd/tile.h): operands of all products rounded to bf16, sums, softmax and its gradient in f32.
-// Every sequence takes this way, however short: 32 queries against 32 keys of D = 64 are four steps of tiles, less than
-// any form of them costs in f32.
+// Attention in bf16 on tiles (simd/tile.h): operands of all products rounded to bf16; sums, softmax and its gradient in f32.
 //
-// Forward, with C of 32 x 32 floats (block_product): for 32 queries at a time, scores against kTileKeys keys go to a buffer
-// that stays in L1; there the online softmax turns them into probabilities relative to the largest score so far, which
-// are the A of the product with the values. Dropout's 1 / (1 - rate) and the sum of exponentials divide y at the end.
-// Backward: for kTileSide keys at a time, kTileSide queries at a time: p and ds are made 32 x 32 by 32 x 32, as soon as their
-// scores and dp are there, so that only they are kept, in L1 too. The sums run the other way round, dv^T = dy^T p and
-// dk^T = q^T ds: then p and ds are the B of those products, pairs of neighbouring queries, which come of two rows at
-// once, and nothing is transposed but dv and dk when they are written. dv and dk of the keys are complete when all
-// queries have passed; dq of all queries waits in L2.
+// Forward: for 32 queries at a time, scores against kTileKeys keys go to a buffer that stays in L1, where the online softmax
+// turns them into probabilities relative to the largest score so far; those are the A of the product with the values.
+// Dropout's 1 / (1 - rate) and the sum of exponentials come in when y is written.
+// Backward: kTileSide keys against kTileSide queries at a time. p and ds are made as soon as the scores and dp of 32 x 32 are
+// there, so only they are kept. Two sums run the other way round, dv^T = dy^T p and dk^T = q^T ds: so p and ds are B, pairs of
+// neighbouring queries, made of two rows at once, and nothing is transposed but dv and dk when they are written. They are
+// complete when all queries have passed; dq of all queries waits in L2.
 //
-// Operands are packed once a head where they fit the scratch (L2): keys and values in both directions (forward), queries and
-// dy in both (backward; keys and values once for each kTileSide of them). Longer sequences, of thousands of rows at D = 64:
-// forward packs keys again for each block of queries; backward goes through the queries in parts, and adds what a part
-// gives to dk and dv to their bf16.
+// Operands are packed once a head: keys (turned) and values forward; queries and dy, each in both ways, backward, and keys and
+// values for each kTileSide of them. If a head does not fit the scratch (from 7,936 keys and 2,560 queries on at D = 64),
+// forward packs keys again for each 32 queries, and backward goes through the queries in parts and adds what the second and
+// later ones give to dk and dv to the bf16 that is there.
 //
-// What a step of 32 x 32 x 32 takes: 4 products of tiles (64 cycles), 4 loads of operands (32 cycles in L1), and its share of
-// C, a load 8 and a store 16 cycles a tile. At D = 64:
+// Every sequence takes this way. What is not there is zeros in the operands, which makes one of 8 rows cost what 32 do, a few
+// microseconds a head; below 8 forward and 16 backward f32 would be quicker by one or two of them. Not worth a second way.
 //
-//   product          A in           B in           loads  stores  a step, C included
-//   q k^T            L1             L2, in order     4      2
-//   p v              L1             L2, in order    <= 5    1      C once in 4 steps, loaded but for the first keys
-//   dy v^T           L2, in order   L1               4      2      (and q k^T of backward)
-//   dy^T p, q^T ds   L2, in order   L1               6      2      C once in 2 steps
-//   ds k             L1             L1               6      2      C, from L2, once in 2 steps
+// A step of 32 x 32 x 32 is 4 products of tiles (64 cycles), 4 loads of operands (8 cycles each from L1), and a share of the
+// loads of C (8 cycles) and of its stores (16). At D = 64, for 32 queries x 32 keys:
 //
-// Expected, not measured: loads from L2 in order on one side put a step between 28 and 52 ns at 2.86 GHz where the products
-// alone take 22, say 40 (56% of the peak). 32 queries against 32 keys at D = 64 are 4 steps forward and 10 backward, 160 and
-// 400 ns, beside which 64 vectors of exponentials cost about as much again or twice that: 20 to 30% of the peak
-// of tiles, and more than half of the time outside of the products.
+//                   product   steps  loads, stores a step        operands
+//   forward         q k^T       2         4, 2                   A in L1, B from L2 in the order of reading
+//                   p v         2     4 to 5, 1 (1 C / 4 steps)  the same; C in L1
+//   backward        q k^T       2         4, 2                   A from L2 in order, B in L1
+//                   dy v^T      2         4, 2                   the same
+//                   dy^T p      2         6, 2 (1 C / 2 steps)   the same; C in L2
+//                   q^T ds      2         6, 2 (1 C / 2 steps)   the same; C in L2
+//                   ds k        2         6, 2 (1 C / 2 steps)   both in L1; C from L2
+//
+// Expected, not measured: a step with one operand from L2 takes about 40 ns where its products alone take 22 (2.86 GHz), so
+// 0.16 us forward and 0.40 backward. The loops between the products, measured in L1 with AVX-512 (2.8 GHz, no bf16
+// instructions): softmax 0.48 us, p and ds 0.67, the bits of dropout 0.45 in either. That gives 14% of the peak of tiles forward
+// and 21% backward, without dropout, and the time is the softmax's.
 #pragma once
 #include "attention.h"
 #include "tile_gemm.h"
@@ -160,7 +162,8 @@ inline void tile_forward(const Attention& call, const Head& head, float* scratch
           store(o, set1(shrink[r]) * load(o));
         }
       for (uint32_t d = 0; d < steps; d++)
-        block_product(panels, probabilities, v + (size_t(d) * (held / kSide) + at_key) * kPanelWords, sums + d * kBlockWords, k0 > 0);
+        block_product(panels, probabilities, v + (size_t(d) * (held / kSide) + at_key) * kPanelWords, sums + d * kBlockWords,
+                      k0 > 0);
     }
     write_blocks(sums, nq, D, [&](uint32_t r) { return call.site.scale / running[r].total; }, y + at * call.hidden + head.a * D,
                  call.hidden);

@@ -22,8 +22,7 @@ constexpr uint32_t kPanelWords = 2 * kTileWords;  // of a panel, for each tile a
 
 constexpr uint32_t tiles_of(uint32_t n) { return (n + kSide - 1) / kSide; }
 
-// The first n of 16 elements as bf16, zeros behind them.
-inline __m256i halves(const bf16* p, uint32_t n) { return _mm256_maskz_loadu_epi16(first(n), p); }
+// The first n of 16 elements as bf16, zeros behind them; of bf16 itself see simd/avx512.h.
 inline __m256i halves(const float* p, uint32_t n) { return narrow(load_n(p, n).v); }
 
 inline void store_halves(Pair* to, __m256i x) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), x); }

@@ -67,8 +67,22 @@ inline __m256i narrow(__m512 x) {  // as to_bf16; the instruction differs in den
 }
 inline V load(const bf16* p) { return {widen(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))}; }
 inline void store(bf16* p, V a) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), narrow(a.v)); }
-inline V load_n(const bf16* p, uint32_t n) { return {widen(_mm256_maskz_loadu_epi16(first(n), p))}; }
-inline void store_n(bf16* p, V a, uint32_t n) { _mm256_mask_storeu_epi16(p, first(n), narrow(a.v)); }
+#if defined(__SANITIZE_ADDRESS__)
+inline void touch(const bf16* p, uint32_t n, uint32_t width) {  // as for floats, see kernel.h
+  for (uint32_t i = 0; i < n && i < width; i++) (void)*static_cast<const volatile uint16_t*>(&p[i].bits);
+}
+#else
+inline void touch(const bf16*, uint32_t, uint32_t) {}
+#endif
+inline __m256i halves(const bf16* p, uint32_t n) {
+  touch(p, n, 16);
+  return _mm256_maskz_loadu_epi16(first(n), p);
+}
+inline V load_n(const bf16* p, uint32_t n) { return {widen(halves(p, n))}; }
+inline void store_n(bf16* p, V a, uint32_t n) {
+  touch(p, n, 16);
+  _mm256_mask_storeu_epi16(p, first(n), narrow(a.v));
+}
 
 // Transposes 8 x 8 floats: to[j * to_row + i] = from[i * from_row + j].
 constexpr uint32_t kTranspose = 8;
