@@ -146,6 +146,8 @@ for (const [c, p] of [
   [{ lengths: [530], heads: 1, D: 8 }, 0],
   [{ lengths: [130, 31], heads: 2, D: 64 }, 0.1],
   [{ lengths: [5, 70], heads: 2, D: 200 }, 0.1],
+  // scores of -256, beside which one of 0, as padding has, has an infinite probability
+  [{ lengths: [5, 40], heads: 2, D: 16, scale: 0.25, shift: 8 }, 0.1],
   [{ lengths: ragged, heads: 1, D: 64 }, 0],
   [{ lengths: ragged, heads: 1, D: 64 }, 0.1],
   [{ lengths: ragged, heads: 1, D: 32 }, 0.1],

@@ -12,6 +12,8 @@ export interface AttentionCase {
   D: number
   /** Of the values of qkv. */
   scale?: number
+  /** Added to queries and taken from keys: all scores are shifted by about -shift^2 sqrt(D). */
+  shift?: number
 }
 
 /** The factor of a probability: 0 or 1 / (1 - p), without dropout 1. */
@@ -33,16 +35,21 @@ export function keepOf(
 }
 
 /** Inputs of a case, and a gradient for y. */
-export function attentionInputs({ lengths, heads, D, scale = 1 }: AttentionCase, seed: number) {
+export function attentionInputs({ lengths, heads, D, scale = 1, shift = 0 }: AttentionCase, seed: number) {
   const N = lengths.reduce((a, b) => a + b, 0)
   const r = random(seed)
+  const qkv = r.normals(N * 3 * heads * D, scale)
+  const shifts = [shift, -shift, 0]
   const cu = Int32Array.from([
     0,
     ...lengths.map((_, i) => lengths.slice(0, i + 1).reduce((a, b) => a + b, 0)),
   ])
   return {
     tensors: {
-      qkv: { shape: [N, 3 * heads * D], data: r.normals(N * 3 * heads * D, scale) },
+      qkv: {
+        shape: [N, 3 * heads * D],
+        data: qkv.map((x, i) => x + shifts[Math.floor(i / (heads * D)) % 3]),
+      },
       cu_seqlens: { shape: [cu.length], data: cu },
     },
     dy: r.normals(N * heads * D),

@@ -112,7 +112,8 @@ export function asGoodAsNaive(
     largest = Math.max(largest, Math.abs(want[i]))
     theirs = Math.max(theirs, Math.abs(low[i] - want[i]))
     const error = Math.abs(found[i] - want[i])
-    if (!(error <= ours)) {
+    if (Number.isNaN(error)) fail(`${name}: ${found[i]} at ${i}, want ${want[i]}`)
+    if (error > ours) {
       ours = error
       worst = i
     }
