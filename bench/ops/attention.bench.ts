@@ -6,12 +6,15 @@ import { pytorchOps, raceOp } from '../support/op_race.js'
 const shapes = [
   ...Object.entries(attentions).map(([name, shape]) => ({ name, ...shape, p: 0 })),
   { name: 'base_8x128_dropout', ...attentions.base_8x128, p: 0.1 },
-]
-for (const { name, B, S, A, D, p } of shapes) {
+].flatMap((shape) => [
+  { ...shape, of: activation },
+  { ...shape, name: `${shape.name}_bf16`, of: narrow },
+])
+for (const { name, B, S, A, D, p, of } of shapes) {
   const H = A * D
   await benchOp(name, attention, {
     inputs: {
-      qkv: activation(B * S, 3 * H),
+      qkv: of(B * S, 3 * H),
       cu_seqlens: fixed(
         Int32Array.from({ length: B + 1 }, (_, b) => b * S),
         B + 1,

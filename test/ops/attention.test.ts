@@ -1,90 +1,20 @@
 import { suite } from 'uvu'
+import type { Tensor } from '../../src/autograd/tensor.js'
+import type { Device } from '../../src/device/device.js'
 import { attention } from '../../src/ops/attention.js'
-import { allclose } from '../support/allclose.js'
-import { bf16, checkBf16, type Numbers, product } from '../support/bf16_case.js'
+import { cast } from '../../src/ops/cast.js'
+import { allclose, sameBits } from '../support/allclose.js'
+import { type AttentionCase, attentionInputs, attentionReference, keepOf } from '../support/attention_case.js'
+import { bf16, checkBf16, cpuIsas, exact, onEveryCpuIsa } from '../support/bf16_case.js'
+import { runKernel } from '../support/kernel_case.js'
 import { runOp } from '../support/op_case.js'
-import { onEveryIsa, sameBitsOnThreads } from '../support/op_check.js'
+import { isJudged, onEveryIsa, sameBitsOnThreads, withCpu } from '../support/op_check.js'
 import { opsGolden } from '../support/ops_golden.js'
-import { dropoutFactors } from '../support/philox.js'
 import { random } from '../support/random.js'
 
 const test = suite('attention')
 
-interface Case {
-  lengths: number[]
-  heads: number
-  D: number
-  scale?: number
-}
-
-/** Decides whether a probability is kept; without dropout every one is. */
-type Keep = (row: number, head: number, key: number) => number
-
-/** y, lse and dqkv in float64, straight from the formulas, one pair of rows after the other. */
-function oracle(
-  { lengths, heads, D }: Case,
-  qkv: ArrayLike<number>,
-  dy: ArrayLike<number>,
-  keep: Keep = () => 1,
-) {
-  const H = heads * D
-  const N = lengths.reduce((a, b) => a + b, 0)
-  const y = new Float64Array(N * H)
-  const lse = new Float64Array(N * heads)
-  const dqkv = new Float64Array(N * 3 * H)
-  let start = 0
-  for (const S of lengths) {
-    for (let a = 0; a < heads; a++) {
-      const at = (n: number, part: number, d: number) => (start + n) * 3 * H + part * H + a * D + d
-      for (let i = 0; i < S; i++) {
-        const s = new Float64Array(S)
-        for (let j = 0; j < S; j++)
-          for (let d = 0; d < D; d++) s[j] += (qkv[at(i, 0, d)] * qkv[at(j, 1, d)]) / Math.sqrt(D)
-        const top = s.reduce((u, v) => Math.max(u, v), -Infinity)
-        const total = s.reduce((u, v) => u + Math.exp(v - top), 0)
-        lse[(start + i) * heads + a] = top + Math.log(total)
-        const p = s.map((v) => Math.exp(v - top) / total)
-        const dp = new Float64Array(S)
-        for (let j = 0; j < S; j++) {
-          const k = keep(start + i, a, j)
-          for (let d = 0; d < D; d++) {
-            const g = dy[(start + i) * H + a * D + d]
-            y[(start + i) * H + a * D + d] += k * p[j] * qkv[at(j, 2, d)]
-            dp[j] += k * g * qkv[at(j, 2, d)]
-            dqkv[at(j, 2, d)] += k * p[j] * g
-          }
-        }
-        const mean = p.reduce((u, v, j) => u + v * dp[j], 0)
-        for (let j = 0; j < S; j++)
-          for (let d = 0; d < D; d++) {
-            const ds = (p[j] * (dp[j] - mean)) / Math.sqrt(D)
-            dqkv[at(i, 0, d)] += ds * qkv[at(j, 1, d)]
-            dqkv[at(j, 1, d)] += ds * qkv[at(i, 0, d)]
-          }
-      }
-    }
-    start += S
-  }
-  return { y, lse, dqkv }
-}
-
-function inputs({ lengths, heads, D, scale = 1 }: Case, seed: number) {
-  const N = lengths.reduce((a, b) => a + b, 0)
-  const r = random(seed)
-  const cu = Int32Array.from([
-    0,
-    ...lengths.map((_, i) => lengths.slice(0, i + 1).reduce((a, b) => a + b, 0)),
-  ])
-  return {
-    tensors: {
-      qkv: { shape: [N, 3 * heads * D], data: r.normals(N * 3 * heads * D, scale) },
-      cu_seqlens: { shape: [cu.length], data: cu },
-    },
-    dy: r.normals(N * heads * D),
-  }
-}
-
-const cases: Case[] = [
+const cases: AttentionCase[] = [
   { lengths: [1], heads: 1, D: 1 },
   { lengths: [3, 1, 7], heads: 2, D: 5 },
   { lengths: [33, 0, 64, 17], heads: 3, D: 16 },
@@ -95,7 +25,7 @@ const cases: Case[] = [
 ]
 for (const c of cases)
   onEveryIsa(test, `lengths ${c.lengths}, ${c.heads} heads of ${c.D}: y, lse and dqkv`, async (device) => {
-    const { tensors, dy } = inputs(c, 7)
+    const { tensors, dy } = attentionInputs(c, 7)
     const sequences = c.lengths.length
     const got = await runOp(
       device,
@@ -104,7 +34,7 @@ for (const c of cases)
         capture.apply(attention, [qkv, cu_seqlens], { heads: c.heads, sequences, p: 0, stream: 0 }),
       [dy],
     )
-    const want = oracle(c, tensors.qkv.data, dy)
+    const want = attentionReference(c, exact, tensors.qkv.data, dy)
     const scale = c.scale ? 10 : 1
     allclose(got.outputs[0], want.y, { rtol: 1e-5, atol: 2e-6 * scale, name: 'y' })
     allclose(got.outputs[1], want.lse, { rtol: 1e-5, atol: 2e-6 * scale, name: 'lse' })
@@ -145,8 +75,8 @@ onEveryIsa(
   test,
   'dropout drops the share it says, scales the rest, and backward drops the same',
   async (device) => {
-    const c: Case = { lengths: [37, 50], heads: 2, D: 8 }
-    const { tensors } = inputs(c, 11)
+    const c: AttentionCase = { lengths: [37, 50], heads: 2, D: 8 }
+    const { tensors } = attentionInputs(c, 11)
     const N = 87
     const H = 16
     // values of one-hot columns show single probabilities: column d of head a is 1 at key d
@@ -168,7 +98,7 @@ onEveryIsa(
           for (let d = 0; d < 8; d++)
             data[n * 48 + 32 + a * 8 + d] = (n < 37 ? n : n - 37) === first + d ? 1 : 0
       const { outputs } = await run(data, new Float32Array(N * H))
-      const plain = oracle(c, data, new Float32Array(N * H))
+      const plain = attentionReference(c, exact, data, new Float32Array(N * H))
       for (let n = 0; n < N; n++)
         for (let a = 0; a < 2; a++)
           for (let d = 0; d < 8; d++) {
@@ -184,15 +114,15 @@ onEveryIsa(
     if (Math.abs(share - 0.25) > 4 * Math.sqrt((0.25 * 0.75) / total)) throw new Error(`${share} dropped`)
     const dy = random(3).normals(N * H)
     const got = await run(tensors.qkv.data as Float32Array, dy)
-    const want = oracle(c, tensors.qkv.data, dy, (n, a, j) => kept.get(`${n},${a},${j}`)!)
+    const want = attentionReference(c, exact, tensors.qkv.data, dy, (n, a, j) => kept.get(`${n},${a},${j}`)!)
     allclose(got.outputs[0], want.y, { rtol: 1e-5, atol: 2e-6, name: 'y' })
     allclose(got.gradients.qkv, want.dqkv, { rtol: 1e-4, atol: 1e-5, name: 'dqkv' })
   },
 )
 
 test('the same bits on 1, 2, 3 and 7 threads', () => {
-  const c: Case = { lengths: [70, 3, 41], heads: 2, D: 24 }
-  const { tensors, dy } = inputs(c, 5)
+  const c: AttentionCase = { lengths: [70, 3, 41], heads: 2, D: 24 }
+  const { tensors, dy } = attentionInputs(c, 5)
   return sameBitsOnThreads((device) =>
     runOp(
       device,
@@ -205,63 +135,8 @@ test('the same bits on 1, 2, 3 and 7 threads', () => {
   )
 })
 
-/** The same from numbers that round: scores, probabilities, their gradients and results are stored. */
-function reference(
-  { lengths, heads, D }: Case,
-  n: Numbers,
-  qkv: ArrayLike<number>,
-  dy: ArrayLike<number>,
-  keep: Keep,
-) {
-  const H = heads * D
-  const N = lengths.reduce((a, b) => a + b, 0)
-  const y = new Float64Array(N * H)
-  const lse = new Float64Array(N * heads)
-  const dqkv = new Float64Array(N * 3 * H)
-  let start = 0
-  for (const S of lengths) {
-    const at = (row: number, part: number, a: number, d: number) =>
-      (start + row) * 3 * H + part * H + a * D + d
-    for (let a = 0; a < heads; a++) {
-      const q = (i: number, d: number) => qkv[at(i, 0, a, d)]
-      const k = (i: number, d: number) => qkv[at(i, 1, a, d)]
-      const v = (i: number, d: number) => qkv[at(i, 2, a, d)]
-      const g = (i: number, d: number) => dy[(start + i) * H + a * D + d]
-      const scores = product(n, [S, S, D], q, (d, j) => k(j, d)).map((s) => n.store(s / Math.sqrt(D)))
-      const p = new Float64Array(S * S)
-      for (let i = 0; i < S; i++) {
-        const row = scores.subarray(i * S, (i + 1) * S)
-        const top = row.reduce((s, t) => Math.max(s, t), -Infinity)
-        const total = row.reduce((s, t) => n.sum(s + Math.exp(t - top)), 0)
-        lse[(start + i) * heads + a] = top + Math.log(total)
-        for (let j = 0; j < S; j++) p[i * S + j] = n.store(Math.exp(row[j] - top) / total)
-      }
-      const kept = (i: number, j: number) => keep(start + i, a, j)
-      const dropped = (i: number, j: number) => n.store(kept(i, j) * p[i * S + j])
-      const out = product(n, [S, D, S], dropped, v).map(n.store)
-      const dp = product(n, [S, S, D], g, (d, j) => v(j, d)).map(n.store)
-      const dv = product(n, [S, D, S], (j, i) => dropped(i, j), g)
-      const ds = new Float64Array(S * S)
-      for (let i = 0; i < S; i++) {
-        let delta = 0
-        for (let d = 0; d < D; d++) delta = n.sum(delta + g(i, d) * out[i * D + d])
-        for (let j = 0; j < S; j++)
-          ds[i * S + j] = n.store(p[i * S + j] * (kept(i, j) * dp[i * S + j] - delta))
-      }
-      const dq = product(n, [S, D, S], (i, j) => ds[i * S + j], k)
-      const dk = product(n, [S, D, S], (j, i) => ds[i * S + j], q)
-      for (let i = 0; i < S; i++)
-        for (let d = 0; d < D; d++) {
-          y[(start + i) * H + a * D + d] = out[i * D + d]
-          dqkv[at(i, 0, a, d)] = n.store(dq[i * D + d] / Math.sqrt(D))
-          dqkv[at(i, 1, a, d)] = n.store(dk[i * D + d] / Math.sqrt(D))
-          dqkv[at(i, 2, a, d)] = n.store(dv[i * D + d])
-        }
-    }
-    start += S
-  }
-  return { y, lse, dqkv }
-}
+/** One sequence of every length at which blocks and tiles begin to fill up, be full or flow over. */
+const ragged = [1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 130, 512]
 
 for (const [c, p] of [
   [{ lengths: [1], heads: 1, D: 1 }, 0],
@@ -270,17 +145,21 @@ for (const [c, p] of [
   [{ lengths: [40, 65], heads: 1, D: 64, scale: 3 }, 0],
   [{ lengths: [530], heads: 1, D: 8 }, 0],
   [{ lengths: [130, 31], heads: 2, D: 64 }, 0.1],
-] as [Case, number][]) {
-  const { tensors, dy } = inputs(c, 7)
+  [{ lengths: [5, 70], heads: 2, D: 200 }, 0.1],
+  // scores of -256, beside which one of 0, as padding has, has an infinite probability
+  [{ lengths: [5, 40], heads: 2, D: 16, scale: 0.25, shift: 8 }, 0.1],
+  [{ lengths: ragged, heads: 1, D: 64 }, 0],
+  [{ lengths: ragged, heads: 1, D: 64 }, 0.1],
+  [{ lengths: ragged, heads: 1, D: 32 }, 0.1],
+  [{ lengths: ragged, heads: 2, D: 16 }, 0],
+  [{ lengths: ragged, heads: 3, D: 8 }, 0.3],
+  [{ lengths: ragged, heads: 1, D: 48 }, 0],
+  [{ lengths: ragged, heads: 1, D: 26 }, 0.1],
+  [{ lengths: ragged, heads: 3, D: 7 }, 0],
+] as [AttentionCase, number][]) {
+  const { tensors, dy } = attentionInputs(c, 7)
   const sequences = c.lengths.length
-  const rates = new Map<string, Float64Array>()
-  const keep: Keep = (row, head, key) => {
-    if (p === 0) return 1
-    const plane = row * c.heads + head
-    if (!rates.has(`${plane}`))
-      rates.set(`${plane}`, dropoutFactors({ p, seed: 9, draw: 4, stream: 6 }, plane, Math.max(...c.lengths)))
-    return rates.get(`${plane}`)![key]
-  }
+  const keep = keepOf(c, { p, seed: 9, draw: 4, stream: 6 })
   checkBf16(test, `lengths ${c.lengths}, ${c.heads} heads of ${c.D}, p ${p}`, {
     inputs: { ...tensors, qkv: { ...tensors.qkv, data: tensors.qkv.data.map(bf16) } },
     narrow: ['qkv'],
@@ -289,10 +168,126 @@ for (const [c, p] of [
     build: ({ qkv, cu_seqlens }, capture) =>
       capture.apply(attention, [qkv, cu_seqlens], { heads: c.heads, sequences, p, stream: 6 }),
     reference(n, { qkv }, arriving) {
-      const { y, lse, dqkv } = reference(c, n, qkv, arriving, keep)
+      const { y, lse, dqkv } = attentionReference(c, n, qkv, arriving, keep)
       return { outputs: [y, lse], gradients: { qkv: dqkv } }
     },
   })
 }
+
+/** Attention of one case in f32 or, from and to f32, in bf16. */
+function run(
+  device: Device,
+  c: AttentionCase,
+  p: number,
+  type: 'f32' | 'bf16',
+  given = attentionInputs(c, 3),
+) {
+  const { tensors, dy } = given
+  const inputs = { ...tensors, qkv: { ...tensors.qkv, data: tensors.qkv.data.map(bf16) } }
+  const as = (t: Tensor, to: 'f32' | 'bf16') =>
+    t.spec.dtype === to ? t : t.capture.apply(cast, [t], { to })[0]
+  return runOp(
+    device,
+    inputs,
+    ({ qkv, cu_seqlens }, capture) =>
+      capture
+        .apply(attention, [as(qkv, type), cu_seqlens], {
+          heads: c.heads,
+          sequences: c.lengths.length,
+          p,
+          stream: 1,
+        })
+        .map((t) => as(t, 'f32')),
+    [dy.map(bf16)],
+    { scalars: { seed: 2, draw: 5 } },
+  )
+}
+
+onEveryCpuIsa(test, 'bf16: nothing that lies in the working memory gets into a result', async (isa) => {
+  const c: AttentionCase = { lengths: [1, 33, 70], heads: 2, D: 40 }
+  const poison = attentionInputs({ lengths: [300], heads: 2, D: 64 }, 3)
+  poison.tensors.qkv.data.fill(Number.NaN)
+  const [clean, dirty] = await withCpu({ isa, threads: 1 }, async (device) => {
+    const first = await run(device, c, 0.1, 'bf16')
+    await run(device, { lengths: [300], heads: 2, D: 64 }, 0.1, 'bf16', poison)
+    return [first, await run(device, c, 0.1, 'bf16')]
+  })
+  clean.outputs.forEach((y, i) => {
+    sameBits(dirty.outputs[i], y, { name: `output ${i}` })
+  })
+  sameBits(dirty.gradients.qkv, clean.gradients.qkv, { name: 'dqkv' })
+})
+
+onEveryCpuIsa(
+  test,
+  'rows past the last sequence give zeros, and nothing behind them is written',
+  async (isa) => {
+    const c: AttentionCase = { lengths: [17, 40], heads: 2, D: 24 }
+    const { tensors, dy } = attentionInputs(c, 3)
+    const [rows, H, attrs] = [64, 48, { heads: 2, sequences: 2, p: 0.2, stream: 1 }]
+    const scalars = { seed: 2, draw: 5 }
+    await withCpu({ isa, threads: 2 }, async (device) => {
+      for (const type of [{}, { dtype: 'bf16' }] as const) {
+        // what is not given is NaN
+        const given = {
+          qkv: { shape: [rows, 3 * H], data: tensors.qkv.data, ...type },
+          cu_seqlens: tensors.cu_seqlens,
+        }
+        const { y, lse } = await runKernel(
+          device,
+          attention,
+          attention.forward,
+          { ...given, y: { shape: [rows, H], ...type }, lse: { shape: [rows, 2] } },
+          attrs,
+          scalars,
+        )
+        const { dqkv } = await runKernel(
+          device,
+          attention,
+          attention.backward![0],
+          {
+            ...given,
+            dy: { shape: [rows, H], data: dy, ...type },
+            y: { shape: [rows, H], data: y, ...type },
+            lse: { shape: [rows, 2], data: lse },
+            dqkv: { shape: [rows, 3 * H], ...type },
+          },
+          attrs,
+          scalars,
+        )
+        for (const [name, all, width] of [
+          ['y', y, H],
+          ['lse', lse, 2],
+          ['dqkv', dqkv, 3 * H],
+        ] as const) {
+          if (all.some(Number.isNaN)) throw new Error(`${name} has a NaN`)
+          sameBits(all.subarray(57 * width), new Float32Array(7 * width), { name: `the end of ${name}` })
+        }
+      }
+    })
+  },
+)
+
+// By tiles keys are held up to 1,920 rows of a head of 256 and queries up to 576 in the backward pass. The reference is the
+// kernel in f32; what a result of bf16 is rounded by, at most 2^-9 of the largest, stands for the naive error.
+for (const isa of cpuIsas().filter((name) => name.startsWith('amx')))
+  test(`bf16: a sequence that does not fit the working memory at once (${isa})`, async () => {
+    if (isJudged()) return
+    const c: AttentionCase = { lengths: [2000], heads: 1, D: 256 }
+    const [want, found] = [
+      await withCpu({ isa: 'avx512', threads: 1 }, (device) => run(device, c, 0.1, 'f32')),
+      await withCpu({ isa, threads: 1 }, (device) => run(device, c, 0.1, 'bf16')),
+    ]
+    const close = (name: string, x: Float32Array, y: Float32Array, times: number) => {
+      const largest = y.reduce((a, b) => Math.max(a, Math.abs(b)), 0)
+      allclose(x, y, { rtol: 0, atol: times * 2 ** -9 * largest, name })
+    }
+    close('y', found.outputs[0], want.outputs[0], 2)
+    allclose(found.outputs[1], want.outputs[1], { rtol: 1e-5, atol: 2e-6, name: 'lse' })
+    for (const [part, name] of ['dq', 'dk', 'dv'].entries()) {
+      const of = (all: Float32Array) => all.filter((_, i) => Math.floor((i % 768) / 256) === part)
+      close(name, of(found.gradients.qkv), of(want.gradients.qkv), 3)
+    }
+  })
 
 test.run()

@@ -44,6 +44,10 @@ inline V pow2(V n) {
   const __m256i e = _mm256_add_epi32(_mm256_cvtps_epi32(n.v), _mm256_set1_epi32(127));
   return {_mm256_castsi256_ps(_mm256_slli_epi32(e, 23))};
 }
+inline V times_pow2(V a, V n) {  // in two halves, since 2^128 does not fit
+  const V h = round(n * set1(0.5f));
+  return a * pow2(h) * pow2(n - h);
+}
 inline V select_less(V a, V b, V yes, V no) {
   return {_mm256_blendv_ps(no.v, yes.v, _mm256_cmp_ps(a.v, b.v, _CMP_LT_OQ))};
 }

@@ -38,15 +38,16 @@ inline V max(V a, V b) { return {_mm512_max_ps(a.v, b.v)}; }
 inline V min(V a, V b) { return {_mm512_min_ps(a.v, b.v)}; }
 inline V sqrt(V a) { return {_mm512_sqrt_ps(a.v)}; }
 inline V round(V a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
-inline V pow2(V n) { return {_mm512_scalef_ps(_mm512_set1_ps(1.0f), n.v)}; }  // 2^n for whole n
-inline V select_less(V a, V b, V yes, V no) {                                  // a < b ? yes : no
+inline V times_pow2(V a, V n) { return {_mm512_scalef_ps(a.v, n.v)}; }  // a 2^n for whole n
+inline V select_less(V a, V b, V yes, V no) {                            // a < b ? yes : no
   return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ), no.v, yes.v)};
 }
-// bits[i] >= threshold ? a : 0
-inline V keep(const uint32_t* bits, uint32_t threshold, V a) {
-  const __mmask16 m = _mm512_cmpge_epu32_mask(_mm512_loadu_si512(bits), _mm512_set1_epi32(int(threshold)));
-  return {_mm512_maskz_mov_ps(m, a.v)};
+// The lanes i in which bits[i] >= threshold.
+inline __mmask16 kept(const uint32_t* bits, uint32_t threshold) {
+  return _mm512_cmpge_epu32_mask(_mm512_loadu_si512(bits), _mm512_set1_epi32(int(threshold)));
 }
+// bits[i] >= threshold ? a : 0
+inline V keep(const uint32_t* bits, uint32_t threshold, V a) { return {_mm512_maskz_mov_ps(kept(bits, threshold), a.v)}; }
 inline float sum(V a) { return _mm512_reduce_add_ps(a.v); }
 inline float largest(V a) { return _mm512_reduce_max_ps(a.v); }
 
@@ -66,8 +67,22 @@ inline __m256i narrow(__m512 x) {  // as to_bf16; the instruction differs in den
 }
 inline V load(const bf16* p) { return {widen(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))}; }
 inline void store(bf16* p, V a) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), narrow(a.v)); }
-inline V load_n(const bf16* p, uint32_t n) { return {widen(_mm256_maskz_loadu_epi16(first(n), p))}; }
-inline void store_n(bf16* p, V a, uint32_t n) { _mm256_mask_storeu_epi16(p, first(n), narrow(a.v)); }
+#if defined(__SANITIZE_ADDRESS__)
+inline void touch(const bf16* p, uint32_t n, uint32_t width) {  // as for floats, see kernel.h
+  for (uint32_t i = 0; i < n && i < width; i++) (void)*static_cast<const volatile uint16_t*>(&p[i].bits);
+}
+#else
+inline void touch(const bf16*, uint32_t, uint32_t) {}
+#endif
+inline __m256i halves(const bf16* p, uint32_t n) {
+  touch(p, n, 16);
+  return _mm256_maskz_loadu_epi16(first(n), p);
+}
+inline V load_n(const bf16* p, uint32_t n) { return {widen(halves(p, n))}; }
+inline void store_n(bf16* p, V a, uint32_t n) {
+  touch(p, n, 16);
+  _mm256_mask_storeu_epi16(p, first(n), narrow(a.v));
+}
 
 // Words of random numbers (philox.h): 8 of 64 bits, of which products read the lower half.
 constexpr uint32_t kWordLanes = 8;

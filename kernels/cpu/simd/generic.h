@@ -43,6 +43,10 @@ inline V round(V a) { BIOALBERT_LANES(nearbyintf(a.v[i])); }
 // NaN, which no int holds, and what is out of range anyway give 0 or infinity
 inline int exponent(float n) { return n > 300.0f ? 300 : n >= -300.0f ? int(n) : -300; }
 inline V pow2(V n) { BIOALBERT_LANES(ldexpf(1.0f, exponent(n.v[i]))); }
+inline V times_pow2(V a, V n) {  // in two halves, since 2^128 does not fit
+  const V h = round(n * set1(0.5f));
+  return a * pow2(h) * pow2(n - h);
+}
 inline V select_less(V a, V b, V yes, V no) { BIOALBERT_LANES(a.v[i] < b.v[i] ? yes.v[i] : no.v[i]); }
 inline V keep(const uint32_t* bits, uint32_t threshold, V a) { BIOALBERT_LANES(bits[i] >= threshold ? a.v[i] : 0.0f); }
 inline float sum(V a) { return (a.v[0] + a.v[1]) + (a.v[2] + a.v[3]); }

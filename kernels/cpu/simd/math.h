@@ -16,9 +16,7 @@ inline V exp(V x) {
   p = fma(p, r, set1(1.6666665459e-1f));
   p = fma(p, r, set1(5.0000001201e-1f));
   p = fma(p, r * r, r + set1(1.0f));
-  // 2^128 does not fit: halve the power and apply it twice
-  const V h = round(n * set1(0.5f));
-  return select_less(x, lo, zero(), p * pow2(h) * pow2(n - h));
+  return select_less(x, lo, zero(), times_pow2(p, n));
 }
 
 // tanh x to a few ulp: odd rational function of degree 13 over 6, saturated beyond 7.9 (the form used by Eigen).

@@ -1,0 +1,303 @@
+// Attention in bf16 on tiles (simd/tile.h): operands of all products rounded to bf16; sums, softmax and its gradient in f32.
+//
+// Forward: for 32 queries at a time, scores against kTileKeys keys go to a buffer that stays in L1, where the online softmax
+// turns them into probabilities relative to the largest score so far; those are the A of the product with the values.
+// Dropout's 1 / (1 - rate) and the sum of exponentials come in when y is written.
+// Backward: kTileSide keys against kTileSide queries at a time. p and ds are made as soon as the scores and dp of 32 x 32 are
+// there, so only they are kept. Two sums run the other way round, dv^T = dy^T p and dk^T = q^T ds: so p and ds are B, pairs of
+// neighbouring queries, made of two rows at once, and nothing is transposed but dv and dk when they are written. They are
+// complete when all queries have passed; dq of all queries waits in L2.
+//
+// Operands are packed once a head: keys (turned) and values forward; queries and dy, each in both ways, backward, and keys and
+// values for each kTileSide of them. If a head does not fit the scratch (from 7,936 keys and 2,560 queries on at D = 64),
+// forward packs keys again for each 32 queries, and backward goes through the queries in parts and adds what the second and
+// later ones give to dk and dv to the bf16 that is there.
+//
+// Every sequence takes this way. What is not there is zeros in the operands, which makes one of 8 rows cost what 32 do, a few
+// microseconds a head; below 8 forward and 16 backward f32 would be quicker by one or two of them. Not worth a second way.
+//
+// A step of 32 x 32 x 32 is 4 products of tiles (64 cycles), 4 loads of operands (8 cycles each from L1), and a share of the
+// loads of C (8 cycles) and of its stores (16). At D = 64, for 32 queries x 32 keys:
+//
+//                   product   steps  loads, stores a step        operands
+//   forward         q k^T       2         4, 2                   A in L1, B from L2 in the order of reading
+//                   p v         2     4 to 5, 1 (1 C / 4 steps)  the same; C in L1
+//   backward        q k^T       2         4, 2                   A from L2 in order, B in L1
+//                   dy v^T      2         4, 2                   the same
+//                   dy^T p      2         6, 2 (1 C / 2 steps)   the same; C in L2
+//                   q^T ds      2         6, 2 (1 C / 2 steps)   the same; C in L2
+//                   ds k        2         6, 2 (1 C / 2 steps)   both in L1; C from L2
+//
+// Expected, not measured: a step with one operand from L2 takes about 40 ns where its products alone take 22 (2.86 GHz), so
+// 0.16 us forward and 0.40 backward. The loops between the products, measured in L1 with AVX-512 (2.8 GHz, no bf16
+// instructions): softmax 0.48 us, p and ds 0.67, the bits of dropout 0.45 in either. That gives 14% of the peak of tiles forward
+// and 21% backward, without dropout, and the time is the softmax's.
+#pragma once
+#include "attention.h"
+#include "tile_gemm.h"
+
+namespace {
+
+constexpr uint32_t kTileKeys = 128;  // keys of a block of scores: 16 KiB
+constexpr uint32_t kTileSide = 64;   // queries and keys of a block of backward
+
+// Words of the panels, and floats of the blocks of C, of n rows of a head of `steps` tiles; n is a multiple of kSide.
+constexpr size_t packed_words(uint32_t n, uint32_t steps) { return size_t(n / kSide) * steps * kPanelWords; }
+constexpr size_t block_floats(uint32_t n, uint32_t steps) { return size_t(n / kSide) * steps * kBlockWords; }
+
+// Most rows, a multiple of `unit`, of which each 32 take `each` floats of a scratch that has `fixed` taken already.
+constexpr uint32_t rows_that_fit(size_t fixed, size_t each, uint32_t unit) {
+  return uint32_t((Team::kScratchFloats - fixed) / each) * kSide / unit * unit;
+}
+constexpr uint32_t keys_held(uint32_t steps) {
+  return rows_that_fit(packed_words(kQueries, steps) + block_floats(kQueries, steps) + kTileKeys * kSide * 3 / 2,
+                       2 * packed_words(kSide, steps), kTileKeys);
+}
+constexpr uint32_t queries_held(uint32_t steps) {
+  return rows_that_fit(3 * packed_words(kTileSide, steps) + 2 * block_floats(kTileSide, steps) + 2 * kBlockWords +
+                           3 * packed_words(kTileSide, kTileSide / kSide),
+                       4 * packed_words(kSide, steps) + block_floats(kSide, steps) + 2 * kSide, kTileSide);
+}
+static_assert(keys_held(tiles_of(kHeadMax)) >= 512 && queries_held(tiles_of(kHeadMax)) >= 512, "heads of 512 rows are held");
+
+inline Pair* take_pairs(Arena& arena, size_t n) { return reinterpret_cast<Pair*>(arena.take(n)); }
+
+// Writes rows of blocks of C that lie side by side, row r times factor(r).
+template <class F>
+inline void write_blocks(const float* c, uint32_t rows, uint32_t D, F factor, bf16* to, ptrdiff_t row) {
+  for (uint32_t r = 0; r < rows; r++) {
+    const V f = set1(factor(r));
+    vectors(D, [&](uint32_t d, uint32_t n) { store_n(to + r * row + d, f * load(vector_of(c, r, d)), n); });
+  }
+}
+
+// For each of n queries from `query` on a word whose bits are the keys that dropout keeps, of 32 from `key` on.
+inline void keep_bits(const Attention& call, const Head& head, uint32_t query, uint32_t n, uint32_t key, uint32_t* bits) {
+  for (uint32_t r = 0; r < n; r++) {
+    alignas(64) uint32_t words[kSide];
+    philox_words(call.site, key, kSide, head.plane(call, query + r), words);
+    bits[r] = kept(words, call.site.threshold) | uint32_t(kept(words + W, call.site.threshold)) << 16;
+  }
+}
+
+inline V only(uint32_t lanes, V a) { return {_mm512_maskz_mov_ps(__mmask16(lanes), a.v)}; }
+
+// ---------------------------------------------------------------- forward
+
+// The loops over scores stand in functions of their own, so that constants stay in registers.
+
+// Takes the scores of nk keys, before their factor, into the maxima of nq queries; shrink[r] becomes the factor for what
+// was summed before. Scores that only fill up a block become -infinity, whose exponential is 0.
+__attribute__((noinline)) void raise_peaks(float* scores, uint32_t nq, uint32_t nk, float factor, bool first_keys, Running* running,
+                                           float* shrink) {
+  const uint32_t panels = tiles_of(nk), tail = nk % kSide;
+  const V lowest = set1(-INFINITY);
+  const auto hide = [&](float* s, uint32_t n) { store(s, V{_mm512_mask_blend_ps(first(n), lowest.v, load(s).v)}); };
+  for (uint32_t r = 0; r < nq; r++) {
+    float* s = vector_of(scores, r, 0);
+    if (tail) {
+      hide(s + (panels - 1) * kBlockWords, tail);
+      hide(s + (panels - 1) * kBlockWords + kTileWords, tail > W ? tail - W : 0);
+    }
+    V a = lowest, b = lowest;
+    for (uint32_t j = 0; j < panels; j++, s += kBlockWords) a = max(a, load(s)), b = max(b, load(s + kTileWords));
+    shrink[r] = running[r].raise(largest(max(a, b)) * factor, first_keys);
+  }
+}
+
+// Probabilities relative to the largest score so far, as A of the product with the values, and their sums. Row r has its
+// bits of keys that are kept for each block of 32 at bits[r], bits[kQueries + r], ...
+__attribute__((noinline)) void exponentials(const float* scores, uint32_t nq, uint32_t panels, float factor, const uint32_t* bits,
+                                            const float* shrink, Running* running, Pair* probabilities) {
+  const V f = set1(factor);
+  for (uint32_t r = 0; r < nq; r++) {
+    const float* s = vector_of(scores, r, 0);
+    const uint32_t* keys = bits + r;
+    Pair* p = probabilities + r / 16 * kTileWords + r % 16 * 16;
+    const V minus = set1(-running[r].peak);
+    V low = zero(), high = zero();
+    for (uint32_t j = 0; j < panels; j++, s += kBlockWords, p += kPanelWords, keys += kQueries) {
+      const V a = exp(fma(load(s), f, minus)), b = exp(fma(load(s + kTileWords), f, minus));
+      low = low + a, high = high + b;
+      store_halves(p, narrow(only(*keys, a).v)), store_halves(p + 8, narrow(only(*keys >> 16, b).v));
+    }
+    running[r].add(shrink[r], sum(low + high));
+  }
+}
+
+inline void tile_forward(const Attention& call, const Head& head, float* scratch, const bf16* qkv, bf16* y, float* lse) {
+  const uint32_t D = call.D, steps = tiles_of(D), S = head.S, most = keys_held(steps);
+  const uint32_t held = S < most ? tiles_of(S) * kSide : most;
+  const bf16* q = qkv + head.start * call.row + head.a * D;
+  Arena arena{scratch};
+  Pair *kt = take_pairs(arena, packed_words(held, steps)), *v = take_pairs(arena, packed_words(held, steps));
+  Pair* qs = take_pairs(arena, packed_words(kQueries, steps));
+  float* scores = arena.take(kTileKeys * kSide);
+  Pair* probabilities = take_pairs(arena, kTileKeys * kSide / 2);
+  float* sums = arena.take(block_floats(kQueries, steps));
+  const auto load_keys = [&](uint32_t k0, uint32_t nk) {
+    pack_lines<true>(q + call.hidden + k0 * call.row, call.row, nk, D, steps, kt);
+    pack_steps<false>(q + 2 * call.hidden + k0 * call.row, call.row, nk, D, held / kSide, v);
+  };
+  uint32_t bits[kTileKeys];  // for each 32 keys one word a query
+  memset(bits, 0xff, sizeof bits);
+  if (S <= held && S > 0) load_keys(0, S);
+  for (uint32_t q0 = 0; q0 < S; q0 += kQueries) {
+    const uint32_t nq = S - q0 < kQueries ? S - q0 : kQueries;
+    const size_t at = head.start + q0;
+    Running running[kQueries];
+    pack_lines<false>(q + q0 * call.row, call.row, nq, D, steps, qs);
+    for (uint32_t k0 = 0; k0 < S; k0 += kTileKeys) {
+      if (S > held && k0 % held == 0) load_keys(k0, S - k0 < held ? S - k0 : held);
+      const uint32_t nk = S - k0 < kTileKeys ? S - k0 : kTileKeys, panels = tiles_of(nk), at_key = k0 % held / kSide;
+      for (uint32_t j = 0; j < panels; j++)
+        block_product(steps, qs, kt + packed_words((at_key + j) * kSide, steps), scores + j * kBlockWords, false);
+      for (uint32_t j = 0; call.drops && j < panels; j++) keep_bits(call, head, q0, nq, k0 + j * kSide, bits + j * kQueries);
+      float shrink[kQueries];
+      raise_peaks(scores, nq, nk, call.factor, k0 == 0, running, shrink);
+      exponentials(scores, nq, panels, call.factor, bits, shrink, running, probabilities);
+      for (uint32_t r = 0; k0 > 0 && r < nq; r++)
+        for (uint32_t d = 0; d < D; d += W) {
+          float* o = vector_of(sums, r, d);
+          store(o, set1(shrink[r]) * load(o));
+        }
+      for (uint32_t d = 0; d < steps; d++)
+        block_product(panels, probabilities, v + (size_t(d) * (held / kSide) + at_key) * kPanelWords, sums + d * kBlockWords,
+                      k0 > 0);
+    }
+    write_blocks(sums, nq, D, [&](uint32_t r) { return call.site.scale / running[r].total; }, y + at * call.hidden + head.a * D,
+                 call.hidden);
+    for (uint32_t r = 0; r < nq; r++) lse[(at + r) * call.heads + head.a] = running[r].lse();
+  }
+}
+
+// ---------------------------------------------------------------- backward
+
+// What is made of the scores and dp of 32 queries x 32 keys: p (after dropout, without its factor) and ds as B, whose steps
+// are queries, and ds as A, whose steps are keys.
+struct GradientTiles {
+  Pair *p, *ds, *ds_lines;
+};
+
+// The first nq queries and the first nk keys are there, bits[r] has the keys that are kept. Beyond nq, p and ds become zeros;
+// beyond nk ds does, since scores of 0 may have any exponential there.
+__attribute__((noinline)) void gradient_block(const float* scores, const float* dps, const float* minus_lse, const float* delta,
+                                              uint32_t nq, uint32_t nk, float factor, float scale, const uint32_t* bits,
+                                              GradientTiles to) {
+  const V f = set1(factor), c = set1(scale);
+  const uint32_t there = nk < kSide ? (1u << nk) - 1 : ~0u;
+  uint32_t r = 0;
+  for (; r < nq && r < kSide; r += 2, to.p += 16, to.ds += 16) {
+    const float *s = vector_of(scores, r, 0), *d = vector_of(dps, r, 0);
+    Pair* lines = to.ds_lines + r / 16 * kTileWords + r % 16 * 16;
+    for (uint32_t h = 0; h < 2; h++) {
+      __m256i p[2], ds[2];
+      for (uint32_t t = 0; t < 2; t++) {
+        const uint32_t lanes = bits[r + t] >> h * W, at = h * kTileWords + t * W;
+        const V e = exp(fma(load(s + at), f, set1(minus_lse[r + t]))), dp = only(lanes, c * load(d + at));
+        p[t] = narrow(only(lanes, e).v);
+        ds[t] = narrow(only(there >> h * W, e * (dp - set1(delta[r + t]))).v);
+        store_halves(lines + t * 16 + h * 8, ds[t]);
+      }
+      store_pairs(to.p + h * kTileWords, p[0], p[1]);
+      store_pairs(to.ds + h * kTileWords, ds[0], ds[1]);
+    }
+  }
+  for (; r < kSide; r += 2, to.p += 16, to.ds += 16)
+    for (uint32_t h = 0; h < 2; h++) {
+      store(reinterpret_cast<float*>(to.p + h * kTileWords), zero());
+      store(reinterpret_cast<float*>(to.ds + h * kTileWords), zero());
+    }
+}
+
+// Writes, or adds, factor times the transpose of blocks of C: c [D, kTileSide], of which the first `rows` columns are rows.
+__attribute__((noinline)) void write_turned(const float* c, uint32_t rows, uint32_t D, float factor, bool add, bf16* to,
+                                            ptrdiff_t row) {
+  const V f = set1(factor);
+  for (uint32_t i = 0; i < rows; i += 16) {
+    alignas(64) float turned[16 * kHeadMax];
+    for (uint32_t d = 0; d < D; d += kTranspose)
+      for (uint32_t r = 0; r < 16; r += kTranspose)
+        transpose(vector_of(c + d / kSide * (kTileSide / kSide) * kBlockWords, d % kSide, i) + r, 16, turned + r * kHeadMax + d,
+                  kHeadMax);
+    for (uint32_t r = 0; r < 16 && i + r < rows; r++)
+      vectors(D, [&](uint32_t d, uint32_t n) {
+        bf16* p = to + (i + r) * row + d;
+        const V x = f * load(turned + r * kHeadMax + d);
+        store_n(p, add ? x + load_n(p, n) : x, n);
+      });
+  }
+}
+
+inline void tile_backward(const Attention& call, const Head& head, float* scratch, const bf16* dy, const bf16* qkv, const bf16* y,
+                          const float* lse, bf16* dqkv) {
+  constexpr uint32_t kSteps = kTileSide / kSide;
+  const uint32_t D = call.D, steps = tiles_of(D), S = head.S, most = queries_held(steps);
+  const uint32_t held = S < most ? tiles_of(S) * kSide : most;
+  const ptrdiff_t row = call.row, hidden = call.hidden;
+  const bf16* q = qkv + head.start * row + head.a * D;
+  bf16* dq_to = dqkv + head.start * row + head.a * D;
+  Arena arena{scratch};
+  Pair *qs = take_pairs(arena, packed_words(held, steps)), *qt = take_pairs(arena, packed_words(held, steps));
+  Pair *dys = take_pairs(arena, packed_words(held, steps)), *dyt = take_pairs(arena, packed_words(held, steps));
+  Pair *kt = take_pairs(arena, packed_words(kTileSide, steps)), *vt = take_pairs(arena, packed_words(kTileSide, steps));
+  Pair* ks = take_pairs(arena, packed_words(kTileSide, steps));
+  float *scores = arena.take(kBlockWords), *dps = arena.take(kBlockWords);
+  Pair *p = take_pairs(arena, packed_words(kTileSide, kSteps)), *ds = take_pairs(arena, packed_words(kTileSide, kSteps));
+  Pair* ds_lines = take_pairs(arena, packed_words(kTileSide, kSteps));
+  float *dk = arena.take(block_floats(kTileSide, steps)), *dv = arena.take(block_floats(kTileSide, steps));
+  float *dq = arena.take(block_floats(held, steps)), *minus_lse = arena.take(held), *delta = arena.take(held);
+  uint32_t bits[kSide];
+  memset(bits, 0xff, sizeof bits);
+  for (uint32_t first_query = 0; first_query < S; first_query += held) {
+    const uint32_t rows = S - first_query < held ? S - first_query : held, panels = tiles_of(rows);
+    const size_t at = head.start + first_query;
+    const bf16 *q_rows = q + first_query * row, *dy_rows = dy + at * hidden + head.a * D, *y_rows = y + at * hidden + head.a * D;
+    pack_lines<false>(q_rows, row, rows, D, steps, qs);
+    pack_lines<false>(dy_rows, hidden, rows, D, steps, dys);
+    pack_steps<true>(q_rows, row, rows, D, panels, qt);
+    pack_steps<true>(dy_rows, hidden, rows, D, panels, dyt);
+    for (uint32_t r = 0; r < panels * kSide; r++) {
+      minus_lse[r] = r < rows ? -lse[(at + r) * call.heads + head.a] : 0;
+      delta[r] = r < rows ? dot(dy_rows + r * hidden, y_rows + r * hidden, D) : 0;
+    }
+    for (uint32_t k0 = 0; k0 < S; k0 += kTileSide) {
+      const uint32_t nk = S - k0 < kTileSide ? S - k0 : kTileSide;
+      const bf16 *k_rows = q + hidden + k0 * row, *v_rows = k_rows + hidden;
+      pack_lines<true>(k_rows, row, nk, D, steps, kt);
+      pack_lines<true>(v_rows, row, nk, D, steps, vt);
+      pack_steps<false>(k_rows, row, nk, D, kSteps, ks);
+      for (uint32_t q0 = 0; q0 < rows; q0 += kTileSide) {
+        const uint32_t nq = rows - q0 < kTileSide ? rows - q0 : kTileSide, down = tiles_of(nq), across = tiles_of(nk);
+        for (uint32_t i = 0; i < down; i++)
+          for (uint32_t j = 0; j < across; j++) {
+            const uint32_t r = q0 + i * kSide, c = j * kSide;
+            block_product(steps, qs + packed_words(r, steps), kt + packed_words(c, steps), scores, false);
+            block_product(steps, dys + packed_words(r, steps), vt + packed_words(c, steps), dps, false);
+            if (call.drops) keep_bits(call, head, first_query + r, rows - r < kSide ? rows - r : kSide, k0 + c, bits);
+            gradient_block(scores, dps, minus_lse + r, delta + r, rows - r, nk - c, call.factor, call.site.scale, bits,
+                           {p + (j * kSteps + i) * kPanelWords, ds + (j * kSteps + i) * kPanelWords,
+                            ds_lines + (i * kSteps + j) * kPanelWords});
+          }
+        for (uint32_t d = 0; d < steps; d++) {
+          const size_t turned = (size_t(d) * panels + q0 / kSide) * kPanelWords;
+          for (uint32_t j = 0; j < across; j++) {
+            const size_t block = (d * kSteps + j) * kBlockWords;
+            block_product(down, dyt + turned, p + j * kSteps * kPanelWords, dv + block, q0 > 0);
+            block_product(down, qt + turned, ds + j * kSteps * kPanelWords, dk + block, q0 > 0);
+          }
+          for (uint32_t i = 0; i < down; i++)
+            block_product(across, ds_lines + i * kSteps * kPanelWords, ks + d * kSteps * kPanelWords,
+                          dq + block_floats(q0 + i * kSide, steps) + d * kBlockWords, k0 > 0);
+        }
+      }
+      write_turned(dk, nk, D, call.factor, first_query > 0, dq_to + hidden + k0 * row, row);
+      write_turned(dv, nk, D, call.site.scale, first_query > 0, dq_to + 2 * hidden + k0 * row, row);
+    }
+    for (uint32_t r = 0; r < rows; r += kSide)
+      write_blocks(dq + block_floats(r, steps), rows - r < kSide ? rows - r : kSide, D, [&](uint32_t) { return call.factor; },
+                   dq_to + (first_query + r) * row, row);
+  }
+}
+
+}  // namespace
