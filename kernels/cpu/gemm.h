@@ -60,15 +60,15 @@ __attribute__((noinline)) void strided_product(uint32_t K, const float* a, ptrdi
     ar[r] = a + (r < rows ? ptrdiff_t(r) * a_row : 0);
     for (uint32_t v = 0; v < NV; v++) acc[r][v] = zero();
   }
-  for (uint32_t k = 0; k < K; k++) {
+  ptrdiff_t at = 0;  // one index for all rows: a pointer that moves for each would cost as much as the products
+  for (uint32_t k = 0; k < K; k++, at += a_column) {
     V bv[NV];
 #pragma GCC unroll 3
     for (uint32_t v = 0; v < NV; v++) bv[v] = kWholeB || v + 1 < NV ? load(b + v * W) : load_n(b + v * W, tail);
     b += b_row;
 #pragma GCC unroll 8
     for (uint32_t r = 0; r < kTileRows; r++) {
-      const V av = set1(*ar[r]);
-      ar[r] += a_column;
+      const V av = set1(ar[r][at]);
 #pragma GCC unroll 3
       for (uint32_t v = 0; v < NV; v++) acc[r][v] = fma(av, bv[v], acc[r][v]);
     }
@@ -77,32 +77,39 @@ __attribute__((noinline)) void strided_product(uint32_t K, const float* a, ptrdi
     for (uint32_t v = 0; v < NV; v++) store(sums + (r * NV + v) * W, acc[r][v]);
 }
 
-// The same on packed operands: A kTileRows floats a step of K, B kTileColumns floats, of which the first NV vectors are
-// multiplied. Asks for the lines that begin at `next`, one every kAhead steps: a share of the panel of B that comes after
-// this one, which lies in the third-level cache and would else hold up the first tile that needs it.
+// One step of K on packed operands: A kTileRows floats, B kTileColumns floats, of which the first NV vectors are multiplied.
+template <uint32_t NV>
+__attribute__((always_inline)) inline void packed_step(V (&acc)[kTileRows][NV], const float* a, const float* b) {
+  V bv[NV];
+#pragma GCC unroll 3
+  for (uint32_t v = 0; v < NV; v++) bv[v] = load(b + v * W);
+#pragma GCC unroll 8
+  for (uint32_t r = 0; r < kTileRows; r++) {
+    const V av = set1(a[r]);
+#pragma GCC unroll 3
+    for (uint32_t v = 0; v < NV; v++) acc[r][v] = fma(av, bv[v], acc[r][v]);
+  }
+}
+
+// The same as strided_product on packed operands. kAhead steps at a time, for counting takes turns of the units that
+// multiply; each time it asks for the line at `next` and moves on: a share of the panel of B that comes after this one,
+// which lies in the third-level cache and would else hold up the first tile that needs it.
 constexpr uint32_t kAhead = 4;
 template <uint32_t NV>
 __attribute__((noinline)) void packed_product(uint32_t K, const float* a, const float* b, const float* next, float* sums) {
   V acc[kTileRows][NV];
   for (uint32_t r = 0; r < kTileRows; r++)
     for (uint32_t v = 0; v < NV; v++) acc[r][v] = zero();
-  for (uint32_t k = 0; k < K; k++) {
-    if (k % kAhead == 0) {
-      __builtin_prefetch(next, 0, 2);
-      next += kLine;
-    }
-    V bv[NV];
-#pragma GCC unroll 3
-    for (uint32_t v = 0; v < NV; v++) bv[v] = load(b + v * W);
-    b += kTileColumns;
-#pragma GCC unroll 8
-    for (uint32_t r = 0; r < kTileRows; r++) {
-      const V av = set1(a[r]);
-#pragma GCC unroll 3
-      for (uint32_t v = 0; v < NV; v++) acc[r][v] = fma(av, bv[v], acc[r][v]);
-    }
-    a += kTileRows;
+  uint32_t left = K;
+  for (; left >= kAhead; left -= kAhead) {
+    __builtin_prefetch(next, 0, 2);
+    next += kLine;
+#pragma GCC unroll 4
+    for (uint32_t k = 0; k < kAhead; k++) packed_step<NV>(acc, a + k * kTileRows, b + k * kTileColumns);
+    a += kAhead * kTileRows;
+    b += kAhead * kTileColumns;
   }
+  for (; left > 0; left--, a += kTileRows, b += kTileColumns) packed_step<NV>(acc, a, b);
   for (uint32_t r = 0; r < kTileRows; r++)
     for (uint32_t v = 0; v < NV; v++) store(sums + (r * NV + v) * W, acc[r][v]);
 }
