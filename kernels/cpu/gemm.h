@@ -22,6 +22,7 @@ constexpr uint32_t kBlockK = 768;  // a block of A: kBlockM x kBlockK floats, 38
 constexpr uint32_t kBlockM = kTileRows * (kTileRows == 8 ? 16 : 21);
 constexpr uint32_t kBlockN = kTileColumns * (2304 / kTileColumns);  // a block of B is 6.75 MiB
 constexpr uint32_t kTaskN = kTileColumns * (384 / kTileColumns);
+constexpr uint32_t kPackN = kTileColumns * 4, kPackK = 128;  // what one task copies of a B whose columns are neighbours
 static_assert(size_t(kBlockK) * kBlockN <= Team::kSharedFloats, "a block of B must fit the shared memory");
 static_assert(size_t(kBlockK) * kBlockM <= Team::kScratchFloats / 2, "a block of A must leave half of the scratch");
 
@@ -187,24 +188,28 @@ inline void pack_panel(const T* from, ptrdiff_t line, ptrdiff_t step, uint32_t l
       for (uint32_t i = 0; i < lines; i++) to[k * width + i] = to_float(from[i * line + k * step]);
 }
 
-// Copies rows m0 .. m0 + nm - 1 of A, steps k0 .. k0 + nk - 1, into panels of kTileRows rows. Where rows are neighbours in
-// memory, a step is read for all panels at once: its lines are far from those of the next step, often in the same set of
-// the cache, and would be gone before the next panel.
+// The same for any number of lines, in panels of `width`, the first at `to` and each `panel` floats behind the one before.
+// Where lines are neighbours in memory, a step is read for all panels at once: its lines are far from those of the next step,
+// often in the same set of the cache, and would be gone before the next panel.
+template <uint32_t width, class T>
+inline void pack_lines(const T* from, ptrdiff_t line, ptrdiff_t step, uint32_t lines, uint32_t n, float* to, size_t panel) {
+  constexpr uint32_t kSteps = 4;  // side by side, so that a line of a panel is written as a whole
+  const uint32_t whole = line == 1 ? lines / width : 0;
+  for (uint32_t k = 0; whole > 0 && k < n; k += kSteps) {
+    const uint32_t steps = n - k < kSteps ? n - k : kSteps;
+    for (uint32_t i = 0; i < whole; i++)
+      for (uint32_t s = 0; s < steps; s++)
+        copy_line(from + ptrdiff_t(k + s) * step + i * width, width, to + i * panel + size_t(k + s) * width);
+  }
+  for (uint32_t i = whole; i * width < lines; i++)
+    pack_panel(from + ptrdiff_t(i * width) * line, line, step, lines - i * width < width ? lines - i * width : width, n, width,
+               to + i * panel);
+}
+
+// Copies rows m0 .. m0 + nm - 1 of A, steps k0 .. k0 + nk - 1, into panels of kTileRows rows.
 template <class T>
 inline void pack_block(MatrixOf<T> A, uint32_t m0, uint32_t nm, uint32_t k0, uint32_t nk, float* to) {
-  const T* from = A.p + ptrdiff_t(m0) * A.row + ptrdiff_t(k0) * A.column;
-  const uint32_t whole = A.row == 1 ? nm / kTileRows : 0;
-  constexpr uint32_t kSteps = 4;  // side by side, so that a line of a panel is written as a whole
-  for (uint32_t k = 0; whole > 0 && k < nk; k += kSteps) {
-    const uint32_t steps = nk - k < kSteps ? nk - k : kSteps;
-    const T* first = from + ptrdiff_t(k) * A.column;
-    float* t = to + size_t(k) * kTileRows;
-    for (uint32_t i = 0; i < whole; i++, first += kTileRows, t += size_t(nk) * kTileRows)
-      for (uint32_t s = 0; s < steps; s++) copy_line(first + ptrdiff_t(s) * A.column, kTileRows, t + s * kTileRows);
-  }
-  for (uint32_t i = whole * kTileRows; i < nm; i += kTileRows)
-    pack_panel(from + ptrdiff_t(i) * A.row, A.row, A.column, nm - i < kTileRows ? nm - i : kTileRows, nk, kTileRows,
-               to + size_t(i) * nk);
+  pack_lines<kTileRows>(A.p + ptrdiff_t(m0) * A.row + ptrdiff_t(k0) * A.column, A.row, A.column, nm, nk, to, size_t(nk) * kTileRows);
 }
 
 // The tiles of NV vectors of C that a packed block of A and a panel of B give.
@@ -247,9 +252,13 @@ inline void gemm(Team& team, uint32_t M, uint32_t N, uint32_t K, MatrixOf<TA> A,
     const bool add = accumulate || k0 > 0, last = k0 + nk == K;
     for (uint32_t n0 = 0; n0 < N; n0 += kBlockN) {
       const uint32_t nn = N - n0 < kBlockN ? N - n0 : kBlockN;
-      each(team, (nn + kTileColumns - 1) / kTileColumns, [&](uint32_t t) {
-        const uint32_t j = t * kTileColumns, lines = nn - j < kTileColumns ? nn - j : kTileColumns;
-        pack_panel(B.p + k0 * B.row + (n0 + j) * B.column, B.column, B.row, lines, nk, kTileColumns, shared + size_t(j) * nk);
+      const uint32_t wide = B.column == 1 ? kPackN : kTileColumns, deep = B.column == 1 ? kPackK : nk;
+      const uint32_t pieces = (nk + deep - 1) / deep;
+      each(team, (nn + wide - 1) / wide * pieces, [&](uint32_t t) {
+        const uint32_t j = t / pieces * wide, lines = nn - j < wide ? nn - j : wide;
+        const uint32_t k = t % pieces * deep, n = nk - k < deep ? nk - k : deep;
+        pack_lines<kTileColumns>(B.p + ptrdiff_t(k0 + k) * B.row + ptrdiff_t(n0 + j) * B.column, B.column, B.row, lines, n,
+                                 shared + size_t(j) * nk + size_t(k) * kTileColumns, size_t(nk) * kTileColumns);
       });
       const uint32_t across = (nn + kTaskN - 1) / kTaskN, down = (M + kBlockM - 1) / kBlockM;
       uint32_t packed = ~0u;  // which block of A this thread holds

@@ -1,12 +1,14 @@
 // Dense layer: y[n,o] = sum_i x[n,i] weight[o,i] + bias[o], and its three gradients.
 //
 // Work split and numerics: see dense.h, gemm.h, for a weight of 8 bits int8_gemm.h. The bias is added when a tile of y is
-// complete. dbias sums the rows of dy in order, one task per 64 columns. Nothing is saved beyond the inputs.
+// complete. dbias sums the rows of dy in order, one task per 256 columns. Nothing is saved beyond the inputs.
 #include "dense.h"
 #include "int8_gemm.h"
 #include "kernel.h"
 
 namespace {
+
+constexpr uint32_t kBiasColumns = 256, kBiasRows = 4;  // of dy at a time: whole stretches of a few rows
 
 struct AddBias {
   const float* bias;
@@ -36,11 +38,20 @@ template <class T>
 void linear_backward_weight(Team& team, const T* dy, const T* x, float* dweight, float* dbias, uint32_t rows, uint32_t in,
                             uint32_t out) {
   dense_weight(team, rows, out, in, dy, x, dweight);
-  each_range(team, out, 64, [&](uint32_t begin, uint32_t end) {
-    vectors(end - begin, [&](uint32_t i, uint32_t n) {
-      V s = zero();
-      for (uint32_t r = 0; r < rows; r++) s = s + load_n(dy + size_t(r) * out + begin + i, n);
-      store_n(dbias + begin + i, load_n(dbias + begin + i, n) + s, n);
+  each_range(team, out, kBiasColumns, [&](uint32_t begin, uint32_t end) {
+    float sums[kBiasColumns] = {};
+    const uint32_t columns = end - begin;
+    for (uint32_t r = 0; r < rows; r += kBiasRows) {
+      const uint32_t m = rows - r < kBiasRows ? rows - r : kBiasRows;
+      const T* d = dy + size_t(r) * out + begin;
+      vectors(columns, [&](uint32_t i, uint32_t n) {
+        V s = load_n(sums + i, n);
+        for (uint32_t q = 0; q < m; q++) s = s + load_n(d + size_t(q) * out + i, n);
+        store_n(sums + i, s, n);
+      });
+    }
+    vectors(columns, [&](uint32_t i, uint32_t n) {
+      store_n(dbias + begin + i, load_n(dbias + begin + i, n) + load_n(sums + i, n), n);
     });
   });
 }
