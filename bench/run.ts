@@ -30,7 +30,7 @@ try {
   process.exitCode = 2
 }
 
-function runAll({ filters, peers, label }: BenchArguments): void {
+function runAll({ filters, peers, precisions, label }: BenchArguments): void {
   const files = readdirSync(join(root, 'bench'), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.bench.ts') && !file.includes('node_modules'))
     .filter((file) => filters.length === 0 || filters.some((part) => file.includes(part)))
@@ -42,6 +42,7 @@ function runAll({ filters, peers, label }: BenchArguments): void {
   const env = {
     ...process.env,
     BIOALBERT_BENCH_PEERS: peers ? '1' : '',
+    BIOALBERT_BENCH_PRECISIONS: precisions?.join(',') ?? '',
     BIOALBERT_BENCH_LABEL: label ?? '',
   }
   const skipped: SkippedPeer[] = []

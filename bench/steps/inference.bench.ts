@@ -26,8 +26,8 @@ import {
   skipPeer,
   threads,
 } from '../support/peers.js'
-import { INFERENCE_PRECISIONS } from '../support/precisions.js'
-import { type Contestant, ownCpu, type Precision, race } from '../support/race.js'
+import { INFERENCE_PRECISIONS, type Precision } from '../support/precisions.js'
+import { type Contestant, ownCpu, race } from '../support/race.js'
 import { LABELS, madeUp, saveTagging, tagging } from '../support/tagging.js'
 
 const MODEL = quick ? 'mini' : 'base'

@@ -1,6 +1,7 @@
-/** The command line of benches: `[--peers] [--label NAME] [PART_OF_PATH ...]`, or `report`. */
+/** The command line of benches: `[--peers] [--precision P,...] [--label NAME] [PART_OF_PATH ...]`, or `report`. */
 import { parseArgs } from 'node:util'
 import { UsageError } from '../../src/error.js'
+import { PRECISIONS, type Precision } from './precisions.js'
 
 export interface BenchArguments {
   /** `report`: no bench runs; README and plots are written from the results that are there. */
@@ -9,6 +10,8 @@ export interface BenchArguments {
   readonly filters: readonly string[]
   /** Race against the peers that are installed. */
   readonly peers: boolean
+  /** The precisions that race, ours and the peers'; all if not given. */
+  readonly precisions?: readonly Precision[]
   /** Goes into the names of the results files, so that those of several machines lie side by side. */
   readonly label?: string
   /** One built bench file, to be run in this process: what the runner calls itself with. */
@@ -16,16 +19,18 @@ export interface BenchArguments {
 }
 
 export const USAGE =
-  'npm run bench -- [--peers] [--label NAME] [PART_OF_PATH ...], or npm run bench -- report'
+  'npm run bench -- [--peers] [--precision P,...] [--label NAME] [PART_OF_PATH ...], or npm run bench -- report'
 
 /** Throws a UsageError for an option that is not known and for what does not go together. */
 export function benchArguments(argv: readonly string[]): BenchArguments {
   const { values, positionals } = parse(argv)
   const { peers = false, label, file } = values
+  const precisions = precisionList(values.precision)
   if (label !== undefined && !/^[\w-]+$/.test(label))
     throw new UsageError(`--label: found '${label}', expected letters, digits, _ and -`)
-  if (positionals[0] !== 'report') return { command: 'run', filters: positionals, peers, label, file }
-  if (positionals.length > 1 || peers || label !== undefined || file !== undefined)
+  if (positionals[0] !== 'report')
+    return { command: 'run', filters: positionals, peers, precisions, label, file }
+  if (positionals.length > 1 || Object.keys(values).length > 0)
     throw new UsageError(`report stands alone (${USAGE})`)
   return { command: 'report', filters: [], peers: false }
 }
@@ -35,9 +40,23 @@ function parse(argv: readonly string[]) {
     return parseArgs({
       args: [...argv],
       allowPositionals: true,
-      options: { peers: { type: 'boolean' }, label: { type: 'string' }, file: { type: 'string' } },
+      options: {
+        peers: { type: 'boolean' },
+        precision: { type: 'string' },
+        label: { type: 'string' },
+        file: { type: 'string' },
+      },
     })
   } catch (error) {
     throw new UsageError(`${(error as Error).message} (${USAGE})`)
   }
+}
+
+function precisionList(text: string | undefined): Precision[] | undefined {
+  return text?.split(',').map((name) => {
+    const found = PRECISIONS.find((precision) => precision === name)
+    if (found === undefined)
+      throw new UsageError(`--precision: found '${name}', expected some of ${PRECISIONS.join(',')}`)
+    return found
+  })
 }

@@ -14,7 +14,8 @@ import { quick } from './bench.js'
 import { dropoutScalars, type OpBench, prepareOp } from './op.js'
 import { openPeers } from './peer.js'
 import { type PeerSpec, peersWanted, threads } from './peers.js'
-import { type Contestant, ownCpu, type Precision, race } from './race.js'
+import type { Precision } from './precisions.js'
+import { type Contestant, ownCpu, race } from './race.js'
 
 export interface OpRace<A extends Attrs> {
   /** What runs in each precision; f32 first, whose results are what the others must agree with. */

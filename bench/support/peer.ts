@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { type PeerSpec, peerCommand, peersWanted, skipPeer } from './peers.js'
+import { races } from './precisions.js'
 import type { Contestant } from './race.js'
 import { recordPeer } from './record.js'
 
@@ -105,7 +106,7 @@ export async function openPeers(
   const close = async () => {
     await Promise.all(open.map((peer) => peer.close()))
   }
-  for (const spec of peersWanted ? specs : []) {
+  for (const spec of specs.filter(({ precision }) => peersWanted && races(precision))) {
     const found = peerCommand(spec)
     if ('missing' in found) {
       skipPeer(what, spec.name, found.missing)

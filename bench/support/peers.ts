@@ -8,7 +8,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { isaFromEnvironment, threadsFromEnvironment } from '../../src/environment.js'
-import type { Precision } from './race.js'
+import type { Precision } from './precisions.js'
 
 const folder = fileURLToPath(new URL('../../../bench/peers', import.meta.url))
 

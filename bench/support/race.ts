@@ -5,12 +5,9 @@
  */
 import { setTimeout } from 'node:timers/promises'
 import { type Cost, quick, time } from './bench.js'
+import { PRECISIONS, type Precision, races } from './precisions.js'
 import { record, recordRace } from './record.js'
 import { speedText, type Whole } from './speed.js'
-
-/** From the most exact. A peer counts for a race in one of these if it computes at least as exactly. */
-export const PRECISIONS = ['f32', 'bf16', 'int8'] as const
-export type Precision = (typeof PRECISIONS)[number]
 
 export interface Contestant {
   readonly name: string
@@ -57,7 +54,8 @@ export async function race(
   contestants: readonly Contestant[],
   options: RaceOptions = {},
 ): Promise<void> {
-  const standings = await takeTurns(name, cost, contestants, options)
+  const racing = contestants.filter((one) => races(one.precision))
+  const standings = await takeTurns(name, cost, racing, options)
   for (const ours of standings.filter((standing) => standing.ours)) {
     const best = bestPeer(standings, ours)
     const result = best && compared(ours, best)

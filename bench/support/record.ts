@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import type { Peaks } from '../../src/device/peak.js'
 import { isaFromEnvironment, threadsFromEnvironment } from '../../src/environment.js'
 import type { Cost } from './bench.js'
-import type { Precision } from './race.js'
+import type { Precision } from './precisions.js'
 import type { Whole } from './speed.js'
 
 /** Statistics of one bench; times in seconds. */

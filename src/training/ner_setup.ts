@@ -1,7 +1,7 @@
 /**
  * What a fine-tuning run of a tagger consists of, read and checked before anything is written or computed: data,
  * vocabulary, model sizes, starting weights, schedule. Defaults are the papers' (AdamW, rate 1e-5, 10,000 steps of 32,
- * 320 of warm-up) for models of published size, and a higher rate over a few epochs for the small presets.
+ * 320 of warm-up) for models of published size, and a higher rate over a few epochs for small ones.
  */
 import { readNerFolder } from '../data/ner_folder.js'
 import { type NerExample, windowSentences } from '../data/ner_windows.js'
@@ -71,12 +71,25 @@ export interface NerRun {
   readonly evalEvery: number
 }
 
-/** What suits a model by its hidden size: the less it has to lose, the higher the rate and the fewer the steps. */
-const DEFAULTS = [
+/**
+ * What suits a model by its hidden size: the less it has to lose, the higher the rate and the fewer the steps. Dropout that
+ * is not named is the model's own: small models are pretrained without it, but learn a few thousand sentences by heart.
+ */
+const DEFAULTS: readonly Defaults[] = [
   { hidden: 128, learningRate: 1e-3, epochs: 10, leastSteps: 400 },
-  { hidden: 512, learningRate: 3e-4, epochs: 10, leastSteps: 400 },
+  { hidden: 512, learningRate: 2e-4, epochs: 5, leastSteps: 400, dropout: 0.1 },
   { hidden: Number.POSITIVE_INFINITY, learningRate: 1e-5, epochs: 0, leastSteps: 10_000 },
 ]
+interface Defaults {
+  readonly hidden: number
+  readonly learningRate: number
+  readonly epochs: number
+  readonly leastSteps: number
+  readonly dropout?: number
+}
+function defaults({ hiddenSize }: ModelConfig): Defaults {
+  return DEFAULTS.find(({ hidden }) => hiddenSize <= hidden) ?? DEFAULTS[0]
+}
 const WARMUP = 320
 const EVAL_EVERY = 200
 
@@ -99,7 +112,7 @@ export function setUpNer(options: NerRunOptions): NerRun {
   const windowsOf = (sentences: { words: string[] }[]) => windowSentences(sentences, tokenizer, maxLength)
   const examples = windowsOf(data.train.sentences)
   const perEpoch = stepsPerEpoch(examples.length, options.batch)
-  const usual = DEFAULTS.find(({ hidden }) => config.hiddenSize <= hidden) ?? DEFAULTS[0]
+  const usual = defaults(config)
   const usualSteps = Math.max(usual.epochs * perEpoch, usual.leastSteps)
   const total = options.totalSteps ?? (options.epochs === undefined ? usualSteps : options.epochs * perEpoch)
   const schedule = checkSchedule({
@@ -145,10 +158,11 @@ function configuration(
   pretrained: PretrainedModel | undefined,
   vocabularySize: number,
 ): ModelConfig {
-  const overrides = dropout === undefined ? {} : { dropout }
+  const dropped = (config: ModelConfig) =>
+    checkConfig({ ...config, dropout: dropout ?? defaults(config).dropout ?? config.dropout })
   if (pretrained === undefined) {
     if (name === undefined) throw new UsageError('random weights want a --preset')
-    return preset(name, vocabularySize, overrides)
+    return dropped(preset(name, vocabularySize))
   }
   if (name !== undefined) {
     const wanted = preset(name, vocabularySize)
@@ -158,7 +172,7 @@ function configuration(
           `${model} is not of preset ${name}: its ${size} is ${pretrained.config[size]}, not ${wanted[size]}`,
         )
   }
-  return checkConfig({ ...pretrained.config, ...overrides })
+  return dropped(pretrained.config)
 }
 
 /** Fills the encoder from pretrained weights; heads, a classifier among them, have no part in a new task. */

@@ -12,6 +12,7 @@ test('filters, peers and a label', () => {
     command: 'run',
     filters: [],
     peers: false,
+    precisions: undefined,
     label: undefined,
     file: undefined,
   })
@@ -23,6 +24,14 @@ test('report stands alone', () => {
   assert.is(benchArguments(['report']).command, 'report')
   assert.throws(() => benchArguments(['report', 'steps']), /report stands alone/)
   assert.throws(() => benchArguments(['report', '--peers']), /report stands alone/)
+})
+
+test('precisions', () => {
+  assert.equal(benchArguments(['--precision', 'f32,int8']).precisions, ['f32', 'int8'])
+  assert.throws(
+    () => benchArguments(['--precision', 'f16']),
+    /--precision: found 'f16', expected some of f32,bf16,int8/,
+  )
 })
 
 test('refuses what it does not know', () => {

@@ -1,14 +1,9 @@
 /** Whose time is compared with whose. */
+
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import {
-  bestPeer,
-  type Contestant,
-  compared,
-  type Precision,
-  type Standing,
-  takeTurns,
-} from '../../bench/support/race.js'
+import type { Precision } from '../../bench/support/precisions.js'
+import { bestPeer, type Contestant, compared, type Standing, takeTurns } from '../../bench/support/race.js'
 
 const test = suite('races')
 

@@ -9,7 +9,7 @@ import { openCpu } from '../../src/device/cpu.js'
 import { readSafetensors } from '../../src/model/safetensors.js'
 import type { NerStep } from '../../src/training/ner_loop.js'
 import { loadTagger, nerSummary, openTaggerFolder, scoreFile } from '../../src/training/ner_model.js'
-import { setUpNer } from '../../src/training/ner_setup.js'
+import { type NerRunOptions, setUpNer } from '../../src/training/ner_setup.js'
 import { allclose } from '../support/allclose.js'
 import { noSharedData, sharedFile } from '../support/shared_data.js'
 import { skip } from '../support/skip.js'
@@ -232,6 +232,31 @@ else
     assert.equal([dev.words, dev.sentences, dev.gold], [23969, 923, 787])
     assert.equal([tested.words, tested.sentences, tested.gold], [24497, 940, 960])
   })
+
+test('what is not said follows from the size of the model', () => {
+  const folder = toyFolder()
+  const unsaid = { totalSteps: undefined, learningRate: undefined }
+  const of = (preset: string, more: Partial<NerRunOptions> = {}) => {
+    const { schedule, config, perEpoch } = setUpNer(toyOptions(folder, { ...unsaid, preset, ...more }))
+    return { rate: schedule.peak, total: schedule.total, perEpoch, dropout: config.dropout }
+  }
+  const nano = of('nano')
+  assert.equal(nano, {
+    rate: 1e-3,
+    total: Math.max(400, 10 * nano.perEpoch),
+    perEpoch: nano.perEpoch,
+    dropout: 0,
+  })
+  const mini = of('mini')
+  assert.equal(mini, {
+    rate: 2e-4,
+    total: Math.max(400, 5 * mini.perEpoch),
+    perEpoch: mini.perEpoch,
+    dropout: 0.1,
+  })
+  const { dropout, rate } = of('mini', { dropout: 0, learningRate: 1e-4 })
+  assert.equal({ dropout, rate }, { dropout: 0, rate: 1e-4 })
+})
 
 test('a run that ends with nothing but O is said to have collapsed', async () => {
   const rare = toyFolder({ train: 60, devel: 20, test: 20 })
