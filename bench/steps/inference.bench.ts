@@ -1,5 +1,5 @@
 /**
- * Labelling with ALBERT base and random weights: logits of 64 sentences of 10 to 128 pieces. Ours in every precision, in
+ * Labelling with ALBERT base and random weights: logits of 32 sentences of 10 to 128 pieces. Ours in every precision, in
  * ragged batches sorted by length as `predict` makes them, in turn with ONNX Runtime for Node on the model exported from
  * PyTorch, transformers.js on the same file, and PyTorch: batches sorted by length and padded to their longest, of 1, 8 and
  * 32. All have the same weights and their logits must agree. Tokens are real pieces.
@@ -31,7 +31,7 @@ import { type Contestant, ownCpu, race } from '../support/race.js'
 import { LABELS, madeUp, saveTagging, tagging } from '../support/tagging.js'
 
 const MODEL = quick ? 'mini' : 'base'
-const SENTENCES = quick ? 16 : 64
+const SENTENCES = quick ? 16 : 32
 const BATCHES = [1, 8, 32]
 /** Largest difference of logits, over their root mean square. */
 const TOLERANCE: Record<Precision, number> = { f32: 1e-3, bf16: 0.1, int8: 0.3 }
