@@ -5,9 +5,10 @@ export type Precision = (typeof PRECISIONS)[number]
 /** Those in which labelling runs on the CPU: what the benches of inference race. */
 export const INFERENCE_PRECISIONS = PRECISIONS
 
-const wanted = process.env.BIOALBERT_BENCH_PRECISIONS ?? ''
+/** Those that this run races (--precision), with commas between; empty for all. */
+export const racedPrecisions = process.env.BIOALBERT_BENCH_PRECISIONS ?? ''
 
-/** Whether this run races what computes in a precision (--precision). */
+/** Whether this run races what computes in a precision. */
 export function races(precision: Precision): boolean {
-  return wanted === '' || wanted.split(',').includes(precision)
+  return racedPrecisions === '' || racedPrecisions.split(',').includes(precision)
 }

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import type { Peaks } from '../../src/device/peak.js'
 import { isaFromEnvironment, threadsFromEnvironment } from '../../src/environment.js'
 import type { Cost } from './bench.js'
-import type { Precision } from './precisions.js'
+import { type Precision, racedPrecisions } from './precisions.js'
 import type { Whole } from './speed.js'
 
 /** Statistics of one bench; times in seconds. */
@@ -155,6 +155,7 @@ function commandLine(path: string, label: string | undefined): string {
     ...(threads === undefined ? [] : [`BIOALBERT_THREADS=${threads}`]),
     `npm run bench -- ${path}`,
     ...(process.env.BIOALBERT_BENCH_PEERS === '1' ? ['--peers'] : []),
+    ...(racedPrecisions === '' ? [] : [`--precision ${racedPrecisions}`]),
     ...(label === undefined ? [] : [`--label ${label}`]),
   ]
   return parts.join(' ')
