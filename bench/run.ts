@@ -30,7 +30,7 @@ try {
   process.exitCode = 2
 }
 
-function runAll({ filters, peers, precisions, label }: BenchArguments): void {
+function runAll({ filters, peers, precisions, only, label }: BenchArguments): void {
   const files = readdirSync(join(root, 'bench'), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.bench.ts') && !file.includes('node_modules'))
     .filter((file) => filters.length === 0 || filters.some((part) => file.includes(part)))
@@ -43,6 +43,7 @@ function runAll({ filters, peers, precisions, label }: BenchArguments): void {
     ...process.env,
     BIOALBERT_BENCH_PEERS: peers ? '1' : '',
     BIOALBERT_BENCH_PRECISIONS: precisions?.join(',') ?? '',
+    BIOALBERT_BENCH_CASE: only ?? '',
     BIOALBERT_BENCH_LABEL: label ?? '',
   }
   const skipped: SkippedPeer[] = []

@@ -10,6 +10,7 @@ import { openCpu } from '../../src/device/cpu.js'
 import type { FloatType } from '../../src/ops/shape.js'
 import { type StepShape, steps } from '../shapes.js'
 import { quick } from '../support/bench.js'
+import { isCase } from '../support/case.js'
 import { openPeers } from '../support/peer.js'
 import { type PeerSpec, threads } from '../support/peers.js'
 import { type PretrainingStep, pretrainingStep } from '../support/pretraining_step.js'
@@ -25,6 +26,7 @@ for (const shape of quick ? [steps.mini_8x128] : [steps.base_8x128, steps.base_2
 }
 
 async function compare(name: string, shape: StepShape, dropout: number): Promise<void> {
+  if (!isCase(name)) return
   const folder = mkdtempSync(join(tmpdir(), 'bioalbert-bench-'))
   const device = openCpu({ threads })
   const ours: { precision: FloatType; step: PretrainingStep }[] = []

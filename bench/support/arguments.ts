@@ -1,4 +1,4 @@
-/** The command line of benches: `[--peers] [--precision P,...] [--label NAME] [PART_OF_PATH ...]`, or `report`. */
+/** The command line of benches: `[--peers] [--precision P,...] [--case PART] [--label NAME] [PART_OF_PATH ...]`, or `report`. */
 import { parseArgs } from 'node:util'
 import { UsageError } from '../../src/error.js'
 import { PRECISIONS, type Precision } from './precisions.js'
@@ -12,6 +12,8 @@ export interface BenchArguments {
   readonly peers: boolean
   /** The precisions that race, ours and the peers'; all if not given. */
   readonly precisions?: readonly Precision[]
+  /** Only the cases of a bench whose name holds this: shapes of pretraining steps and of ops. */
+  readonly only?: string
   /** Goes into the names of the results files, so that those of several machines lie side by side. */
   readonly label?: string
   /** One built bench file, to be run in this process: what the runner calls itself with. */
@@ -19,17 +21,17 @@ export interface BenchArguments {
 }
 
 export const USAGE =
-  'npm run bench -- [--peers] [--precision P,...] [--label NAME] [PART_OF_PATH ...], or npm run bench -- report'
+  'npm run bench -- [--peers] [--precision P,...] [--case PART] [--label NAME] [PART_OF_PATH ...], or npm run bench -- report'
 
 /** Throws a UsageError for an option that is not known and for what does not go together. */
 export function benchArguments(argv: readonly string[]): BenchArguments {
   const { values, positionals } = parse(argv)
-  const { peers = false, label, file } = values
+  const { peers = false, case: only, label, file } = values
   const precisions = precisionList(values.precision)
   if (label !== undefined && !/^[\w-]+$/.test(label))
     throw new UsageError(`--label: found '${label}', expected letters, digits, _ and -`)
   if (positionals[0] !== 'report')
-    return { command: 'run', filters: positionals, peers, precisions, label, file }
+    return { command: 'run', filters: positionals, peers, precisions, only, label, file }
   if (positionals.length > 1 || Object.keys(values).length > 0)
     throw new UsageError(`report stands alone (${USAGE})`)
   return { command: 'report', filters: [], peers: false }
@@ -43,6 +45,7 @@ function parse(argv: readonly string[]) {
       options: {
         peers: { type: 'boolean' },
         precision: { type: 'string' },
+        case: { type: 'string' },
         label: { type: 'string' },
         file: { type: 'string' },
       },

@@ -11,6 +11,7 @@ import type { Device } from '../../src/device/device.js'
 import type { InputData } from '../../src/graph/runtime.js'
 import type { Attrs, Op } from '../../src/ops/op.js'
 import { quick } from './bench.js'
+import { isCase } from './case.js'
 import { dropoutScalars, type OpBench, prepareOp } from './op.js'
 import { openPeers } from './peer.js'
 import { type PeerSpec, peersWanted, threads } from './peers.js'
@@ -49,7 +50,7 @@ const TURN = quick ? 1e8 : 5e9
 
 /** Rejects where results do not agree. */
 export async function raceOp<A extends Attrs>(name: string, op: Op<A>, options: OpRace<A>): Promise<void> {
-  if (!peersWanted) return
+  if (!peersWanted || !isCase(name)) return
   const folder = mkdtempSync(join(tmpdir(), 'bioalbert-bench-'))
   const device = openCpu({ threads })
   try {

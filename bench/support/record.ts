@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import type { Peaks } from '../../src/device/peak.js'
 import { isaFromEnvironment, threadsFromEnvironment } from '../../src/environment.js'
 import type { Cost } from './bench.js'
+import { onlyCase } from './case.js'
 import { type Precision, racedPrecisions } from './precisions.js'
 import type { Whole } from './speed.js'
 
@@ -156,6 +157,7 @@ function commandLine(path: string, label: string | undefined): string {
     `npm run bench -- ${path}`,
     ...(process.env.BIOALBERT_BENCH_PEERS === '1' ? ['--peers'] : []),
     ...(racedPrecisions === '' ? [] : [`--precision ${racedPrecisions}`]),
+    ...(onlyCase === '' ? [] : [`--case ${onlyCase}`]),
     ...(label === undefined ? [] : [`--label ${label}`]),
   ]
   return parts.join(' ')

@@ -13,11 +13,23 @@ test('filters, peers and a label', () => {
     filters: [],
     peers: false,
     precisions: undefined,
+    only: undefined,
     label: undefined,
     file: undefined,
   })
-  const { filters, peers, label } = benchArguments(['steps', '--peers', 'ops/linear', '--label', 'amx-2'])
-  assert.equal({ filters, peers, label }, { filters: ['steps', 'ops/linear'], peers: true, label: 'amx-2' })
+  const { filters, peers, only, label } = benchArguments([
+    'steps',
+    '--peers',
+    'ops/linear',
+    '--case',
+    '8x128',
+    '--label',
+    'amx-2',
+  ])
+  assert.equal(
+    { filters, peers, only, label },
+    { filters: ['steps', 'ops/linear'], peers: true, only: '8x128', label: 'amx-2' },
+  )
 })
 
 test('report stands alone', () => {
