@@ -71,7 +71,7 @@ __attribute__((noinline)) void strided_product(uint32_t K, const float* a, ptrdi
     for (uint32_t r = 0; r < kTileRows; r++) {
       const V av = set1(ar[r][at]);
 #pragma GCC unroll 3
-      for (uint32_t v = 0; v < NV; v++) acc[r][v] = fma(av, bv[v], acc[r][v]);
+      for (uint32_t v = 0; v < NV; v++) acc[r][v] = add_product(acc[r][v], av, bv[v]);
     }
   }
   for (uint32_t r = 0; r < kTileRows; r++)
@@ -88,7 +88,7 @@ __attribute__((always_inline)) inline void packed_step(V (&acc)[kTileRows][NV], 
   for (uint32_t r = 0; r < kTileRows; r++) {
     const V av = set1(a[r]);
 #pragma GCC unroll 3
-    for (uint32_t v = 0; v < NV; v++) acc[r][v] = fma(av, bv[v], acc[r][v]);
+    for (uint32_t v = 0; v < NV; v++) acc[r][v] = add_product(acc[r][v], av, bv[v]);
   }
 }
 
@@ -141,16 +141,24 @@ inline void finish_tile(const float* sums, uint32_t rows, uint32_t columns, T* c
 inline void copy_transposed(const float* from, ptrdiff_t from_row, uint32_t lines, uint32_t n, float* to, ptrdiff_t to_row) {
   // `across` steps of all lines at a time: a line of the cache that was read is used as a whole, and a panel is written in order
   constexpr uint32_t across = 2 * kTranspose;
+  constexpr uint32_t rest = kTileRows % kTranspose;  // what a panel of A has besides
   const uint32_t whole = lines / kTranspose * kTranspose;
+  const auto lines_from = [&](uint32_t i, uint32_t count, uint32_t j0, uint32_t j1, auto turn) {
+    uint32_t j = j0;
+    for (; j + kTranspose <= j1; j += kTranspose) turn(from + i * from_row + j, to + j * to_row + i);
+    for (; j < j1; j++)
+      for (uint32_t k = 0; k < count; k++) to[j * to_row + i + k] = from[(i + k) * from_row + j];
+  };
   for (uint32_t j0 = 0; j0 < n; j0 += across) {
     const uint32_t j1 = n - j0 < across ? n : j0 + across;
-    for (uint32_t i = 0; i < whole; i += kTranspose) {
-      uint32_t j = j0;
-      for (; j + kTranspose <= j1; j += kTranspose) transpose(from + i * from_row + j, from_row, to + j * to_row + i, to_row);
-      for (; j < j1; j++)
-        for (uint32_t k = 0; k < kTranspose; k++) to[j * to_row + i + k] = from[(i + k) * from_row + j];
+    uint32_t i = 0;
+    for (; i < whole; i += kTranspose)
+      lines_from(i, kTranspose, j0, j1, [&](const float* p, float* q) { transpose(p, from_row, q, to_row); });
+    if (rest > 0 && lines - whole == rest) {
+      lines_from(i, rest, j0, j1, [&](const float* p, float* q) { transpose<rest ? rest : kTranspose>(p, from_row, q, to_row); });
+      i = lines;
     }
-    for (uint32_t i = whole; i < lines; i++)
+    for (; i < lines; i++)
       for (uint32_t j = j0; j < j1; j++) to[j * to_row + i] = from[i * from_row + j];
   }
 }

@@ -36,6 +36,7 @@ inline V operator-(V a, V b) { BIOALBERT_LANES(a.v[i] - b.v[i]); }
 inline V operator*(V a, V b) { BIOALBERT_LANES(a.v[i] * b.v[i]); }
 inline V operator/(V a, V b) { BIOALBERT_LANES(a.v[i] / b.v[i]); }
 inline V fma(V a, V b, V c) { BIOALBERT_LANES(a.v[i] * b.v[i] + c.v[i]); }
+inline V add_product(V c, V a, V b) { return fma(a, b, c); }  // see avx2.h
 inline V max(V a, V b) { BIOALBERT_LANES(a.v[i] > b.v[i] ? a.v[i] : b.v[i]); }
 inline V min(V a, V b) { BIOALBERT_LANES(a.v[i] < b.v[i] ? a.v[i] : b.v[i]); }
 inline V sqrt(V a) { BIOALBERT_LANES(sqrtf(a.v[i])); }
@@ -81,11 +82,12 @@ inline void store_words(uint32_t* p, U a, U b, U c, U d) {
   p[0] = uint32_t(a.v), p[1] = uint32_t(b.v), p[2] = uint32_t(c.v), p[3] = uint32_t(d.v);
 }
 
-// Transposes 4 x 4 floats: to[j * to_row + i] = from[i * from_row + j].
+// Transposes `lines` x 4 floats: to[j * to_row + i] = from[i * from_row + j].
 constexpr uint32_t kTranspose = 4;
+template <uint32_t lines = kTranspose>
 inline void transpose(const float* from, ptrdiff_t from_row, float* to, ptrdiff_t to_row) {
-  for (uint32_t i = 0; i < 4; i++)
-    for (uint32_t j = 0; j < 4; j++) to[j * to_row + i] = from[i * from_row + j];
+  for (uint32_t i = 0; i < lines; i++)
+    for (uint32_t j = 0; j < kTranspose; j++) to[j * to_row + i] = from[i * from_row + j];
 }
 
 }  // namespace
