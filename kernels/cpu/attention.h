@@ -1,12 +1,11 @@
 // What the two forms of attention share (attention_vector.h in f32 for every instruction set, attention_tile.h for bf16
-// on tiles): the parameters of a call, its tasks, a thread's working memory, and the softmax of a query so far.
+// on tiles): the parameters of a call, its tasks and a thread's working memory.
 #pragma once
 #include "kernel.h"
 #include "philox.h"
 
 namespace {
 
-constexpr uint32_t kQueries = 32;   // queries in a block
 constexpr uint32_t kHeadMax = 256;  // largest head size D
 
 struct Attention {
@@ -45,19 +44,6 @@ struct Arena {
     p += (floats + 15) / 16 * 16;
     return r;
   }
-};
-
-// The softmax of a query over the keys so far: the largest score, and the sum of exponentials relative to it.
-struct Running {
-  float peak = -INFINITY, total = 0;
-  // Takes in the largest score of the next keys; returns the factor for all sums made before.
-  float raise(float top, bool first) {
-    const float before = peak;
-    peak = top > before ? top : before;
-    return first ? 0.0f : expf(before - peak);
-  }
-  void add(float shrink, float sum) { total = total * shrink + sum; }
-  float lse() const { return peak + logf(total); }
 };
 
 // sum a[i] b[i]

@@ -38,8 +38,22 @@
 
 namespace {
 
+constexpr uint32_t kQueries = 32;    // queries in a block of forward
 constexpr uint32_t kTileKeys = 128;  // keys of a block of scores: 16 KiB
 constexpr uint32_t kTileSide = 64;   // queries and keys of a block of backward
+
+// The softmax of a query over the keys so far: the largest score, and the sum of exponentials relative to it.
+struct Running {
+  float peak = -INFINITY, total = 0;
+  // Takes in the largest score of the next keys; returns the factor for all sums made before.
+  float raise(float top, bool first) {
+    const float before = peak;
+    peak = top > before ? top : before;
+    return first ? 0.0f : expf(before - peak);
+  }
+  void add(float shrink, float sum) { total = total * shrink + sum; }
+  float lse() const { return peak + logf(total); }
+};
 
 // Words of the panels, and floats of the blocks of C, of n rows of a head of `steps` tiles; n is a multiple of kSide.
 constexpr size_t packed_words(uint32_t n, uint32_t steps) { return size_t(n / kSide) * steps * kPanelWords; }

@@ -1,21 +1,28 @@
 // Attention by the micro-kernel of gemm.h, everything between loads and stores in f32; in bf16 only qkv, y and their
-// gradients are rounded. Keys and values of a head are copied once (keys transposed), queries go in blocks. More than 512 keys
-// go block by block: forward by the online softmax, backward by adding to dq.
+// gradients are rounded.
+//
+// Scores lie by key: row k holds the scores of a block of queries against key k. So the softmax is a walk down the rows with
+// a query in every lane, which sums and takes maxima without crossing lanes; keys and values are operands as they lie, in rows
+// (keys times 1 / sqrt(D)); only the block of queries is transposed, and as an operand of 48 columns it stays in the first-level cache. More than
+// 512 keys go block by block: forward by the online softmax, backward by adding to dq.
 #pragma once
 #include "attention.h"
 #include "gemm.h"
 
 namespace {
 
-constexpr uint32_t kKeys = 512;           // keys in a block
-constexpr uint32_t kKeyRow = kKeys + 16;  // row stride of transposed keys and of scores: no power of two, which would crowd the cache
-
-// Scratch of a task, in floats: two of each transposed and plain operand, scores and their gradient, queries and dy.
-static_assert(2 * kHeadMax * kKeyRow + 3 * kHeadMax * kKeys / 4 + 3 * kQueries * kKeyRow <= Team::kScratchFloats,
-              "scratch of attention");
+constexpr uint32_t kKeys = 512;       // keys in a block
+constexpr uint32_t kQueryLanes = 48;  // queries in a block: whole tiles either way, and a row of scores
+constexpr uint32_t kWordLanesByKey = 16;
+static_assert(kQueryLanes % kTileRows == 0 && kQueryLanes % kTileColumns == 0 && kWordLanesByKey % W == 0, "blocks of queries");
 
 // Keys in one block for head size D: less than kKeys only for very large heads, so that all operands fit the scratch.
 inline uint32_t keys_per_block(uint32_t D) { return D <= 64 ? kKeys : kKeys * 64 / D / 16 * 16; }
+
+// Scratch of a task, in floats: keys, values and their gradients, scores and theirs, queries and dy both ways, random words.
+static_assert(4 * kKeys * 64 + 2 * kKeys * kQueryLanes + 5 * kQueryLanes * kHeadMax + 3 * kWordLanesByKey * (kKeys + 32) + 256 <=
+                  Team::kScratchFloats,
+              "scratch of attention");
 
 template <class T>
 inline void copy_rows(const T* from, ptrdiff_t stride, uint32_t rows, uint32_t D, float factor, float* to) {
@@ -25,61 +32,99 @@ inline void copy_rows(const T* from, ptrdiff_t stride, uint32_t rows, uint32_t D
 }
 
 template <class T>
-inline void write_rows(const float* from, uint32_t rows, uint32_t D, T* to, ptrdiff_t stride) {
+inline void write_rows(const float* from, uint32_t rows, uint32_t D, float factor, T* to, ptrdiff_t stride) {
+  const V f = set1(factor);
   for (uint32_t r = 0; r < rows; r++)
-    vectors(D, [&](uint32_t i, uint32_t n) { store_n(to + r * stride + i, load_n(from + size_t(r) * D + i, n), n); });
+    vectors(D, [&](uint32_t i, uint32_t n) { store_n(to + r * stride + i, f * load_n(from + size_t(r) * D + i, n), n); });
 }
 
-// p[i] = keep[i] ? p[i] / (1 - rate) : 0 for the keys first .. first + n - 1 of one row and head
-inline void drop_row(const DropoutSite& site, uint32_t first, uint32_t n, uint32_t plane, float* p) {
-  alignas(64) uint32_t words[kKeys + 32];
-  philox_words(site, first, n, plane, words);
-  const V c = set1(site.scale);
-  vectors(n, [&](uint32_t i, uint32_t m) { store_n(p + i, keep(words + i, site.threshold, c * load_n(p + i, m)), m); });
+// to [D, kQueryLanes] = nq rows transposed; lanes without a query are 0.
+template <class T>
+inline void rows_to_lanes(const T* from, ptrdiff_t stride, uint32_t nq, uint32_t D, float* to) {
+  if (nq < kQueryLanes) memset(to, 0, size_t(D) * kQueryLanes * sizeof(float));
+  copy_transposed(from, stride, nq, D, to, kQueryLanes);
+}
+
+// Whole vectors of the lanes in use.
+inline uint32_t whole_lanes(uint32_t nq) { return (nq + W - 1) / W * W; }
+
+// The random words of the probabilities of a block of queries, by key: group g holds [keys, kWordLanesByKey] words of queries
+// 16 g and on. They are drawn along the keys of a query (philox.h) and turned.
+struct Words {
+  uint32_t *rows, *turned;
+  static constexpr uint32_t kRow = kKeys + 32;
+
+  explicit Words(Arena& arena)
+      : rows(reinterpret_cast<uint32_t*>(arena.take(kWordLanesByKey * kRow))),
+        turned(reinterpret_cast<uint32_t*>(arena.take(kWordLanesByKey * kRow))) {}
+
+  // Words of up to 16 queries from q on against keys key0 .. key0 + nk - 1, at turned[k * 16 + query].
+  void draw(const Attention& call, const Head& head, uint32_t q, uint32_t nq, uint32_t key0, uint32_t nk) {
+    const uint32_t n = nq < kWordLanesByKey ? nq : kWordLanesByKey;
+    for (uint32_t i = 0; i < n; i++) philox_words(call.site, key0, nk, head.plane(call, q + i), rows + i * kRow);
+    // bits stay bits: these are copies; lanes without a query get what was there
+    const float* from = reinterpret_cast<const float*>(rows);
+    float* to = reinterpret_cast<float*>(turned);
+    for (uint32_t k = 0; k < nk; k += kTranspose)
+      for (uint32_t i = 0; i < n; i += kTranspose) transpose(from + i * kRow + k, kRow, to + k * kWordLanesByKey + i, kWordLanesByKey);
+  }
+};
+
+// Calls f(lane) for every vector of lanes, a group of words at a time where there is dropout: its words are then drawn.
+template <class F>
+inline void each_lanes(const Attention& call, const Head& head, Words& words, uint32_t q0, uint32_t nq, uint32_t key0, uint32_t nk,
+                       F f) {
+  const uint32_t lanes = whole_lanes(nq);
+  for (uint32_t g = 0; g < lanes; g += kWordLanesByKey) {
+    if (call.drops) words.draw(call, head, q0 + g, nq - g, key0, nk);
+    for (uint32_t lane = g; lane < lanes && lane < g + kWordLanesByKey; lane += W) f(lane, words.turned + (lane - g));
+  }
 }
 
 // ---------------------------------------------------------------- forward
 
-// One block of queries from query q0 on against one block of keys from key0 on; y [nq,D] is the running product.
-inline void forward_block(const Attention& call, const Head& head, const float* q, uint32_t q0, uint32_t nq, const float* kt,
-                          const float* v, uint32_t key0, uint32_t nk, float* scores, Running* running, float* y) {
-  const uint32_t D = call.D;
+// The softmax of a block of queries over the keys so far: the largest score, and the sum of exponentials relative to it.
+struct RunningLanes {
+  float peak[kQueryLanes], total[kQueryLanes], shrink[kQueryLanes];
+};
+
+// Scores [nk, kQueryLanes] become exponentials relative to the largest so far, those that dropout keeps over 1 - p.
+inline void softmax_lanes(const Attention& call, const Head& head, Words& words, uint32_t q0, uint32_t nq, uint32_t key0,
+                          uint32_t nk, float* scores, RunningLanes& running) {
   const bool first = key0 == 0;
-  gemm_local(nq, nk, D, rows_of(q, D), kt, kKeyRow, scores, kKeyRow, false);
-  for (uint32_t r = 0; r < nq; r++) {
-    float* s = scores + size_t(r) * kKeyRow;
-    V top = load_n(s, nk < W ? nk : W);
-    if (nk < W) {
-      float m = s[0];
-      for (uint32_t i = 1; i < nk; i++) m = s[i] > m ? s[i] : m;
-      top = set1(m);
-    } else {
-      for (uint32_t i = W; i + W <= nk; i += W) top = max(top, load(s + i));
-      top = max(top, load(s + nk - W));
+  each_lanes(call, head, words, q0, nq, key0, nk, [&](uint32_t lane, const uint32_t* word) {
+    float* s = scores + lane;
+    V top0 = load(s), top1 = top0;
+    uint32_t k = 0;
+    for (; k + 2 <= nk; k += 2) {
+      top0 = max(top0, load(s + size_t(k) * kQueryLanes));
+      top1 = max(top1, load(s + size_t(k + 1) * kQueryLanes));
     }
-    const float shrink = running[r].raise(largest(top), first);
-    const V m = set1(running[r].peak);
-    V sums = zero();
-    uint32_t i = 0;
-    for (; i + W <= nk; i += W) {
-      const V e = exp(load(s + i) - m);
-      store(s + i, e);
-      sums = sums + e;
-    }
-    float sum_tail = 0;
-    if (i < nk) {
-      float e[W];
-      store(e, exp(load_n(s + i, nk - i) - m));
-      for (uint32_t k = 0; i + k < nk; k++) s[i + k] = e[k], sum_tail += e[k];
-    }
-    running[r].add(shrink, sum(sums) + sum_tail);
+    if (k < nk) top0 = max(top0, load(s + size_t(k) * kQueryLanes));
+    V peak = max(top0, top1), before = zero();
     if (!first) {
-      const V f = set1(shrink);
-      vectors(D, [&](uint32_t d, uint32_t n) { store_n(y + r * D + d, f * load_n(y + r * D + d, n), n); });
+      const V old = load(running.peak + lane), shrink = exp(old - (peak = max(old, peak)));
+      before = load(running.total + lane) * shrink;
+      store(running.shrink + lane, shrink);
     }
-    if (call.drops) drop_row(call.site, key0, nk, head.plane(call, q0 + r), s);
-  }
-  gemm_local(nq, D, nk, rows_of(scores, kKeyRow), v, D, y, D, !first);
+    store(running.peak + lane, peak);
+    V sum = zero();
+    const V scale = set1(call.site.scale);
+    if (call.drops) {
+      for (k = 0; k < nk; k++) {
+        const V e = exp(load(s + size_t(k) * kQueryLanes) - peak);
+        sum = sum + e;
+        store(s + size_t(k) * kQueryLanes, keep(word + size_t(k) * kWordLanesByKey, call.site.threshold, scale * e));
+      }
+    } else {
+      for (k = 0; k < nk; k++) {
+        const V e = exp(load(s + size_t(k) * kQueryLanes) - peak);
+        sum = sum + e;
+        store(s + size_t(k) * kQueryLanes, e);
+      }
+    }
+    store(running.total + lane, before + sum);
+  });
 }
 
 template <class T>
@@ -88,38 +133,63 @@ inline void vector_forward(const Attention& call, const Head& head, float* scrat
   const ptrdiff_t row = call.row;
   const T* q = qkv + head.start * row + head.a * D;
   Arena arena{scratch};
-  float *kt = arena.take(D * kKeyRow), *v = arena.take(block * D), *scores = arena.take(kQueries * kKeyRow);
-  float *qs = arena.take(kQueries * D), *sums = arena.take(kQueries * D);
+  float *k = arena.take(block * D), *v = arena.take(block * D), *scores = arena.take(block * kQueryLanes);
+  float *qt = arena.take(kQueryLanes * D), *sums = arena.take(kQueryLanes * D);
+  Words words(arena);
   const auto load_keys = [&](uint32_t k0, uint32_t nk) {
-    copy_transposed(q + hidden + k0 * row, row, nk, D, kt, kKeyRow);
+    copy_rows(q + hidden + k0 * row, row, nk, D, call.factor, k);
     copy_rows(q + 2 * hidden + k0 * row, row, nk, D, 1.0f, v);
   };
   if (S <= block && S > 0) load_keys(0, S);
-  for (uint32_t q0 = 0; q0 < S; q0 += kQueries) {
-    const uint32_t nq = S - q0 < kQueries ? S - q0 : kQueries;
-    Running running[kQueries];
-    copy_rows(q + q0 * row, row, nq, D, call.factor, qs);
+  for (uint32_t q0 = 0; q0 < S; q0 += kQueryLanes) {
+    const uint32_t nq = S - q0 < kQueryLanes ? S - q0 : kQueryLanes;
+    alignas(64) RunningLanes running;
+    rows_to_lanes(q + q0 * row, row, nq, D, qt);
     for (uint32_t k0 = 0; k0 < S; k0 += block) {
       const uint32_t nk = S - k0 < block ? S - k0 : block;
       if (S > block) load_keys(k0, nk);
-      forward_block(call, head, qs, q0, nq, kt, v, k0, nk, scores, running, sums);
+      gemm_local(nk, whole_lanes(nq), D, rows_of(k, D), qt, kQueryLanes, scores, kQueryLanes, false);
+      softmax_lanes(call, head, words, q0, nq, k0, nk, scores, running);
+      for (uint32_t r = 0; k0 > 0 && r < nq; r++) {
+        const V f = set1(running.shrink[r]);
+        vectors(D, [&](uint32_t d, uint32_t n) { store_n(sums + r * D + d, f * load_n(sums + r * D + d, n), n); });
+      }
+      gemm_local(nq, D, nk, transposed(scores, kQueryLanes), v, D, sums, D, k0 > 0);
     }
     for (uint32_t r = 0; r < nq; r++) {
       const size_t at = head.start + q0 + r;
-      const V f = set1(1.0f / running[r].total);
+      const V f = set1(1.0f / running.total[r]);
       T* o = y + at * hidden + head.a * D;
       vectors(D, [&](uint32_t d, uint32_t n) { store_n(o + d, f * load_n(sums + r * D + d, n), n); });
-      lse[at * call.heads + head.a] = running[r].lse();
+      lse[at * call.heads + head.a] = running.peak[r] + logf(running.total[r]);
     }
   }
 }
 
 // ---------------------------------------------------------------- backward
 
-struct Scale {
-  V factor;
-  V operator()(V v, uint32_t, uint32_t, uint32_t) const { return v * factor; }
-};
+// Scores become probabilities p (those that dropout keeps over 1 - p) and dp, the gradient of these, becomes ds. With dropout
+// ds needs all probabilities and dv the ones that were kept.
+inline void gradient_lanes(const Attention& call, const Head& head, Words& words, uint32_t q0, uint32_t nq, uint32_t key0,
+                           uint32_t nk, const float* lse, const float* delta, float* scores, float* dscores) {
+  each_lanes(call, head, words, q0, nq, key0, nk, [&](uint32_t lane, const uint32_t* word) {
+    const V l = load(lse + lane), d = load(delta + lane), scale = set1(call.site.scale);
+    float *s = scores + lane, *ds = dscores + lane;
+    if (call.drops) {
+      for (uint32_t k = 0; k < nk; k++, s += kQueryLanes, ds += kQueryLanes, word += kWordLanesByKey) {
+        const V e = exp(load(s) - l), dp = keep(word, call.site.threshold, scale * load(ds));
+        store(ds, e * (dp - d));
+        store(s, keep(word, call.site.threshold, scale * e));
+      }
+    } else {
+      for (uint32_t k = 0; k < nk; k++, s += kQueryLanes, ds += kQueryLanes) {
+        const V e = exp(load(s) - l);
+        store(ds, e * (load(ds) - d));
+        store(s, e);
+      }
+    }
+  });
+}
 
 template <class T>
 inline void vector_backward(const Attention& call, const Head& head, float* scratch, const T* dy, const T* qkv, const T* y,
@@ -129,62 +199,36 @@ inline void vector_backward(const Attention& call, const Head& head, float* scra
   const T* q = qkv + head.start * row + a * D;
   T* dq = dqkv + head.start * row + a * D;
   Arena arena{scratch};
-  float *kt = arena.take(D * kKeyRow), *vt = arena.take(D * kKeyRow), *k = arena.take(block * D);
-  float *dk = arena.take(block * D), *dv = arena.take(block * D);
-  float *scores = arena.take(kQueries * kKeyRow), *dscores = arena.take(kQueries * kKeyRow);
-  float *qs = arena.take(kQueries * D), *dys = arena.take(kQueries * D);
+  float *k = arena.take(block * D), *v = arena.take(block * D), *dk = arena.take(block * D), *dv = arena.take(block * D);
+  float *scores = arena.take(block * kQueryLanes), *dscores = arena.take(block * kQueryLanes);
+  float *qs = arena.take(kQueryLanes * D), *qt = arena.take(kQueryLanes * D);
+  float *dys = arena.take(kQueryLanes * D), *dyt = arena.take(kQueryLanes * D);
+  Words words(arena);
   for (uint32_t k0 = 0; k0 < S; k0 += block) {
     const uint32_t nk = S - k0 < block ? S - k0 : block;
-    copy_transposed(q + hidden + k0 * row, row, nk, D, kt, kKeyRow);
-    copy_transposed(q + 2 * hidden + k0 * row, row, nk, D, vt, kKeyRow);
-    copy_rows(q + hidden + k0 * row, row, nk, D, 1.0f, k);
-    for (uint32_t q0 = 0; q0 < S; q0 += kQueries) {
-      const uint32_t nq = S - q0 < kQueries ? S - q0 : kQueries;
-      copy_rows(q + q0 * row, row, nq, D, call.factor, qs);
+    copy_rows(q + hidden + k0 * row, row, nk, D, call.factor, k);
+    copy_rows(q + 2 * hidden + k0 * row, row, nk, D, 1.0f, v);
+    for (uint32_t q0 = 0; q0 < S; q0 += kQueryLanes) {
+      const uint32_t nq = S - q0 < kQueryLanes ? S - q0 : kQueryLanes;
+      copy_rows(q + q0 * row, row, nq, D, 1.0f, qs);
       copy_rows(dy + size_t(head.start + q0) * hidden + a * D, hidden, nq, D, 1.0f, dys);
-      gemm_local(nq, nk, D, rows_of(qs, D), kt, kKeyRow, scores, kKeyRow, false);
-      gemm_local(nq, nk, D, rows_of(dys, D), vt, kKeyRow, dscores, kKeyRow, false);
-      float delta[kQueries];
+      rows_to_lanes(qs, D, nq, D, qt);
+      rows_to_lanes(dys, D, nq, D, dyt);
+      alignas(64) float of_lse[kQueryLanes] = {}, delta[kQueryLanes] = {};
       for (uint32_t r = 0; r < nq; r++) {
         const size_t at = head.start + q0 + r;
-        float* s = scores + size_t(r) * kKeyRow;
-        const V l = set1(lse[at * call.heads + a]);
-        vectors(nk, [&](uint32_t i, uint32_t n) { store_n(s + i, exp(load_n(s + i, n) - l), n); });
+        of_lse[r] = lse[at * call.heads + a];
         delta[r] = dot(dys + size_t(r) * D, y + at * hidden + a * D, D);
       }
-      // With dropout, dv needs the probabilities that were kept and ds all of them: ds is made first, in place of dp.
-      for (uint32_t r = 0; r < nq; r++) {
-        float *s = scores + size_t(r) * kKeyRow, *ds = dscores + size_t(r) * kKeyRow;
-        const V d = set1(delta[r]);
-        if (call.drops) {
-          alignas(64) uint32_t words[kKeys + 32];
-          philox_words(call.site, k0, nk, head.plane(call, q0 + r), words);
-          const V c = set1(call.site.scale);
-          vectors(nk, [&](uint32_t i, uint32_t n) {
-            const V e = load_n(s + i, n), dp = keep(words + i, call.site.threshold, c * load_n(ds + i, n));
-            store_n(ds + i, e * (dp - d), n);
-            store_n(s + i, keep(words + i, call.site.threshold, c * e), n);
-          });
-        } else {
-          vectors(nk, [&](uint32_t i, uint32_t n) { store_n(ds + i, load_n(s + i, n) * (load_n(ds + i, n) - d), n); });
-        }
-      }
-      gemm_local(nk, D, nq, transposed(scores, kKeyRow), dys, D, dv, D, q0 > 0);
-      gemm_local(nk, D, nq, transposed(dscores, kKeyRow), qs, D, dk, D, q0 > 0);
-      // the factor is applied block by block, since the sum over blocks of keys is kept in dq itself
-      if (k0 == 0)
-        gemm_local(nq, D, nk, rows_of(dscores, kKeyRow), k, D, dq + q0 * row, row, false, Scale{set1(call.factor)});
-      else {
-        for (uint32_t r = 0; r < nq; r++)
-          vectors(nk, [&](uint32_t i, uint32_t n) {
-            float* ds = dscores + size_t(r) * kKeyRow + i;
-            store_n(ds, load_n(ds, n) * set1(call.factor), n);
-          });
-        gemm_local(nq, D, nk, rows_of(dscores, kKeyRow), k, D, dq + q0 * row, row, true);
-      }
+      gemm_local(nk, whole_lanes(nq), D, rows_of(k, D), qt, kQueryLanes, scores, kQueryLanes, false);
+      gemm_local(nk, whole_lanes(nq), D, rows_of(v, D), dyt, kQueryLanes, dscores, kQueryLanes, false);
+      gradient_lanes(call, head, words, q0, nq, k0, nk, of_lse, delta, scores, dscores);
+      gemm_local(nk, D, nq, rows_of(scores, kQueryLanes), dys, D, dv, D, q0 > 0);
+      gemm_local(nk, D, nq, rows_of(dscores, kQueryLanes), qs, D, dk, D, q0 > 0);
+      gemm_local(nq, D, nk, transposed(dscores, kQueryLanes), k, D, dq + q0 * row, row, k0 > 0);
     }
-    write_rows(dk, nk, D, dq + hidden + k0 * row, row);
-    write_rows(dv, nk, D, dq + 2 * hidden + k0 * row, row);
+    write_rows(dk, nk, D, call.factor, dq + hidden + k0 * row, row);
+    write_rows(dv, nk, D, 1.0f, dq + 2 * hidden + k0 * row, row);
   }
 }
 

@@ -47,19 +47,20 @@ struct Plain {
   V operator()(V v, uint32_t, uint32_t, uint32_t) const { return v; }
 };
 
-// The micro-kernels stand in functions of their own, so that the compiler gives every register to the accumulators. They
-// leave the products of kTileRows x NV vectors in `sums`, row by row.
+// The micro-kernels stand in functions of their own, so that the compiler gives every register to the accumulators, the
+// products of kTileRows x NV vectors.
 //
 // A: element (r, k) at a[r * a_row + k * a_column]; rows from `rows` on repeat the first. B: row k at b + k * b_row, of which
-// all but the last vector are whole and the last has `tail` floats (kWholeB: all are whole).
-template <uint32_t NV, bool kWholeB>
+// all but the last vector are whole and the last has `tail` floats (kWholeB: all are whole). C: row r at c + r * c_row, which
+// the sums begin with if kAdd.
+template <uint32_t NV, bool kWholeB, bool kAdd>
 __attribute__((noinline)) void strided_product(uint32_t K, const float* a, ptrdiff_t a_row, ptrdiff_t a_column, uint32_t rows,
-                                               const float* b, ptrdiff_t b_row, uint32_t tail, float* sums) {
+                                               const float* b, ptrdiff_t b_row, uint32_t tail, float* c, ptrdiff_t c_row) {
   V acc[kTileRows][NV];
   const float* ar[kTileRows];
   for (uint32_t r = 0; r < kTileRows; r++) {
     ar[r] = a + (r < rows ? ptrdiff_t(r) * a_row : 0);
-    for (uint32_t v = 0; v < NV; v++) acc[r][v] = zero();
+    for (uint32_t v = 0; v < NV; v++) acc[r][v] = kAdd ? load(c + ptrdiff_t(r) * c_row + v * W) : zero();
   }
   ptrdiff_t at = 0;  // one index for all rows: a pointer that moves for each would cost as much as the products
   for (uint32_t k = 0; k < K; k++, at += a_column) {
@@ -75,7 +76,7 @@ __attribute__((noinline)) void strided_product(uint32_t K, const float* a, ptrdi
     }
   }
   for (uint32_t r = 0; r < kTileRows; r++)
-    for (uint32_t v = 0; v < NV; v++) store(sums + (r * NV + v) * W, acc[r][v]);
+    for (uint32_t v = 0; v < NV; v++) store(c + ptrdiff_t(r) * c_row + v * W, acc[r][v]);
 }
 
 // One step of K on packed operands: A kTileRows floats, B kTileColumns floats, of which the first NV vectors are multiplied.
@@ -92,7 +93,7 @@ __attribute__((always_inline)) inline void packed_step(V (&acc)[kTileRows][NV], 
   }
 }
 
-// The same as strided_product on packed operands. kAhead steps at a time, for counting takes turns of the units that
+// The same on packed operands, the products left in `sums` row by row. kAhead steps at a time, for counting takes turns of the units that
 // multiply; each time it asks for the line at `next` and moves on: a share of the panel of B that comes after this one,
 // which lies in the third-level cache and would else hold up the first tile that needs it.
 constexpr uint32_t kAhead = 4;
@@ -285,17 +286,34 @@ inline void gemm(Team& team, uint32_t M, uint32_t N, uint32_t K, MatrixOf<TA> A,
   } while (k0 < K);
 }
 
+// Where the sums themselves can lie: in C, if it is f32 and nothing becomes of them.
+inline float* place_of_sums(float* c, const Plain&) { return c; }
+template <class T, class Epilogue>
+inline float* place_of_sums(T*, const Epilogue&) {
+  return nullptr;
+}
+
 template <uint32_t NV, class T, class Epilogue>
 inline void local_columns(uint32_t M, uint32_t columns, uint32_t K, Matrix A, const float* b, ptrdiff_t b_row, T* c,
                           ptrdiff_t c_row, bool accumulate, uint32_t column0, const Epilogue& epilogue) {
+  constexpr ptrdiff_t sums_row = NV * W;
   const uint32_t tail = columns - (NV - 1) * W;
   for (uint32_t i = 0; i < M; i += kTileRows) {
     const uint32_t rows = M - i < kTileRows ? M - i : kTileRows;
+    const float* a = A.p + i * A.row;
+    float* tile = place_of_sums(c + i * c_row, epilogue);
+    if (tile && rows == kTileRows && tail == W) {
+      if (accumulate)
+        strided_product<NV, true, true>(K, a, A.row, A.column, rows, b, b_row, tail, tile, c_row);
+      else
+        strided_product<NV, true, false>(K, a, A.row, A.column, rows, b, b_row, tail, tile, c_row);
+      continue;
+    }
     alignas(64) float sums[kTileRows * NV * W];
     if (tail == W)
-      strided_product<NV, true>(K, A.p + i * A.row, A.row, A.column, rows, b, b_row, tail, sums);
+      strided_product<NV, true, false>(K, a, A.row, A.column, rows, b, b_row, tail, sums, sums_row);
     else
-      strided_product<NV, false>(K, A.p + i * A.row, A.row, A.column, rows, b, b_row, tail, sums);
+      strided_product<NV, false, false>(K, a, A.row, A.column, rows, b, b_row, tail, sums, sums_row);
     finish_tile<NV>(sums, rows, columns, c + i * c_row, c_row, accumulate, true, i, column0, epilogue);
   }
 }
