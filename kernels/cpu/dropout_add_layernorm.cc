@@ -47,11 +47,9 @@ void dropout_add_layernorm_backward(Team& team, const T* dy, const T* sum, const
     memset(part, 0, 2 * hidden * sizeof(float));
     for (uint32_t n = begin; n < end; n++) {
       const size_t at = size_t(n) * hidden;
-      normalize_row_backward(dy + at, sum + at, weight, mean[n], rstd[n], dresidual + at, part, part + hidden, hidden);
-      if (p > 0)
-        dropout_row(site, n, dresidual + at, dx + at, hidden, words);
-      else
-        memcpy(dx + at, dresidual + at, hidden * sizeof(T));
+      normalize_row_backward(dy + at, sum + at, weight, mean[n], rstd[n], dresidual + at, part, part + hidden, hidden,
+                             p > 0 ? nullptr : dx + at);
+      if (p > 0) dropout_row(site, n, dresidual + at, dx + at, hidden, words);
     }
   });
   reduce_norm_partials(team, partial, dweight, dbias, rows, hidden);

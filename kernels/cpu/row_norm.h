@@ -11,19 +11,16 @@ constexpr uint32_t kNormBlock = 64;  // rows whose weight and bias gradients one
 template <class X, class Y>
 inline void normalize_row(const X* x, const float* weight, const float* bias, Y* y, float* mean, float* rstd, uint32_t hidden,
                           float eps) {
-  V s = zero();
-  vectors(hidden, [&](uint32_t i, uint32_t n) { s = s + load_n(x + i, n); });
-  const float m = sum(s) / float(hidden);
+  const float m = sum(total(hidden, [&](uint32_t i, uint32_t n) { return load_n(x + i, n); })) / float(hidden);
   // second pass: the difference of squares would lose digits when the mean is large; masked lanes must not count
-  V q = zero();
   const V vm = set1(m);
-  uint32_t i = 0;
-  for (; i + W <= hidden; i += W) {
+  const uint32_t whole = hidden / W * W;
+  const V q = total(whole, [&](uint32_t i, uint32_t) {
     const V d = load(x + i) - vm;
-    q = fma(d, d, q);
-  }
+    return d * d;
+  });
   float tail = 0;
-  for (; i < hidden; i++) tail += (to_float(x[i]) - m) * (to_float(x[i]) - m);
+  for (uint32_t i = whole; i < hidden; i++) tail += (to_float(x[i]) - m) * (to_float(x[i]) - m);
   const float r = 1.0f / sqrtf((sum(q) + tail) / float(hidden) + eps);
   const V vr = set1(r);
   vectors(hidden, [&](uint32_t h, uint32_t n) {
@@ -34,23 +31,28 @@ inline void normalize_row(const X* x, const float* weight, const float* bias, Y*
   *rstd = r;
 }
 
-// dx may be any of the inputs' memory only if it is dy. dweight and dbias gain this row.
+// dx may be any of the inputs' memory only if it is dy. dweight and dbias gain this row. `again`: null, or where else dx goes.
 template <class D, class X, class G>
 inline void normalize_row_backward(const D* dy, const X* x, const float* weight, float mean, float rstd, G* dx, float* dweight,
-                                   float* dbias, uint32_t hidden) {
+                                   float* dbias, uint32_t hidden, G* again = nullptr) {
   const V vm = set1(mean), vr = set1(rstd);
-  V sum_g = zero(), sum_gx = zero();
-  vectors(hidden, [&](uint32_t h, uint32_t n) {
+  V sum_g[2] = {zero(), zero()}, sum_gx[2] = {zero(), zero()};
+  const auto gain = [&](uint32_t h, uint32_t n, uint32_t chain) {
     const V d = load_n(dy + h, n), g = d * load_n(weight + h, n), hat = (load_n(x + h, n) - vm) * vr;
-    sum_g = sum_g + g;                 // masked lanes: d is 0 there
-    sum_gx = fma(g, hat, sum_gx);
+    sum_g[chain] = sum_g[chain] + g;  // masked lanes: d is 0 there
+    sum_gx[chain] = fma(g, hat, sum_gx[chain]);
     store_n(dweight + h, fma(d, hat, load_n(dweight + h, n)), n);
     store_n(dbias + h, load_n(dbias + h, n) + d, n);
-  });
-  const V mg = set1(sum(sum_g) / float(hidden)), mgx = set1(sum(sum_gx) / float(hidden));
+  };
+  uint32_t i = 0;
+  for (; i + 2 * W <= hidden; i += 2 * W) gain(i, W, 0), gain(i + W, W, 1);
+  for (; i < hidden; i += W) gain(i, hidden - i < W ? hidden - i : W, 0);
+  const V mg = set1(sum(sum_g[0] + sum_g[1]) / float(hidden)), mgx = set1(sum(sum_gx[0] + sum_gx[1]) / float(hidden));
   vectors(hidden, [&](uint32_t h, uint32_t n) {
     const V g = load_n(dy + h, n) * load_n(weight + h, n), hat = (load_n(x + h, n) - vm) * vr;
-    store_n(dx + h, vr * (g - mg - hat * mgx), n);
+    const V d = vr * (g - mg - hat * mgx);
+    store_n(dx + h, d, n);
+    if (again) store_n(again + h, d, n);
   });
 }
 
