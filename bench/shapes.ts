@@ -36,6 +36,7 @@ export const steps = {
   base_8x128: step('base_8x128', base, 8, 128, 20),
   base_2x512: step('base_2x512', base, 2, 512, 77),
   base_32x128: step('base_32x128', base, 32, 128, 20),
+  base_8x512: step('base_8x512', base, 8, 512, 77),
   large_2x512: step('large_2x512', large, 2, 512, 77),
 } as const
 

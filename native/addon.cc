@@ -9,7 +9,7 @@
 
 #include "buffer.h"
 #include "command_list.h"
-#include "cpuid.h"
+#include "processor.h"
 #include "pool.h"
 #include "registry.h"
 

@@ -12,7 +12,7 @@
 #include <immintrin.h>
 #endif
 
-#include "cpuid.h"
+#include "processor.h"
 
 namespace {
 

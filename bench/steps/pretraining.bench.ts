@@ -20,7 +20,9 @@ const PRECISIONS: FloatType[] = ['f32', 'bf16']
 /** Largest difference of first losses, relative: bf16 rounds at 2^-9. */
 const TOLERANCE = { f32: 1e-4, bf16: 5e-3, int8: 0 }
 
-for (const shape of quick ? [steps.mini_8x128] : [steps.base_8x128, steps.base_2x512]) {
+// 1,024 rows and 4,096
+const shapes = [steps.base_8x128, steps.base_2x512, steps.base_32x128, steps.base_8x512]
+for (const shape of quick ? [steps.mini_8x128] : shapes) {
   await compare(shape.name, shape, 0)
   await compare(`${shape.name}_dropout`, shape, 0.1)
 }
@@ -56,7 +58,7 @@ async function compare(name: string, shape: StepShape, dropout: number): Promise
     )
     try {
       const cost = { flops: reference.flops, units: { tokens: shape.N } }
-      await race(name, cost, [...own, ...peers.contestants])
+      await race(name, cost, [...own, ...peers.contestants], shape.N > 1024 ? { rounds: 3 } : {})
     } finally {
       await peers.close()
     }

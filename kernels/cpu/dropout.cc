@@ -18,6 +18,8 @@ void apply(Team& team, const float* from, float* to, uint32_t count, const Dropo
     uint32_t words[kWords];
     for (uint32_t e = begin; e < end; e += kWords) {
       const uint32_t size = end - e < kWords ? end - e : kWords;
+      prefetch(from + e, size);
+      prefetch<true>(to + e, size);
       philox_words(site, e, size, 0, words);
       vectors(size, [&](uint32_t i, uint32_t n) { store_n(to + e + i, keep(words + i, site.threshold, load_n(from + e + i, n) * scale), n); });
     }

@@ -15,8 +15,12 @@ namespace {
 void layernorm_forward(Team& team, const float* x, const float* weight, const float* bias, float* y, float* mean, float* rstd,
                        uint32_t rows, uint32_t hidden, float eps) {
   each_range(team, rows, 16, [&](uint32_t begin, uint32_t end) {
-    for (uint32_t n = begin; n < end; n++)
-      normalize_row(x + size_t(n) * hidden, weight, bias, y + size_t(n) * hidden, mean + n, rstd + n, hidden, eps);
+    for (uint32_t n = begin; n < end; n++) {
+      const size_t at = size_t(n) * hidden;
+      prefetch(x + at + hidden, hidden);  // the next row
+      prefetch<true>(y + at, hidden);
+      normalize_row(x + at, weight, bias, y + at, mean + n, rstd + n, hidden, eps);
+    }
   });
 }
 

@@ -18,6 +18,15 @@ export interface Peaks {
   readonly gigabytes: number
 }
 
+/** The higher of two measurements, for others may have had the processor during one of them. */
+export function higherPeaks(a: Peaks, b: Peaks): Peaks {
+  return {
+    gflops: Math.max(a.gflops, b.gflops),
+    int8: Math.max(a.int8, b.int8),
+    gigabytes: Math.max(a.gigabytes, b.gigabytes),
+  }
+}
+
 /** The roof of compute for a kernel. */
 export function computePeak(peaks: Peaks, kernel: Pick<Kernel, 'products'>): number {
   return kernel.products === 'int8' ? peaks.int8 : peaks.gflops

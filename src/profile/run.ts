@@ -1,6 +1,6 @@
-/** Runs a workload on a device: peaks first, then steps that warm up, then steps that are recorded. */
+/** Runs a workload on a device: peaks, steps that warm up, steps that are recorded, and peaks again. */
 import type { Device } from '../device/device.js'
-import { measurePeaks, type Peaks } from '../device/peak.js'
+import { higherPeaks, measurePeaks, type Peaks } from '../device/peak.js'
 import type { Program } from '../device/program.js'
 import { compile, type MemoryPlan, memoryPlan, Runtime } from '../graph/runtime.js'
 import { refuseTooLarge } from '../training/memory.js'
@@ -25,7 +25,7 @@ export interface Recording {
 export async function record(workload: Workload, device: Device, steps: number): Promise<Recording> {
   const { parameters, graph, initial, inputs, scalars } = workload
   refuseTooLarge(memoryPlan(parameters, compile({ step: graph }).values()), device.bytes)
-  const peaks = await measurePeaks(device)
+  const before = await measurePeaks(device)
   const runtime = new Runtime(device, parameters, { step: graph })
   try {
     await runtime.writeState('parameters', initial)
@@ -39,13 +39,15 @@ export async function record(workload: Workload, device: Device, steps: number):
       if (i >= 0) recorded.push({ start, running, end, ms: end - start, events })
     }
     const { memory } = runtime
-    return {
+    const recording = {
       program: runtime.program('step').program,
       steps: recorded,
-      peaks,
       memory,
       workingBytes: device.bytes - memory.totalBytes,
     }
+    runtime.free() // the peaks want memory too
+    const after = await measurePeaks(device)
+    return { ...recording, peaks: before && after && higherPeaks(before, after) }
   } finally {
     runtime.free()
   }

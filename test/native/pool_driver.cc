@@ -13,7 +13,7 @@
 #include <sched.h>
 #endif
 
-#include "cpuid.h"
+#include "processor.h"
 #include "pool.h"
 #include "registry.h"
 

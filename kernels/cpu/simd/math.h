@@ -101,4 +101,12 @@ inline V total(uint32_t count, F f) {
   return s;
 }
 
+// Asks for n elements from p on, which are about to be read, or written if `writes`: memory then works during the arithmetic
+// in between.
+template <bool writes = false, class T>
+inline void prefetch(const T* p, uint32_t n) {
+  constexpr size_t kBytes = 64;  // of a line
+  for (size_t i = 0; i < n * sizeof(T); i += kBytes) __builtin_prefetch(reinterpret_cast<const char*>(p) + i, writes);
+}
+
 }  // namespace

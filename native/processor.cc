@@ -1,4 +1,4 @@
-#include "cpuid.h"
+#include "processor.h"
 
 #include <cstdio>
 #include <fstream>
