@@ -26,35 +26,39 @@ polyline.f32, polyline.bf16 { fill: none; }
 }
 </style>`
 
+type Ratio = Race & Required<Pick<Race, 'ratio' | 'low' | 'high'>>
+interface Bar {
+  readonly race: Ratio
+  readonly name: string
+}
+
 /** What a race is called: its precision is named where the file has races in more than one. */
 export function raceName({ name, precision }: Race, among: readonly Race[]): string {
   return among.some((race) => race.precision !== precision) ? `${name}, ${precision}` : name
 }
 
-/** All races that have a ratio, those of one results file under its machine. */
+/** All races that have a ratio, those of one machine under its name. */
 export function racesSvg(results: readonly Results[]): string {
-  const groups = results
-    .map(({ facts, races }) => ({
-      title: `${facts.processor}, ${facts.isa}, ${facts.threads} thread${facts.threads === 1 ? '' : 's'}`,
-      races: races.filter((race) => race.ratio !== undefined) as (Race &
-        Required<Pick<Race, 'ratio' | 'low' | 'high'>>)[],
-    }))
-    .filter((group) => group.races.length > 0)
-  const all = groups.flatMap((group) => group.races)
+  const machines = new Map<string, Bar[]>()
+  for (const { facts, races } of results) {
+    const { processor, isa, threads } = facts
+    const machine = `${processor}, ${isa}, ${threads} thread${threads === 1 ? '' : 's'}`
+    const bars = races
+      .filter((race): race is Ratio => race.ratio !== undefined)
+      .map((race) => ({ race, name: raceName(race, races) }))
+    if (bars.length > 0) machines.set(machine, [...(machines.get(machine) ?? []), ...bars])
+  }
+  const all = [...machines.values()].flat().map(({ race }) => race)
   const spread = Math.max(2, ...all.flatMap(({ low, high }) => [1 / low, high]).map((v) => v * 1.05))
   const low = Math.min(0.5, ...all.map((race) => race.low / 1.05))
   const x = (v: number) => LEFT + ((WIDTH - RIGHT - LEFT) * Math.log(v / low)) / Math.log(spread / low)
   const rows: string[] = []
   let y = TOP
-  let machine = ''
-  for (const { title, races } of groups) {
-    if (title !== machine) {
-      rows.push(text(12, y + 15, title, 'class="quiet"'))
-      machine = title
-      y += ROW
-    }
-    for (const race of races) {
-      rows.push(bar(race, raceName(race, races), x, y))
+  for (const [machine, bars] of machines) {
+    rows.push(text(12, y + 15, machine, 'class="quiet"'))
+    y += ROW
+    for (const { race, name } of bars) {
+      rows.push(bar(race, name, x, y))
       y += ROW
     }
   }
