@@ -157,7 +157,7 @@ function commandLine(path: string, label: string | undefined): string {
     `npm run bench -- ${path}`,
     ...(process.env.BIOALBERT_BENCH_PEERS === '1' ? ['--peers'] : []),
     ...(racedPrecisions === '' ? [] : [`--precision ${racedPrecisions}`]),
-    ...(onlyCase === '' ? [] : [`--case ${onlyCase}`]),
+    ...(onlyCase === '' ? [] : [`--case ${/\s/.test(onlyCase) ? `'${onlyCase}'` : onlyCase}`]),
     ...(label === undefined ? [] : [`--label ${label}`]),
   ]
   return parts.join(' ')
