@@ -9,8 +9,8 @@
 
 #include "buffer.h"
 #include "command_list.h"
-#include "processor.h"
 #include "pool.h"
+#include "processor.h"
 #include "registry.h"
 
 namespace {

@@ -3,8 +3,8 @@
 //
 // Scores lie by key: row k holds the scores of a block of queries against key k. So the softmax is a walk down the rows with
 // a query in every lane, which sums and takes maxima without crossing lanes; keys and values are operands as they lie, in rows
-// (keys times 1 / sqrt(D)); only the block of queries is transposed, and as an operand of 48 columns it stays in the first-level cache. More than
-// 512 keys go block by block: forward by the online softmax, backward by adding to dq.
+// (keys times 1 / sqrt(D)); only the block of queries is transposed, and as an operand of 48 columns it stays in the
+// first-level cache. More than 512 keys go block by block: forward by the online softmax, backward by adding to dq.
 #pragma once
 #include "attention.h"
 #include "gemm.h"
@@ -13,14 +13,14 @@ namespace {
 
 constexpr uint32_t kKeys = 512;       // keys in a block
 constexpr uint32_t kQueryLanes = 48;  // queries in a block: whole tiles either way, and a row of scores
-constexpr uint32_t kWordLanesByKey = 16;
+constexpr uint32_t kWordLanesByKey = 16;  // queries whose random words are drawn at a time
 static_assert(kQueryLanes % kTileRows == 0 && kQueryLanes % kTileColumns == 0 && kWordLanesByKey % W == 0, "blocks of queries");
 
 // Keys in one block for head size D: less than kKeys only for very large heads, so that all operands fit the scratch.
 inline uint32_t keys_per_block(uint32_t D) { return D <= 64 ? kKeys : kKeys * 64 / D / 16 * 16; }
 
 // Scratch of a task, in floats: keys, values and their gradients, scores and theirs, queries and dy both ways, random words.
-static_assert(4 * kKeys * 64 + 2 * kKeys * kQueryLanes + 5 * kQueryLanes * kHeadMax + 3 * kWordLanesByKey * (kKeys + 32) + 256 <=
+static_assert(4 * kKeys * 64 + 2 * kKeys * kQueryLanes + 4 * kQueryLanes * kHeadMax + 2 * kWordLanesByKey * (kKeys + 32) <=
                   Team::kScratchFloats,
               "scratch of attention");
 
@@ -48,8 +48,8 @@ inline void rows_to_lanes(const T* from, ptrdiff_t stride, uint32_t nq, uint32_t
 // Whole vectors of the lanes in use.
 inline uint32_t whole_lanes(uint32_t nq) { return (nq + W - 1) / W * W; }
 
-// The random words of the probabilities of a block of queries, by key: group g holds [keys, kWordLanesByKey] words of queries
-// 16 g and on. They are drawn along the keys of a query (philox.h) and turned.
+// The random words of the probabilities of kWordLanesByKey queries, by key. They are drawn along the keys of a query
+// (philox.h) and turned.
 struct Words {
   uint32_t *rows, *turned;
   static constexpr uint32_t kRow = kKeys + 32;
@@ -70,7 +70,7 @@ struct Words {
   }
 };
 
-// Calls f(lane) for every vector of lanes, a group of words at a time where there is dropout: its words are then drawn.
+// Calls f(lane, words) for every vector of lanes. With dropout the words of a group of queries are drawn before its lanes.
 template <class F>
 inline void each_lanes(const Attention& call, const Head& head, Words& words, uint32_t q0, uint32_t nq, uint32_t key0, uint32_t nk,
                        F f) {
@@ -103,7 +103,9 @@ inline void softmax_lanes(const Attention& call, const Head& head, Words& words,
     if (k < nk) top0 = max(top0, load(s + size_t(k) * kQueryLanes));
     V peak = max(top0, top1), before = zero();
     if (!first) {
-      const V old = load(running.peak + lane), shrink = exp(old - (peak = max(old, peak)));
+      const V old = load(running.peak + lane);
+      peak = max(old, peak);
+      const V shrink = exp(old - peak);
       before = load(running.total + lane) * shrink;
       store(running.shrink + lane, shrink);
     }

@@ -13,8 +13,8 @@
 #include <sched.h>
 #endif
 
-#include "processor.h"
 #include "pool.h"
+#include "processor.h"
 #include "registry.h"
 
 namespace {

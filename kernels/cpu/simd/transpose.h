@@ -1,5 +1,8 @@
 // Transposes of floats by 256-bit vectors, for avx2.h and avx512.h.
 #pragma once
+#include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
 
 namespace {
 
