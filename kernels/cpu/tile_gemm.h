@@ -12,7 +12,6 @@
 
 namespace {
 
-constexpr uint32_t kBlockWords = kSide * kSide;  // of a block of C
 constexpr uint32_t kBlockSteps = 8;              // tiles along K in a block
 constexpr uint32_t kMostRows = 256;              // rows of A that a thread copies at once, at most
 constexpr uint32_t kMostWords = 256 * 1024;      // words of them, 1 MiB: half of L2
@@ -36,26 +35,6 @@ inline void pack_panels(Team& team, MatrixOf<T> B, uint32_t K, uint32_t N, Pair*
 
 inline void pack_operand(Team& team, Matrix B, uint32_t K, uint32_t N, float* to) {
   pack_panels(team, B, K, N, reinterpret_cast<Pair*>(to));
-}
-
-// C (+)= A B for one block of C, `steps` tiles along K; c holds its four tiles one after the other.
-__attribute__((noinline)) void block_product(uint32_t steps, const Pair* a, const Pair* b, float* c, bool add) {
-  if (add) {
-    tile_load<0>(c), tile_load<1>(c + kTileWords), tile_load<2>(c + 2 * kTileWords), tile_load<3>(c + 3 * kTileWords);
-  } else {
-    tile_zero<0>(), tile_zero<1>(), tile_zero<2>(), tile_zero<3>();
-  }
-  for (uint32_t s = 0; s < steps; s++) {
-    tile_load<4>(a), tile_load<6>(b);
-    tile_dot<0, 4, 6>();
-    tile_load<7>(b + kTileWords);
-    tile_dot<1, 4, 7>();
-    tile_load<5>(a + kTileWords);
-    tile_dot<2, 5, 6>();
-    tile_dot<3, 5, 7>();
-    a += kPanelWords, b += kPanelWords;
-  }
-  tile_store<0>(c), tile_store<1>(c + kTileWords), tile_store<2>(c + 2 * kTileWords), tile_store<3>(c + 3 * kTileWords);
 }
 
 // The vector from `column` on, a multiple of W, of row r of blocks of C that lie side by side.

@@ -1,4 +1,4 @@
-// Operands of bf16 products in the order of tiles (simd/tile.h). An operand is a row of panels: 32 rows of A, or 32 columns
+// Operands of bf16 products in the order of tiles (simd/block.h). An operand is a row of panels: 32 rows of A, or 32 columns
 // of B, for each 32 steps of K two tiles of 1 KiB side by side, what is missing filled with zeros.
 //
 // A tile of A holds 16 rows of 32 elements as they stand in memory. A tile of B holds pairs of neighbours in K; so does a
@@ -9,16 +9,15 @@
 //   pack_steps   its rows are the steps of K, its elements the lines of panels: B = M (not turned), A = M^T (turned)
 #pragma once
 #include "kernel.h"
+#if defined(BIOALBERT_ISA_AVX512_BF16) || defined(BIOALBERT_ISA_AVX512_BF16_EMULATED)
+#include "simd/pair.h"
+#else
 #include "simd/tile.h"
+#endif
 
 namespace {
 
 static_assert(W == 16, "tiles stand beside AVX-512");
-
-using Pair = uint32_t;  // two bf16 that are neighbours in K, the first in the lower half
-
-constexpr uint32_t kSide = 32;                    // lines of a panel; steps of K in a tile
-constexpr uint32_t kPanelWords = 2 * kTileWords;  // of a panel, for each tile along K
 
 constexpr uint32_t tiles_of(uint32_t n) { return (n + kSide - 1) / kSide; }
 

@@ -9,13 +9,9 @@
 // A thread that uses tiles holds a TileScope. Configuring takes about 200 cycles and a kernel runs for a millisecond, so a
 // scope lives as long as one call of a kernel: between kernels no thread carries 8 KiB of tiles through context switches.
 #pragma once
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+#include "block.h"
 
 namespace {
-
-constexpr uint32_t kTileWords = 256;  // pairs of bf16, or floats, in a tile
 
 #if defined(BIOALBERT_ISA_AMX)
 
@@ -88,11 +84,6 @@ template <int T>
 inline void tile_store(void* p) {
   memcpy(p, tile<T>(), kTileWords * sizeof(uint32_t));
 }
-inline float float_of(uint32_t bits) {
-  float f;
-  memcpy(&f, &bits, sizeof f);
-  return f;
-}
 template <int C, int A, int B>
 inline void tile_dot() {
   uint32_t* c = tile<C>();
@@ -112,5 +103,38 @@ inline void tile_dot() {
 }
 
 #endif
+
+// C (+)= A B for one block of C, `steps` tiles along K; c holds its four tiles one after the other.
+__attribute__((noinline)) void block_product(uint32_t steps, const Pair* a, const Pair* b, float* c, bool add) {
+  if (add) {
+    tile_load<0>(c), tile_load<1>(c + kTileWords), tile_load<2>(c + 2 * kTileWords), tile_load<3>(c + 3 * kTileWords);
+  } else {
+    tile_zero<0>(), tile_zero<1>(), tile_zero<2>(), tile_zero<3>();
+  }
+  for (uint32_t s = 0; s < steps; s++) {
+    tile_load<4>(a), tile_load<6>(b);
+    tile_dot<0, 4, 6>();
+    tile_load<7>(b + kTileWords);
+    tile_dot<1, 4, 7>();
+    tile_load<5>(a + kTileWords);
+    tile_dot<2, 5, 6>();
+    tile_dot<3, 5, 7>();
+    a += kPanelWords, b += kPanelWords;
+  }
+  tile_store<0>(c), tile_store<1>(c + kTileWords), tile_store<2>(c + 2 * kTileWords), tile_store<3>(c + 3 * kTileWords);
+}
+
+// steps x 1,024 multiply-adds on operands that stay in registers, of ones; returns a sum.
+inline float registers_product(uint32_t steps) {
+  constexpr uint32_t kPerStep = 16 * 16 * 32 / (kSide * kSide);  // of these in one product of tiles
+  alignas(64) Pair ones[kTileWords];
+  alignas(64) float sums[kTileWords];
+  for (uint32_t i = 0; i < kTileWords; i++) ones[i] = 0x3f803f80u;
+  tile_load<4>(ones), tile_load<5>(ones), tile_load<6>(ones), tile_load<7>(ones);
+  tile_zero<0>(), tile_zero<1>(), tile_zero<2>(), tile_zero<3>();
+  for (uint32_t s = 0; s < steps / (4 * kPerStep); s++) tile_dot<0, 4, 6>(), tile_dot<1, 4, 7>(), tile_dot<2, 5, 6>(), tile_dot<3, 5, 7>();
+  tile_store<0>(sums);
+  return sums[0];
+}
 
 }  // namespace
