@@ -80,6 +80,7 @@ __attribute__((noinline)) void block_product(uint32_t steps, const Pair* a, cons
 // compiler would compute equal ones once.
 inline float registers_product(uint32_t steps) {
   constexpr uint32_t kChains = 16;
+  asm volatile("" ::: "memory");  // or the compiler would see that every call gives the same, and call once
   const __m512i ones = _mm512_set1_epi16(0x3f80);
   __m512 acc[kChains];
 #pragma GCC unroll 16
