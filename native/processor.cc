@@ -26,8 +26,8 @@ bool has(const std::vector<std::string>& isas, const char* isa) {
 bool supports_amx() {
 #if defined(__x86_64__) && defined(__linux__)
   unsigned a, b, c, d;
-  constexpr unsigned kAmxBf16 = 1u << 22, kAmxTile = 1u << 24, kOsxsave = 1u << 27;
-  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & (kAmxBf16 | kAmxTile)) != (kAmxBf16 | kAmxTile)) return false;
+  constexpr unsigned kAmx = 1u << 22 | 1u << 24 | 1u << 25, kOsxsave = 1u << 27;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & kAmx) != kAmx) return false;  // bf16, tiles, int8
   if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & kOsxsave)) return false;
   asm volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
   constexpr unsigned kTileConfig = 1u << 17, kTileData = 1u << 18;

@@ -34,6 +34,15 @@ void peak_multiply_add(Team& team, float* y, uint32_t tasks, uint32_t steps) {
   });
 }
 
+#if defined(BIOALBERT_TILES_INT8)
+
+void peak_multiply_add_int8(Team& team, float* y, uint32_t tasks, uint32_t steps) {
+  TileScope scope;
+  each(team, tasks, [&](uint32_t task) { y[task] = registers_product_int8(steps / kBlockWords); });
+}
+
+#else
+
 // One operand is read again in every step, from another place, as in a product, and serves two chains: what stood in
 // registers all the time could be multiplied in front of the loop.
 constexpr uint32_t kPlaces = 16;
@@ -69,6 +78,8 @@ void peak_multiply_add_int8(Team& team, float* y, uint32_t tasks, uint32_t steps
     y[task] = sum(total);
   });
 }
+
+#endif
 
 #if defined(BIOALBERT_TILES)
 void peak_multiply_add_bf16(Team& team, float* y, uint32_t tasks, uint32_t steps) {
