@@ -21,44 +21,61 @@ bool has(const std::vector<std::string>& isas, const char* isa) {
   return false;
 }
 
-// Tiles need the processor (CPUID), an operating system that saves them (XCR0), and its permission (Linux 5.16 and
-// later gives it once for all threads, unless a signal stack is too small for the state).
-bool supports_amx() {
-#if defined(__x86_64__) && defined(__linux__)
+#if defined(__x86_64__)
+
+// What the processor has (CPUID) and the operating system saves (XCR0). Asked for directly: __builtin_cpu_supports wants a
+// runtime that fills in its table, and where there is none every answer is no.
+struct Features {
+  bool avx2 = false, avx512 = false, vnni = false, bf16 = false, tiles = false;
+};
+
+constexpr bool all(unsigned found, unsigned wanted) { return (found & wanted) == wanted; }
+constexpr unsigned bit(unsigned n) { return 1u << n; }
+
+Features features() {
+  Features f;
   unsigned a, b, c, d;
-  constexpr unsigned kAmx = 1u << 22 | 1u << 24 | 1u << 25, kOsxsave = 1u << 27;
-  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & kAmx) != kAmx) return false;  // bf16, tiles, int8
-  if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & kOsxsave)) return false;
-  asm volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
-  constexpr unsigned kTileConfig = 1u << 17, kTileData = 1u << 18;
-  if ((a & (kTileConfig | kTileData)) != (kTileConfig | kTileData)) return false;
+  if (!__get_cpuid(1, &a, &b, &c, &d) || !all(c, bit(12) | bit(27) | bit(28))) return f;  // FMA, OSXSAVE, AVX
+  unsigned saved, upper;
+  asm volatile("xgetbv" : "=a"(saved), "=d"(upper) : "c"(0));
+  const bool vectors = all(saved, bit(1) | bit(2));  // the lower and upper halves of 256 bits
+  const bool wide = vectors && all(saved, bit(5) | bit(6) | bit(7)), tiles = all(saved, bit(17) | bit(18));
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return f;
+  const unsigned subleaves = a;
+  f.avx2 = vectors && all(b, bit(5));
+  f.avx512 = f.avx2 && wide && all(b, bit(16) | bit(17) | bit(30) | bit(31));  // F, DQ, BW, VL
+  f.vnni = f.avx512 && all(c, bit(11));
+  f.tiles = tiles && all(d, bit(22) | bit(24) | bit(25));  // of bf16, tiles themselves, of 8-bit integers
+  if (subleaves >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d)) f.bf16 = f.vnni && all(a, bit(5));
+  return f;
+}
+
+// Tiles also need the system's permission, which Linux 5.16 and later gives once for all threads, unless a signal stack is too
+// small for the state.
+bool may_use_tiles() {
+#if defined(__linux__)
   constexpr long kRequestPermission = 0x1023, kGetPermission = 0x1022, kTileDataComponent = 18;
   unsigned long granted = 0;
   return syscall(SYS_arch_prctl, kRequestPermission, kTileDataComponent) == 0 &&
-         syscall(SYS_arch_prctl, kGetPermission, &granted) == 0 && (granted & kTileData);
+         syscall(SYS_arch_prctl, kGetPermission, &granted) == 0 && (granted >> kTileDataComponent & 1);
 #else
   return false;
 #endif
 }
 
+#endif
+
 }  // namespace
 
 std::vector<std::string> supported_isas() {
   std::vector<std::string> isas = {"generic"};
-#if defined(__x86_64__) || defined(_M_X64)
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    isas.push_back("avx2");
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl")) {
-      isas.push_back("avx512");
-      const bool has_vnni = __builtin_cpu_supports("avx512vnni");
-      if (has_vnni) isas.push_back("avx512_vnni");
-      const bool has_bf16 = has_vnni && __builtin_cpu_supports("avx512bf16");
-      if (has_bf16) isas.push_back("avx512_bf16");
-      if (has_bf16 && supports_amx()) isas.push_back("amx");
-    }
-  }
+#if defined(__x86_64__)
+  const Features f = features();
+  if (f.avx2) isas.push_back("avx2");
+  if (f.avx512) isas.push_back("avx512");
+  if (f.vnni) isas.push_back("avx512_vnni");
+  if (f.bf16) isas.push_back("avx512_bf16");
+  if (f.bf16 && f.tiles && may_use_tiles()) isas.push_back("amx");
 #endif
   return isas;
 }

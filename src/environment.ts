@@ -1,6 +1,6 @@
 /** Every environment variable that the project reads. */
 
-/** `BIOALBERT_ISA`: instruction set of the CPU kernels (generic, avx2, avx512, avx512_vnni, amx) instead of the best one. */
+/** `BIOALBERT_ISA`: instruction set of the CPU kernels (generic, avx2, avx512, avx512_vnni, avx512_bf16, amx) instead of the best one. */
 export function isaFromEnvironment(): string | undefined {
   return process.env.BIOALBERT_ISA || undefined
 }

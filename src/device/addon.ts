@@ -32,15 +32,19 @@ export interface Addon {
 
 let addon: Addon | undefined
 
-/** Loads the addon once. Throws a UserError that says how to build it. */
+/**
+ * Loads the addon once: what was built here (native/build/Release), else a prebuilt binary for this platform
+ * (native/prebuilds). Throws a UserError that says how to build it.
+ */
 export function loadAddon(): Addon {
   if (addon) return addon
-  const path = addonFromEnvironment() ?? join(packageRoot, 'native/build/Release/bioalbert.node')
+  const require = createRequire(import.meta.url)
   try {
-    addon = createRequire(import.meta.url)(path) as Addon
+    const find = require('node-gyp-build') as { resolve(folder: string): string }
+    addon = require(addonFromEnvironment() ?? find.resolve(join(packageRoot, 'native'))) as Addon
   } catch (error) {
     throw new UserError(
-      `the native addon does not load (${(error as Error).message}); build it with \`npm run build:native\``,
+      `the native addon does not load (${(error as Error).message}); build it with \`npm run build:native\` in ${packageRoot}`,
     )
   }
   return addon
