@@ -1,6 +1,6 @@
 /**
  * Writes predictions beside the gold tags: `word<TAB>gold<TAB>predicted`, a blank line after a sentence (the
- * form that conlleval reads). Written under a temporary name, synced and renamed: never half a file.
+ * form that conlleval reads), both in IOB2. Written under a temporary name, synced and renamed: never half a file.
  */
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'

@@ -7,6 +7,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { writeFileAtomic } from '../data/atomic.js'
 import { writePredictions } from '../data/ner_report.js'
+import type { TagScheme } from '../data/tag_scheme.js'
 import type { Device } from '../device/device.js'
 import { UsageError, UserError } from '../error.js'
 import { compile, memoryPlan, Runtime } from '../graph/runtime.js'
@@ -35,6 +36,7 @@ const SCORES_FILE = 'scores.json'
 export interface NerEvaluation {
   readonly step: number
   readonly dev: NerSummary
+  /** The best so far, and better than nothing. */
   readonly best: boolean
 }
 
@@ -60,6 +62,8 @@ export interface NerResult {
   dev: NerSummary
   test: NerSummary
   labels: readonly string[]
+  /** What the tags of the data set are in; predictions are in IOB2. A run of an earlier version does not say. */
+  scheme?: TagScheme
   out: string
   seconds: number
   tokens_per_second: number
@@ -120,7 +124,10 @@ export function refuseOut(out: string, resume: boolean): void {
 /** The result of a run that has ended in that folder. */
 export function finishedNer(out: string): NerResult | undefined {
   const file = join(out, SCORES_FILE)
-  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as NerResult) : undefined
+  if (!existsSync(file)) return undefined
+  // what the key was called before it had no spaces
+  const text = readFileSync(file, 'utf8').replaceAll('"paper style (inferred)"', '"paper_style"')
+  return JSON.parse(text) as NerResult
 }
 
 /**
@@ -193,7 +200,7 @@ export async function finetuneNer(
     }
     collapsed = dev.correct === 0
     log.write({ step: position.step, dev })
-    hooks.onEvaluation?.({ step: position.step, dev, best: isBest })
+    hooks.onEvaluation?.({ step: position.step, dev, best: isBest && dev.f1 > 0 })
     await save(position)
   }
 
@@ -248,6 +255,7 @@ export async function finetuneNer(
     dev: nerSummary(dev.scores),
     test: nerSummary(test.scores),
     labels: data.labels,
+    scheme: data.scheme,
     out,
     seconds: seconds(),
     tokens_per_second: Math.round(tokens / Math.max(trainingSeconds, 1e-9)),

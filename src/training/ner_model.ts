@@ -146,7 +146,8 @@ export function nerSummary({ conlleval, iob2, token, words, sentences }: NerScor
     correct: conlleval.correct,
     types: conlleval.types,
     strict_iob2: { precision: iob2.precision, recall: iob2.recall, f1: iob2.f1 },
-    [token.label]: {
+    /** As the scores that papers print seem to be counted: word by word. */
+    paper_style: {
       token_accuracy: token.accuracy,
       macro_f1: token.macroF1,
       weighted_f1: token.weightedF1,

@@ -1,5 +1,6 @@
 /** `finetune`: trains a task on a pretrained or random model, keeps the best dev checkpoint and scores test. */
 import { Argument, Command } from 'commander'
+import type { TagScheme } from '../../data/tag_scheme.js'
 import { openDevice } from '../../device/open.js'
 import { PRESETS } from '../../model/config.js'
 import {
@@ -9,6 +10,7 @@ import {
   type NerResult,
   refuseOut,
 } from '../../training/finetune_ner.js'
+import { paperStyle } from '../../training/metrics/ner.js'
 import type { NerSummary } from '../../training/ner_model.js'
 import { type NerRun, setUpNer } from '../../training/ner_setup.js'
 import {
@@ -146,7 +148,7 @@ function announce(run: NerRun, device: string, memory: number, quiet?: boolean):
   if (ignored.length > 0) note(`not used from ${origin}: ${ignored.join(', ')}`, quiet)
   note(
     `data: ${sentences} sentences (train + dev + test), ${count(windows.examples.length)} windows to train on ` +
-      `of up to ${run.maxLength} pieces`,
+      `of up to ${run.maxLength} pieces; tags are in ${schemeText(data.scheme)}`,
     quiet,
   )
   note(
@@ -154,6 +156,11 @@ function announce(run: NerRun, device: string, memory: number, quiet?: boolean):
       `AdamW, rate ${schedule.peak} after ${schedule.warmup} of warm-up; dev every ${count(run.evalEvery)}`,
     quiet,
   )
+}
+
+/** `IOBES, read as IOB2`. */
+export function schemeText(scheme: TagScheme): string {
+  return scheme === 'IOB2' ? scheme : `${scheme}, read as IOB2`
 }
 
 function shortScores({ precision, recall, f1 }: NerSummary): string {
@@ -169,7 +176,6 @@ export function scoreTable(columns: Readonly<Record<string, NerSummary>>): strin
     name,
     ...summaries.map((summary) => percent(value(summary))),
   ]
-  const paper = 'paper style (inferred)'
   return table(
     ['score', ...Object.keys(columns)],
     [
@@ -177,18 +183,19 @@ export function scoreTable(columns: Readonly<Record<string, NerSummary>>): strin
       row('entity recall', (s) => s.recall),
       row('entity F1', (s) => s.f1),
       row('entity F1, strict IOB2', (s) => s.strict_iob2.f1),
-      row(`token accuracy, ${paper}`, (s) => s[paper].token_accuracy),
-      row(`macro F1 of B and I, ${paper}`, (s) => s[paper].macro_f1),
-      row(`weighted F1 with O, ${paper}`, (s) => s[paper].weighted_f1),
+      row(`token accuracy, ${paperStyle}`, (s) => s.paper_style.token_accuracy),
+      row(`macro F1 of B and I, ${paperStyle}`, (s) => s.paper_style.macro_f1),
+      row(`weighted F1 with O, ${paperStyle}`, (s) => s.paper_style.weighted_f1),
       ['words scored', ...summaries.map(({ words }) => count(words))],
     ],
   )
 }
 
-function describe({ dev, test, best_step, steps, out, seconds, tokens_per_second }: NerResult): string {
+function describe(result: NerResult): string {
+  const { dev, test, best_step, steps, out, scheme, seconds, tokens_per_second } = result
   return [
     scoreTable({ dev, test }),
     `best of ${count(steps)} steps: ${count(best_step)}; ${duration(seconds)}, ${count(tokens_per_second)} tokens/s; ` +
-      `model and predictions in ${out}`,
+      `model in ${out}, predictions there in IOB2${scheme === undefined ? '' : `; tags of the data: ${schemeText(scheme)}`}`,
   ].join('\n')
 }
