@@ -4,9 +4,9 @@
  * weights and a foreign vocabulary are not put together. Every file appears whole or not at all; the weights last.
  */
 import { existsSync, readFileSync } from 'node:fs'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InputError, UserError } from '../error.js'
+import { makeFolder, writeFileAtomic } from '../files.js'
 import type { ParameterSet } from '../graph/parameters.js'
 import type { ModelConfig } from './config.js'
 import { formatConfig, parseConfig } from './huggingface.js'
@@ -95,31 +95,14 @@ export interface ModelToSave {
 /** Writes a model folder; `dir` is made if need be and other files in it stay. */
 export async function saveModel(dir: string, model: ModelToSave): Promise<void> {
   const { config, architecture, labels, parameters, data, vocabularyDir, vocabularyDigest } = model
-  await mkdir(dir, { recursive: true })
+  makeFolder(dir)
   for (const file of VOCABULARY_FILES) {
     const path = join(vocabularyDir, file)
-    if (existsSync(path)) await writeWhole(join(dir, file), readFileSync(path))
+    if (existsSync(path)) writeFileAtomic(join(dir, file), readFileSync(path))
   }
-  await writeWhole(join(dir, CONFIG_FILE), Buffer.from(formatConfig(config, architecture, labels)))
+  writeFileAtomic(join(dir, CONFIG_FILE), formatConfig(config, architecture, labels))
   await writeSafetensors(join(dir, WEIGHTS_FILE), arenaTensors(parameters, data), {
     format: 'pt',
     [DIGEST]: vocabularyDigest,
   })
-}
-
-async function writeWhole(path: string, content: Uint8Array): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`
-  try {
-    const file = await open(temporary, 'w')
-    try {
-      await file.writeFile(content)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(temporary, path)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
-  }
 }

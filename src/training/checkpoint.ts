@@ -3,10 +3,10 @@
  * optimizer.safetensors (moment1.NAME, moment2.NAME) and state.json (what else a run needs to go on). It is written
  * under a temporary name, brought to the disk and renamed, so a folder of that name is complete whatever happens.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { syncFolder, writeSynced } from '../data/atomic.js'
-import { InputError, UserError } from '../error.js'
+import { InputError } from '../error.js'
+import { abandonFolder, makeFolder, rename, sync, writeSynced } from '../files.js'
 import type { ParameterSet } from '../graph/parameters.js'
 import { type ModelToSave, saveModel, WEIGHTS_FILE } from '../model/folder.js'
 import { readSafetensors, writeSafetensors } from '../model/safetensors.js'
@@ -58,7 +58,7 @@ export async function saveCheckpoint(out: string, checkpoint: CheckpointToSave):
   const temporary = join(out, `.checkpoint-${step}.partial`)
   rmSync(temporary, { recursive: true, force: true })
   try {
-    mkdirSync(temporary, { recursive: true })
+    makeFolder(temporary)
     await saveModel(temporary, { ...model, data: arenas.parameters })
     await writeSafetensors(join(temporary, OPTIMIZER_FILE), [
       ...arenaTensors(model.parameters, arenas.moment1, 'moment1.'),
@@ -66,14 +66,12 @@ export async function saveCheckpoint(out: string, checkpoint: CheckpointToSave):
     ])
     const json = { format: FORMAT, version: VERSION, kind, step, ...state }
     writeSynced(join(temporary, STATE_FILE), `${JSON.stringify(json, null, 2)}\n`)
-    syncFolder(temporary)
+    sync(temporary)
     discard(out, dir)
-    renameSync(temporary, dir)
-    syncFolder(out)
+    rename(temporary, dir)
     return dir
   } catch (error) {
-    rmSync(temporary, { recursive: true, force: true })
-    throw error
+    throw abandonFolder(temporary, dir, error)
   }
 }
 
@@ -131,15 +129,6 @@ function discard(out: string, dir: string): void {
   if (!existsSync(dir)) return
   const removed = join(out, `.${basename(dir)}.removed`)
   rmSync(removed, { recursive: true, force: true })
-  renameSync(dir, removed)
+  rename(dir, removed)
   rmSync(removed, { recursive: true, force: true })
-}
-
-/** Makes the folder of a run. Throws a UserError when that cannot be. */
-export function makeOut(out: string): void {
-  try {
-    mkdirSync(out, { recursive: true })
-  } catch (error) {
-    throw new UserError(`${out}: cannot be made (${(error as Error).message})`)
-  }
 }

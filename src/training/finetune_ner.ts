@@ -5,17 +5,16 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { writeFileAtomic } from '../data/atomic.js'
 import { writePredictions } from '../data/ner_report.js'
 import type { TagScheme } from '../data/tag_scheme.js'
 import type { Device } from '../device/device.js'
 import { UsageError, UserError } from '../error.js'
+import { makeFolder, writeFileAtomic } from '../files.js'
 import { compile, memoryPlan, Runtime } from '../graph/runtime.js'
 import { architectureOf, openModel, saveModel } from '../model/folder.js'
 import { readArena } from '../model/weights.js'
 import {
   listCheckpoints,
-  makeOut,
   pruneCheckpoints,
   readArenas,
   readState,
@@ -156,7 +155,7 @@ export async function finetuneNer(
     maxLength: run.maxLength,
     rows: tagRows(run.maxLength),
   })
-  makeOut(out)
+  makeFolder(out)
   removeLeftovers(out)
 
   const settings = settingsOf(run)

@@ -8,9 +8,10 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { Instance } from '../data/instance_stream.js'
 import type { Device } from '../device/device.js'
 import { UserError } from '../error.js'
+import { makeFolder } from '../files.js'
 import { Runtime } from '../graph/runtime.js'
 import { architectureOf, saveModel } from '../model/folder.js'
-import { listCheckpoints, makeOut, pruneCheckpoints, removeLeftovers, saveCheckpoint } from './checkpoint.js'
+import { listCheckpoints, pruneCheckpoints, removeLeftovers, saveCheckpoint } from './checkpoint.js'
 import { evaluatePretraining } from './evaluate_pretraining.js'
 import { TrainingLog } from './log.js'
 import { refuseTooLarge } from './memory.js'
@@ -121,7 +122,7 @@ class Pretraining {
     if (setup.resumed) this.restore(setup.resumed.place.step, setup.resumed.state)
     // a shard that is not whole is met before anything is written
     this.pending = this.drawStep()
-    makeOut(options.out)
+    makeFolder(options.out)
     removeLeftovers(options.out)
     this.log = new TrainingLog(options.out, this.step)
   }

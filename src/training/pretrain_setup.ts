@@ -3,11 +3,11 @@
  * vocabulary, the instances, the checkpoint to go on from, the settings, the programs and their memory, the weights.
  */
 import { readdirSync } from 'node:fs'
-import { refuseExisting } from '../data/atomic.js'
 import { type Instance, InstanceStream } from '../data/instance_stream.js'
 import { readManifest } from '../data/manifest.js'
 import { Tokenizer } from '../data/tokenizer.js'
 import { UserError } from '../error.js'
+import { refuseExisting } from '../files.js'
 import { compile, type MemoryPlan, memoryPlan } from '../graph/runtime.js'
 import { checkVocabulary, openModel, type PretrainedModel } from '../model/folder.js'
 import type { PretrainingCapacity } from '../model/pretraining.js'
