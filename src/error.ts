@@ -41,7 +41,7 @@ export class UsageError extends UserError {
 const reasons: Record<string, string> = {
   EACCES: 'permission denied',
   EDQUOT: 'the disk quota is used up',
-  EEXIST: 'exists already',
+  EEXIST: 'a file of that name is there',
   EFBIG: 'the file would be larger than allowed',
   EISDIR: 'is a folder',
   EMFILE: 'too many open files',

@@ -42,7 +42,7 @@ export function writeWhole<T>(path: string, fill: (write: (part: Content) => voi
     rename(temporary, path)
     return result
   } catch (error) {
-    rmSync(temporary, { force: true })
+    removeQuietly(temporary)
     throw error
   }
 }
@@ -68,7 +68,7 @@ export async function writeWholeAsync(
     rename(temporary, path)
   } catch (error) {
     await file?.close().catch(() => undefined)
-    rmSync(temporary, { force: true })
+    removeQuietly(temporary)
     throw error
   }
 }
@@ -152,7 +152,7 @@ export function folderAtomicSync(path: string, fill: (temporary: string) => void
 
 /** Removes a folder that was to become `path`, and returns the error with the names that its files were to have. */
 export function abandonFolder(temporary: string, path: string, error: unknown): unknown {
-  rmSync(temporary, { recursive: true, force: true })
+  removeQuietly(temporary)
   if (!(error instanceof UserError) || !error.message.includes(temporary)) return error
   return new UserError(error.message.replaceAll(temporary, path), error.exitCode)
 }
@@ -161,6 +161,13 @@ function finishFolder(temporary: string, path: string): void {
   sync(temporary)
   rmSync(path, { recursive: true, force: true })
   rename(temporary, path)
+}
+
+/** What is left of a failed write goes, if it can; why writing failed matters more than why removing does. */
+function removeQuietly(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true })
+  } catch {}
 }
 
 /** A name beside `path` that no other process uses. */
