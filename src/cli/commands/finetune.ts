@@ -13,6 +13,7 @@ import {
 import { paperStyle } from '../../training/metrics/ner.js'
 import type { NerSummary } from '../../training/ner_model.js'
 import { type NerRun, setUpNer } from '../../training/ner_setup.js'
+import { warnOfUnknownMemory } from '../model_options.js'
 import {
   addShared,
   integerWithin,
@@ -94,6 +95,7 @@ async function finetune(options: Options): Promise<void> {
     return printResult(json, { ...finished }, () => describe(finished))
   }
   const run = setUpNer(options)
+  warnOfUnknownMemory()
   const device = await openDevice(options.device, { threads: options.threads })
   let wantsStop = false
   const onInterrupt = () => {

@@ -5,7 +5,7 @@ import { openDevice } from '../../device/open.js'
 import { type PretrainResult, pretrain } from '../../training/pretrain.js'
 import type { PretrainChoices } from '../../training/pretrain_settings.js'
 import { type PretrainSetup, setUpPretraining } from '../../training/pretrain_setup.js'
-import { addModelOptions, memoryText } from '../model_options.js'
+import { addModelOptions, memoryText, warnOfUnknownMemory } from '../model_options.js'
 import {
   addShared,
   nonNegativeInteger,
@@ -110,6 +110,7 @@ async function run(options: Options): Promise<void> {
     evalInstances: options.evalInstances,
   })
   for (const message of setup.warnings) warn(message)
+  warnOfUnknownMemory()
   const device = await openDevice(options.device, { threads: options.threads })
   const interruption = new AbortController()
   const interrupt = () => {
