@@ -18,6 +18,15 @@ export const WEIGHTS_FILE = 'model.safetensors'
 export const VOCABULARY_FILES = ['tokenizer.json', 'tokenizer_config.json'] as const
 const DIGEST = 'vocabulary_digest'
 
+/** Files of a vocabulary by name. */
+export type VocabularyContents = ReadonlyMap<string, Uint8Array>
+
+/** The files of a vocabulary in a folder, which may go away before a model is written with them. */
+export function readVocabularyContents(dir: string): VocabularyContents {
+  const there = VOCABULARY_FILES.filter((file) => existsSync(join(dir, file)))
+  return new Map(there.map((file) => [file, readFileSync(join(dir, file))]))
+}
+
 /** What a model is for. */
 export type Task = 'PreTraining' | 'TokenClassification'
 
@@ -87,19 +96,15 @@ export interface ModelToSave {
   readonly parameters: ParameterSet
   /** The parameter arena. */
   readonly data: Float32Array
-  /** Folder of the vocabulary, whose files are copied. */
-  readonly vocabularyDir: string
+  readonly vocabulary: VocabularyContents
   readonly vocabularyDigest: string
 }
 
 /** Writes a model folder; `dir` is made if need be and other files in it stay. */
 export async function saveModel(dir: string, model: ModelToSave): Promise<void> {
-  const { config, architecture, labels, parameters, data, vocabularyDir, vocabularyDigest } = model
+  const { config, architecture, labels, parameters, data, vocabulary, vocabularyDigest } = model
   makeFolder(dir)
-  for (const file of VOCABULARY_FILES) {
-    const path = join(vocabularyDir, file)
-    if (existsSync(path)) writeFileAtomic(join(dir, file), readFileSync(path))
-  }
+  for (const [file, content] of vocabulary) writeFileAtomic(join(dir, file), content)
   writeFileAtomic(join(dir, CONFIG_FILE), formatConfig(config, architecture, labels))
   await writeSafetensors(join(dir, WEIGHTS_FILE), arenaTensors(parameters, data), {
     format: 'pt',

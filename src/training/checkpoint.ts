@@ -4,7 +4,7 @@
  * under a temporary name, brought to the disk and renamed, so a folder of that name is complete whatever happens.
  */
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { InputError } from '../error.js'
 import { abandonFolder, makeFolder, rename, sync, writeSynced } from '../files.js'
 import type { ParameterSet } from '../graph/parameters.js'
@@ -51,6 +51,16 @@ export function listCheckpoints(out: string): CheckpointPlace[] {
     .sort((a, b) => a.step - b.step)
 }
 
+/** The checkpoint that a path names: itself, or the newest of a run. Throws an InputError where there is none. */
+export function findCheckpoint(path: string): CheckpointPlace {
+  const step = /^checkpoint-(\d+)$/.exec(basename(resolve(path)))?.[1]
+  if (step !== undefined && existsSync(path)) return { step: Number(step), dir: path }
+  const newest = listCheckpoints(path).at(-1)
+  if (newest) return newest
+  const found = existsSync(path) ? 'no checkpoint' : 'no such folder'
+  throw new InputError({ file: path, found, expected: 'the folder of a run, or a checkpoint-STEP in one' })
+}
+
 /** Writes OUT/checkpoint-STEP and returns its path. */
 export async function saveCheckpoint(out: string, checkpoint: CheckpointToSave): Promise<string> {
   const { kind, step, model, arenas, state } = checkpoint
@@ -93,7 +103,7 @@ export function readState(dir: string, kind: string): Record<string, unknown> {
   if (state.format !== FORMAT) return refuse(`format ${JSON.stringify(state.format)}`)
   if (state.version !== VERSION) return refuse(`version ${JSON.stringify(state.version)}`)
   if (state.kind !== kind) return refuse(`a checkpoint of ${String(state.kind)}`)
-  if (!Number.isInteger(state.step) || basename(dir) !== `checkpoint-${state.step}`)
+  if (!Number.isInteger(state.step) || basename(resolve(dir)) !== `checkpoint-${state.step}`)
     return refuse(`step ${String(state.step)} in a folder named ${basename(dir)}`)
   return state
 }

@@ -34,7 +34,7 @@ async function run(choices: PretrainChoices, { out, steps, resume = false, ...mo
   const setup = await setUpPretraining(sources)
   const device = openCpu({ threads: 2 })
   try {
-    const options = { out, vocabularyDir: tokenizer, evalEvery: 1000, saveEvery: 1000, keep: 1, steps }
+    const options = { out, evalEvery: 1000, saveEvery: 1000, keep: 1, steps }
     return { setup, result: await pretrain(setup, device, options) }
   } finally {
     await device.destroy()

@@ -3,6 +3,7 @@ import { Argument, Command } from 'commander'
 import type { TagScheme } from '../../data/tag_scheme.js'
 import { openDevice } from '../../device/open.js'
 import { PRESETS } from '../../model/config.js'
+import { listCheckpoints } from '../../training/checkpoint.js'
 import {
   finetuneNer,
   finishedNer,
@@ -33,6 +34,7 @@ interface Options extends SharedOptions {
   data: string
   model?: string
   tokenizer?: string
+  continueFrom?: string
   preset?: string
   out: string
   epochs?: number
@@ -61,6 +63,11 @@ export function finetuneCommand(): Command {
     .requiredOption('--data <dir>', 'folder of the data set')
     .option('--model <dir>', 'model folder to start from; its pretraining heads have no part')
     .option('--tokenizer <dir>', 'instead of --model: vocabulary folder for random weights')
+    .option(
+      '--continue-from <dir>',
+      'instead of both: a checkpoint (or the folder of a run) whose weights and moments a new run goes on from, with ' +
+        'a schedule and steps of its own',
+    )
     .option('--preset <name>', `sizes of random weights: ${PRESETS.join(', ')}`)
     .requiredOption('--out <dir>', 'folder to make: model, log, predictions, scores')
     .option('--epochs <n>', 'passes over the training file (default: mini 5, nano 10)', positiveInteger)
@@ -80,7 +87,7 @@ export function finetuneCommand(): Command {
     .option('--dropout <p>', "dropout in the encoder (default: the model's, mini 0.1)", probability)
     .option('--rows <n>', 'most pieces of a micro-batch (default: 2048)', positiveInteger)
     .option('--recompute', 'compute activations again instead of keeping them: slower, less memory', false)
-    .option('--resume', 'go on with the run in OUT', false)
+    .option('--resume', 'go on with the run in OUT; a checkpoint there holds vocabulary and sizes', false)
   return addShared(command, 'device', 'precision', 'threads', 'seed', 'quiet', 'json').action(
     (_: (typeof TASKS)[number], options: Options) => finetune(options),
   )
@@ -94,7 +101,10 @@ async function finetune(options: Options): Promise<void> {
     note(`${out}: has ended already`, quiet)
     return printResult(json, { ...finished }, () => describe(finished))
   }
-  const run = setUpNer(options)
+  const place = resume ? listCheckpoints(out).at(-1) : undefined
+  // once there is a checkpoint, what the run had gone on from does not matter any more
+  const continueFrom = place ? undefined : options.continueFrom
+  const run = setUpNer({ ...options, continueFrom, resumeFrom: place?.dir })
   warnOfUnknownMemory()
   const device = await openDevice(options.device, { threads: options.threads })
   let wantsStop = false
@@ -140,11 +150,14 @@ async function finetune(options: Options): Promise<void> {
 
 /** What will be done, on standard error. */
 function announce(run: NerRun, device: string, memory: number, quiet?: boolean): void {
-  const { data, options, parameters, schedule, windows, perEpoch, ignored } = run
+  const { data, options, parameters, schedule, windows, perEpoch, ignored, continued } = run
   const sentences = [data.train, data.devel, data.test]
     .map((file) => count(file.sentences.length))
     .join(' + ')
-  const origin = options.model ?? `random weights, seed ${options.seed}`
+  const origin =
+    options.model ??
+    (continued && `weights and moments of ${continued.place.dir}, steps counted from 0`) ??
+    (options.tokenizer === undefined ? `of ${options.resumeFrom}` : `random weights, seed ${options.seed}`)
   note(`${device}; ${bytes(memory)} of native memory, ${options.precision ?? 'f32'}`, quiet)
   note(`model: ${origin}; ${count(parameters.count)} parameters; labels ${data.labels.join(', ')}`, quiet)
   if (ignored.length > 0) note(`not used from ${origin}: ${ignored.join(', ')}`, quiet)
