@@ -99,7 +99,7 @@ test('pairs of the other family are taken with a warning, its weights are not', 
   const albert = { ...choices, preset: 'nano' }
   await rejects(
     run(albert, { out: join(data.folder, 'none'), init: pretrained }),
-    /preset nano is a kind of albert, but the model of --init is a kind of bert/,
+    /preset nano is a kind of albert, but the model to start from is a kind of bert/,
   )
 })
 
