@@ -37,3 +37,40 @@ export class UsageError extends UserError {
     super(message, 2)
   }
 }
+
+const reasons: Record<string, string> = {
+  EACCES: 'permission denied',
+  EDQUOT: 'the disk quota is used up',
+  EEXIST: 'a file of that name is there',
+  EFBIG: 'the file would be larger than allowed',
+  EISDIR: 'is a folder',
+  EMFILE: 'too many open files',
+  ENOENT: 'no such file or folder',
+  ENOSPC: 'no space left on the device',
+  ENOTDIR: 'is not a folder',
+  ENOTEMPTY: 'the folder is not empty',
+  EPERM: 'not permitted',
+  EROFS: 'the file system is read-only',
+}
+
+/** What the operating system refused. */
+export interface SystemError extends Error {
+  code: string
+  syscall: string
+  path?: string
+  dest?: string
+}
+
+export function isSystemError(error: unknown): error is SystemError {
+  return error instanceof Error && 'syscall' in error && 'code' in error
+}
+
+/** Why the operating system refused, in words; undefined for an error that is not one of its. */
+export function systemReason(error: unknown): string | undefined {
+  return isSystemError(error) ? (reasons[error.code] ?? error.message) : undefined
+}
+
+/** Whether it is of the kinds that a person can act on, rather than a defect. */
+export function isActionable({ code }: SystemError): boolean {
+  return code in reasons
+}

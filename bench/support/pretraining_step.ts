@@ -118,7 +118,7 @@ export async function pretrainingStep(
         architecture: 'AlbertForPreTraining',
         parameters: set,
         data: initial(),
-        vocabularyDir: folder,
+        vocabulary: new Map(),
         vocabularyDigest: 'none',
       })
       const tensors = Object.entries(batch).map(([name, data]): [string, TensorToWrite] => [

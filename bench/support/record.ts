@@ -65,7 +65,7 @@ export interface Results {
   date: string
   entries: Entry[]
   /** What peers said of themselves when they were ready: versions, threads, instruction set. */
-  peers: Record<string, Record<string, unknown>>
+  peers: ({ name: string } & Record<string, unknown>)[]
   races: Race[]
   figures: Figure[]
   /** Curves by name, of equally many points: x is the step. */
@@ -87,14 +87,15 @@ export const facts: Record<string, string | number> = {
 }
 
 const entries: Entry[] = []
-const peers: Results['peers'] = {}
+const peers: Results['peers'] = []
 const races: Race[] = []
 const figures: Figure[] = []
 let curves: Results['curves']
 
 /** Keeps what a peer says of itself; of peers of one name the last. */
 export function recordPeer(name: string, description: Record<string, unknown>): void {
-  peers[name] = description
+  const at = peers.findIndex((known) => known.name === name)
+  peers.splice(at < 0 ? peers.length : at, 1, { ...description, name })
 }
 
 export function recordRace(result: Race): void {

@@ -48,7 +48,7 @@ export async function saveTagging(folder: string, one: Tagging, sentences: unkno
     labels: LABELS,
     parameters: one.parameters,
     data: one.initial,
-    vocabularyDir: folder,
+    vocabulary: new Map(),
     vocabularyDigest: 'none',
   })
   writeFileSync(join(folder, 'sentences.json'), JSON.stringify(sentences))

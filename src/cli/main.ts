@@ -5,7 +5,7 @@
  * them too. The commands are in program.ts.
  */
 import { CommanderError } from 'commander'
-import { UserError } from '../error.js'
+import { isActionable, isSystemError, type SystemError, systemReason, UserError } from '../error.js'
 import { commandNames, program } from './program.js'
 
 /** Runs the command line; the exit status is left in process.exitCode. */
@@ -15,7 +15,9 @@ async function main(argv: string[]): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') process.exit(0)
-      throw error
+      if (stream === process.stdout)
+        process.stderr.write(`bioalbert: standard output: cannot be written: ${systemReason(error)}\n`)
+      process.exit(1)
     })
   }
   const defect = (error: unknown) => {
@@ -51,7 +53,7 @@ function report(error: unknown, json: boolean): void {
     process.exitCode = error.exitCode
     message = error.message
     process.stderr.write(`bioalbert: ${message}\n`)
-  } else if (isSystemError(error)) {
+  } else if (isSystemError(error) && isActionable(error)) {
     process.exitCode = 1
     message = systemMessage(error)
     process.stderr.write(`bioalbert: ${message}\n`)
@@ -63,34 +65,10 @@ function report(error: unknown, json: boolean): void {
   if (json) process.stdout.write(`${JSON.stringify({ error: message.trim() })}\n`)
 }
 
-interface SystemError extends Error {
-  code: string
-  syscall: string
-  path?: string
-  dest?: string
-}
-
-const causes: Record<string, string> = {
-  EACCES: 'permission denied',
-  EEXIST: 'exists already',
-  EISDIR: 'is a folder',
-  EMFILE: 'too many open files',
-  ENOENT: 'no such file or folder',
-  ENOSPC: 'no space left on the device',
-  ENOTDIR: 'is not a folder',
-  ENOTEMPTY: 'the folder is not empty',
-  EPERM: 'not permitted',
-  EROFS: 'the file system is read-only',
-}
-
-/** What the operating system refused, of the kinds that a person can act on. */
-function isSystemError(error: unknown): error is SystemError {
-  return error instanceof Error && 'syscall' in error && 'code' in error && String(error.code) in causes
-}
-
+/** `cannot open FILE: no such file or folder`. Writing is told by the files that are written (files.ts). */
 function systemMessage(error: SystemError): string {
   const where = error.dest ?? error.path
-  return `cannot ${error.syscall}${where === undefined ? '' : ` ${where}`}: ${causes[error.code]}`
+  return `cannot ${error.syscall}${where === undefined ? '' : ` ${where}`}: ${systemReason(error)}`
 }
 
 await main(process.argv.slice(2))

@@ -2,9 +2,10 @@
 import { type Command, Option } from 'commander'
 import type { MemoryPlan } from '../graph/runtime.js'
 import { PRESETS } from '../model/config.js'
+import { availableMemory, UNKNOWN_MEMORY } from '../training/memory.js'
 import type { PretrainChoices } from '../training/pretrain_settings.js'
 import { positiveInteger } from './options.js'
-import { bytes } from './output.js'
+import { bytes, warn } from './output.js'
 
 /** Adds --preset and the sizes that override it. */
 export function addModelOptions(command: Command): Command {
@@ -16,6 +17,11 @@ export function addModelOptions(command: Command): Command {
     .option('--heads <n>', 'A', positiveInteger)
     .option('--intermediate-size <n>', 'I', positiveInteger)
     .option('--max-positions <n>', 'longest sequence', positiveInteger)
+}
+
+/** Says so where nobody can know whether a run fits into memory: it is not refused then. */
+export function warnOfUnknownMemory(): void {
+  if (availableMemory() === undefined) warn(`${UNKNOWN_MEMORY}: whether this run fits was not checked`)
 }
 
 /** `1.20 GiB (parameters ..., gradients and moments ..., activations ..., device ...)`. */

@@ -6,10 +6,9 @@
  * instances gather sentences; `fillWords` does it here already, for those who want lines of full length.
  * Other inputs (PubMed XML, JATS, notes as CSV) come in through `readers`.
  */
-import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { closeSync, openSync, readSync } from 'node:fs'
 import { InputError, UsageError, UserError } from '../error.js'
-import { syncFolder, temporaryName } from './atomic.js'
+import { writeWhole } from '../files.js'
 import { splitSentences } from './sentences.js'
 
 /** A document: its paragraphs. */
@@ -203,18 +202,14 @@ export function writeCorpus(
   }
   const counts: CorpusCounts = { documents: 0, sentences: 0, words: 0, characters: 0, short: 0, long: 0 }
   const formats = files.map((file) => inputFormat(file))
-  const temporary = temporaryName(out)
-  const descriptor = openSync(temporary, 'w')
-  let pending: string[] = []
-  let pendingSize = 0
-  const flush = (): void => {
-    const bytes = Buffer.from(pending.join(''))
-    for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at)
-    pending = []
-    pendingSize = 0
-  }
-  let done = false
-  try {
+  writeWhole(out, (write) => {
+    let pending: string[] = []
+    let pendingSize = 0
+    const flush = (): void => {
+      write(pending.join(''))
+      pending = []
+      pendingSize = 0
+    }
     for (const [i, file] of files.entries()) {
       for (const paragraphs of readers[formats[i]](file)) {
         const lines = documentLines(paragraphs, { minCharacters, maxWords, fillWords }, counts)
@@ -234,14 +229,7 @@ export function writeCorpus(
       })
     }
     flush()
-    fsyncSync(descriptor)
-    done = true
-  } finally {
-    closeSync(descriptor)
-    if (!done) rmSync(temporary, { force: true })
-  }
-  renameSync(temporary, out)
-  syncFolder(dirname(temporary))
+  })
   return counts
 }
 

@@ -6,7 +6,7 @@
 import { rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { UsageError, UserError } from '../error.js'
-import { folderAtomic, refuseExisting, writeSynced } from './atomic.js'
+import { folderAtomic, refuseExisting, writeSynced } from '../files.js'
 import { blockBytesFor, corpusBlocks, corpusSizes } from './corpus_blocks.js'
 import type { DocumentFile } from './document_shard.js'
 import { InstancePool } from './instance_pool.js'

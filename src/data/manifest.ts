@@ -2,6 +2,7 @@
  * `instances.json`, the description of a folder of pretraining instances: how they were made, the counts, and
  * the names of the shards. It is written last; a folder without it is not a folder of instances.
  */
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -85,6 +86,13 @@ export function readManifest(dir: string): Manifest {
     })
   }
   return parsed.data
+}
+
+/** SHA-256 of DIR/instances.json, which tells instances made anew from those that a run was started on. */
+export function manifestDigest(dir: string): string {
+  return createHash('sha256')
+    .update(readFileSync(join(dir, MANIFEST)))
+    .digest('hex')
 }
 
 /** Whether a document is held out: by its own draw from the seed, or named because no draw hit. */

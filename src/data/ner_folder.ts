@@ -6,7 +6,8 @@
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { InputError, UserError } from '../error.js'
-import { labelNames, type NerFile, readNer } from './ner_reader.js'
+import { labelNames, type NerFile, readNerFiles } from './ner_reader.js'
+import type { TagScheme } from './tag_scheme.js'
 
 export interface NerDataSet {
   train: NerFile
@@ -14,6 +15,8 @@ export interface NerDataSet {
   test: NerFile
   /** O, B, I, or O and then B-TYPE, I-TYPE for each type of the training file. */
   labels: string[]
+  /** What the tags of all three files are in; they have been converted to IOB2. */
+  scheme: TagScheme
 }
 
 /** Reads and checks the three files. Throws InputError or UserError naming the file at fault. */
@@ -23,12 +26,10 @@ export function readNerFolder(folder: string): NerDataSet {
   const devel = ['devel.tsv', 'dev.tsv'].map((name) => join(folder, name)).find((path) => existsSync(path))
   if (devel === undefined)
     throw new UserError(`${folder}: found neither devel.tsv nor dev.tsv, expected one of them`)
-  const data = {
-    train: readNer(join(folder, 'train.tsv')),
-    devel: readNer(devel),
-    test: readNer(join(folder, 'test.tsv')),
-  }
-  if (data.train.tagSet.every((tag) => tag === 'O'))
+  const [train, dev, test] = readNerFiles([join(folder, 'train.tsv'), devel, join(folder, 'test.tsv')])
+  const data = { train, devel: dev, test }
+  const { scheme } = train
+  if (scheme === undefined)
     throw new InputError({
       file: data.train.path,
       found: 'O tags only',
@@ -39,20 +40,20 @@ export function readNerFolder(folder: string): NerDataSet {
   const labels = labelNames([data.train])
   checkTags(data.devel, labels, `a type that ${data.train.path} has`)
   checkTags(data.test, labels, `a type that ${data.train.path} has`)
-  return { ...data, labels }
+  return { ...data, labels, scheme }
 }
 
 /** Throws an InputError for the first tag of a file that is none of `labels`. */
 export function checkTags(file: NerFile, labels: readonly string[], expected: string): void {
   const known = new Set(labels)
   if (file.tagSet.every((tag) => known.has(tag))) return
-  for (const { tags, line } of file.sentences) {
+  for (const [i, { tags, line }] of file.sentences.entries()) {
     const at = tags.findIndex((tag) => !known.has(tag))
     if (at < 0) continue
     throw new InputError({
       file: file.path,
       line: line + at,
-      found: `tag ${JSON.stringify(tags[at])}`,
+      found: `tag ${JSON.stringify(file.tagsAsRead[i][at])}`,
       expected: `${expected} (${labels.join(', ')})`,
     })
   }

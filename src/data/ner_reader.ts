@@ -1,11 +1,12 @@
 /**
  * Reads labelled sentences for named entity recognition: one word a line with its tag, a blank line after a
  * sentence. Two columns (`word<TAB>tag`, or separated by spaces) and CoNLL files (two columns or more: the word
- * is the first, the tag the last; `-DOCSTART-` lines are passed over). Tags are B, I, O, or B-TYPE, I-TYPE, O.
- * An I without a B before it is taken as it stands: what it means is for the scoring to say.
+ * is the first, the tag the last; `-DOCSTART-` lines are passed over). Tags are of one of the schemes of
+ * tag_scheme.ts, plain (`B`) or with a type (`B-TYPE`), and are converted to IOB2 here.
  */
 import { readFileSync } from 'node:fs'
 import { InputError, UserError } from '../error.js'
+import { TAG_FORM, type TagScheme, tellScheme, toIob2 } from './tag_scheme.js'
 
 /** One sentence; `tags[i]` belongs to `words[i]`. */
 export interface NerSentence {
@@ -17,23 +18,49 @@ export interface NerSentence {
 
 export interface NerFile {
   path: string
+  /** With tags in IOB2. */
   sentences: NerSentence[]
   /** The tags that occur, in the order of `labelNames`. */
   tagSet: string[]
+  /** What the tags of the file are in; undefined where it has O alone. */
+  scheme?: TagScheme
+  /** The tags of every sentence as they stand in the file. */
+  tagsAsRead: string[][]
 }
 
 const expectedRow = 'a word, a tab or spaces, and a tag'
-const expectedTag = 'B, I or O, or B-TYPE, I-TYPE or O'
+const expectedTag =
+  'B, I or O, or B-TYPE, I-TYPE or O (in IOBES also E and S, in BILOU L and U, in IOE E for B)'
+const commentHint = 'there are no comments here: remove the lines that begin with #'
 
 /**
  * Reads one file (UTF-8, with or without byte order mark, LF or CRLF).
- * Throws InputError for a missing, empty or non-UTF-8 file, a row without a word or a tag, a row with another
- * number of columns than the first one, an unknown tag, and plain tags mixed with typed ones.
+ * Throws InputError for a missing, empty or non-UTF-8 file, a row without a word or a tag, a comment, a row with
+ * another number of columns than the first one, an unknown tag, plain tags mixed with typed ones, and tags that no
+ * scheme fits.
  */
 export function readNer(path: string): NerFile {
+  return readNerFiles([path])[0]
+}
+
+/** Reads files that belong together: they are in one scheme, and where one alone could be of several, all decide. */
+export function readNerFiles(paths: readonly string[]): NerFile[] {
+  const files = paths.map((path) => ({ path, sentences: parse(path) }))
+  const scheme = tellScheme(files)
+  return files.map(({ path, sentences }) => {
+    const tagsAsRead = sentences.map(({ tags }) => tags)
+    const converted = sentences.map((sentence) => ({ ...sentence, tags: toIob2(sentence.tags) }))
+    const tagSet = new Set(converted.flatMap(({ tags }) => tags))
+    const ordered = order(typesOf([...tagSet])).filter((tag) => tagSet.has(tag))
+    const own = tagSet.size === 1 && tagSet.has('O') ? undefined : scheme
+    return { path, sentences: converted, tagSet: ordered, scheme: own, tagsAsRead }
+  })
+}
+
+/** The sentences of a file, tags as they stand in it. */
+function parse(path: string): NerSentence[] {
   const lines = decode(path, readBytes(path)).split('\n')
   const sentences: NerSentence[] = []
-  const tagSet = new Set<string>()
   let sentence: NerSentence | undefined
   let columns: { count: number; line: number } | undefined
   let form: { tag: string; line: number } | undefined
@@ -51,31 +78,24 @@ export function readNer(path: string): NerFile {
       sentence = undefined
       continue
     }
-    if (fields.length < 2) {
-      throw new InputError({ file: path, line, found: `${quote(row)}, one column`, expected: expectedRow })
+    const refuse = (found: string, expected: string): never => {
+      // A word may be #, so that only what cannot be read otherwise is called a comment.
+      const hint = row.startsWith('#') ? ` (${commentHint})` : ''
+      throw new InputError({ file: path, line, found, expected: `${expected}${hint}` })
     }
-    if (word === '') {
-      throw new InputError({ file: path, line, found: `${quote(row)}, no word`, expected: expectedRow })
-    }
+    if (isComment(row)) refuse(`${quote(row)}, a comment`, expectedRow)
+    if (fields.length < 2) refuse(`${quote(row)}, one column`, expectedRow)
+    if (word === '') refuse(`${quote(row)}, no word`, expectedRow)
     columns ??= { count: fields.length, line }
-    if (fields.length !== columns.count) {
-      throw new InputError({
-        file: path,
-        line,
-        found: `${quote(row)}, ${fields.length} columns`,
-        expected: `${columns.count} columns as in line ${columns.line}`,
-      })
-    }
+    if (fields.length !== columns.count)
+      refuse(`${quote(row)}, ${fields.length} columns`, `${columns.count} columns as in line ${columns.line}`)
     const tag = fields[fields.length - 1]
-    if (!isTag(tag)) {
-      throw new InputError({ file: path, line, found: `tag ${quote(tag)}`, expected: expectedTag })
-    }
+    if (!TAG_FORM.test(tag)) refuse(`tag ${quote(tag)}`, expectedTag)
     if (tag !== 'O') {
       form ??= { tag, line }
       if ((form.tag.length === 1) !== (tag.length === 1)) {
         const kind = form.tag.length === 1 ? 'plain tags' : 'tags with a type'
-        const expected = `${kind} throughout, as ${quote(form.tag)} in line ${form.line}`
-        throw new InputError({ file: path, line, found: `tag ${quote(tag)}`, expected })
+        refuse(`tag ${quote(tag)}`, `${kind} throughout, as ${quote(form.tag)} in line ${form.line}`)
       }
     }
     if (sentence === undefined) {
@@ -84,13 +104,11 @@ export function readNer(path: string): NerFile {
     }
     sentence.words.push(word)
     sentence.tags.push(tag)
-    tagSet.add(tag)
   }
   if (sentences.length === 0) {
     throw new InputError({ file: path, found: 'no labelled word', expected: `lines with ${expectedRow}` })
   }
-  const known = [...tagSet]
-  return { path, sentences, tagSet: order(typesOf(known)).filter((tag) => tagSet.has(tag)) }
+  return sentences
 }
 
 /**
@@ -127,8 +145,9 @@ function order(types: string[]): string[] {
   return ['O', ...types.flatMap((type) => (type === '' ? ['B', 'I'] : [`B-${type}`, `I-${type}`]))]
 }
 
-function isTag(tag: string): boolean {
-  return tag === 'O' || tag === 'B' || tag === 'I' || /^[BI]-./u.test(tag)
+/** A line such as `# sent_id = 7` of CoNLL-U. */
+function isComment(row: string): boolean {
+  return /^# *[A-Za-z][\w.:-]* *=/.test(row)
 }
 
 /** Columns of a row: by tabs where it has one (a word may then hold spaces), by white space elsewhere. */

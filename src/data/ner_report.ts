@@ -1,11 +1,9 @@
 /**
  * Writes predictions beside the gold tags: `word<TAB>gold<TAB>predicted`, a blank line after a sentence (the
- * form that conlleval reads). Written under a temporary name, synced and renamed: never half a file.
+ * form that conlleval reads), both in IOB2. Written under a temporary name, synced and renamed: never half a file.
  */
-import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { UserError } from '../error.js'
-import { writeFileAtomic } from './atomic.js'
+import { makeFolder, writeFileAtomic } from '../files.js'
 import type { NerSentence } from './ner_reader.js'
 
 /** `predicted[i]` are the tags of `sentences[i]`; throws if a sentence has another number of them than words. */
@@ -31,10 +29,6 @@ export function predictionRows(sentences: NerSentence[], predicted: string[][]):
 /** Writes the rows to `path` and makes its folder; throws UserError where that cannot be. */
 export function writePredictions(path: string, sentences: NerSentence[], predicted: string[][]): void {
   const rows = predictionRows(sentences, predicted)
-  try {
-    mkdirSync(dirname(path), { recursive: true })
-    writeFileAtomic(path, rows)
-  } catch (error) {
-    throw new UserError(`${path}: cannot be written (${(error as Error).message})`)
-  }
+  makeFolder(dirname(path))
+  writeFileAtomic(path, rows)
 }

@@ -7,7 +7,7 @@
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { InputError, UserError } from '../error.js'
-import { writeSynced } from './atomic.js'
+import { writeSynced } from '../files.js'
 
 export const HEADER_BYTES = 64
 const VERSION = 1

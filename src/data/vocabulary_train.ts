@@ -4,7 +4,7 @@
  * Memory is bounded by the number of different units, not by the text.
  */
 import { InputError, UsageError } from '../error.js'
-import { refuseExisting } from './atomic.js'
+import { refuseExisting } from '../files.js'
 import { readLines } from './corpus.js'
 import { unigramNormalizer } from './normalizer.js'
 import { METASPACE } from './tokenizer_json.js'

@@ -3,9 +3,8 @@
  * (special pieces and the project's own option `digit_comma`). Pieces under the digit-comma rule carry
  * Hugging Face's penalty of 100, so that its fast tokenizer avoids them too; reading takes it off again.
  */
-import { mkdirSync, renameSync, rmSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
-import { refuseExisting, syncFolder, temporaryName, writeSynced } from './atomic.js'
+import { join } from 'node:path'
+import { folderAtomicSync, writeSynced } from '../files.js'
 import { DIGIT_COMMA_PENALTY, endsInDigitComma, METASPACE } from './tokenizer_json.js'
 
 export const ALBERT_SPECIAL = ['<pad>', '<unk>', '[CLS]', '[SEP]', '[MASK]']
@@ -123,18 +122,8 @@ function write(dir: string, special: string[], idOf: Map<string, number>, parts:
     mask_token: mask,
     ...options,
   }
-  refuseExisting(dir)
-  const temporary = temporaryName(dir)
-  try {
-    mkdirSync(temporary, { recursive: true })
+  folderAtomicSync(dir, (temporary) => {
     writeSynced(join(temporary, 'tokenizer_config.json'), `${JSON.stringify(config, null, 2)}\n`)
     writeSynced(join(temporary, 'tokenizer.json'), `${JSON.stringify(tokenizer)}\n`)
-    syncFolder(temporary)
-    rmSync(dir, { recursive: true, force: true })
-    renameSync(temporary, dir)
-  } catch (error) {
-    rmSync(temporary, { recursive: true, force: true })
-    throw error
-  }
-  syncFolder(dirname(resolve(dir)))
+  })
 }

@@ -4,9 +4,9 @@
  * weights and a foreign vocabulary are not put together. Every file appears whole or not at all; the weights last.
  */
 import { existsSync, readFileSync } from 'node:fs'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InputError, UserError } from '../error.js'
+import { makeFolder, writeFileAtomic } from '../files.js'
 import type { ParameterSet } from '../graph/parameters.js'
 import type { ModelConfig } from './config.js'
 import { formatConfig, parseConfig } from './huggingface.js'
@@ -17,6 +17,15 @@ export const CONFIG_FILE = 'config.json'
 export const WEIGHTS_FILE = 'model.safetensors'
 export const VOCABULARY_FILES = ['tokenizer.json', 'tokenizer_config.json'] as const
 const DIGEST = 'vocabulary_digest'
+
+/** Files of a vocabulary by name. */
+export type VocabularyContents = ReadonlyMap<string, Uint8Array>
+
+/** The files of a vocabulary in a folder, which may go away before a model is written with them. */
+export function readVocabularyContents(dir: string): VocabularyContents {
+  const there = VOCABULARY_FILES.filter((file) => existsSync(join(dir, file)))
+  return new Map(there.map((file) => [file, readFileSync(join(dir, file))]))
+}
 
 /** What a model is for. */
 export type Task = 'PreTraining' | 'TokenClassification'
@@ -87,39 +96,18 @@ export interface ModelToSave {
   readonly parameters: ParameterSet
   /** The parameter arena. */
   readonly data: Float32Array
-  /** Folder of the vocabulary, whose files are copied. */
-  readonly vocabularyDir: string
+  readonly vocabulary: VocabularyContents
   readonly vocabularyDigest: string
 }
 
 /** Writes a model folder; `dir` is made if need be and other files in it stay. */
 export async function saveModel(dir: string, model: ModelToSave): Promise<void> {
-  const { config, architecture, labels, parameters, data, vocabularyDir, vocabularyDigest } = model
-  await mkdir(dir, { recursive: true })
-  for (const file of VOCABULARY_FILES) {
-    const path = join(vocabularyDir, file)
-    if (existsSync(path)) await writeWhole(join(dir, file), readFileSync(path))
-  }
-  await writeWhole(join(dir, CONFIG_FILE), Buffer.from(formatConfig(config, architecture, labels)))
+  const { config, architecture, labels, parameters, data, vocabulary, vocabularyDigest } = model
+  makeFolder(dir)
+  for (const [file, content] of vocabulary) writeFileAtomic(join(dir, file), content)
+  writeFileAtomic(join(dir, CONFIG_FILE), formatConfig(config, architecture, labels))
   await writeSafetensors(join(dir, WEIGHTS_FILE), arenaTensors(parameters, data), {
     format: 'pt',
     [DIGEST]: vocabularyDigest,
   })
-}
-
-async function writeWhole(path: string, content: Uint8Array): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`
-  try {
-    const file = await open(temporary, 'w')
-    try {
-      await file.writeFile(content)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(temporary, path)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
-  }
 }

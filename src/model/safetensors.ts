@@ -6,9 +6,8 @@
  * Source: https://github.com/huggingface/safetensors#format. Called by checkpoints, import and export.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
-import { open, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import { InputError, UserError } from '../error.js'
+import { InputError } from '../error.js'
+import { writeWholeAsync } from '../files.js'
 
 /** Element types that are read, with their size in bytes. */
 const sizes = {
@@ -300,38 +299,17 @@ export async function writeSafetensors(
   new DataView(padded.buffer).setBigUint64(0, BigInt(padded.length - 8), true)
   padded.set(json, 8)
 
-  const temporary = `${path}.${process.pid}.tmp`
-  try {
-    const file = await open(temporary, 'w')
-    try {
-      await writeFully(file, padded)
-      for (const { name, shape, data, type, bytes } of plan) {
-        const values = typeof data === 'function' ? await data() : data
-        if (dtypeOf(values) !== type || values.byteLength !== bytes) {
-          const got = `${values.length} values of ${dtypeOf(values)}`
-          throw new RangeError(`${path}: '${name}' is ${got}, want ${type} [${shape}]`)
-        }
-        await writeFully(file, new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
+  await writeWholeAsync(path, async (write) => {
+    await write(padded)
+    for (const { name, shape, data, type, bytes } of plan) {
+      const values = typeof data === 'function' ? await data() : data
+      if (dtypeOf(values) !== type || values.byteLength !== bytes) {
+        const got = `${values.length} values of ${dtypeOf(values)}`
+        throw new RangeError(`${path}: '${name}' is ${got}, want ${type} [${shape}]`)
       }
-      await file.sync()
-    } finally {
-      await file.close()
+      await write(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
     }
-    await rename(temporary, path)
-    const folder = await open(dirname(path), 'r')
-    await folder.sync().finally(() => folder.close())
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {})
-    if (systemCode(error) === undefined) throw error
-    throw new UserError(`${path}: cannot be written: ${(error as Error).message}`)
-  }
-}
-
-async function writeFully(file: Awaited<ReturnType<typeof open>>, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const length = Math.min(chunkBytes, bytes.length - done)
-    done += (await file.write(bytes, done, length)).bytesWritten
-  }
+  })
 }
 
 function dtypeOf(data: TensorData): NonNullable<TensorToWrite['dtype']> {

@@ -3,10 +3,10 @@
  * optimizer.safetensors (moment1.NAME, moment2.NAME) and state.json (what else a run needs to go on). It is written
  * under a temporary name, brought to the disk and renamed, so a folder of that name is complete whatever happens.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { basename, join } from 'node:path'
-import { syncFolder, writeSynced } from '../data/atomic.js'
-import { InputError, UserError } from '../error.js'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
+import { InputError } from '../error.js'
+import { abandonFolder, makeFolder, rename, sync, writeSynced } from '../files.js'
 import type { ParameterSet } from '../graph/parameters.js'
 import { type ModelToSave, saveModel, WEIGHTS_FILE } from '../model/folder.js'
 import { readSafetensors, writeSafetensors } from '../model/safetensors.js'
@@ -51,6 +51,16 @@ export function listCheckpoints(out: string): CheckpointPlace[] {
     .sort((a, b) => a.step - b.step)
 }
 
+/** The checkpoint that a path names: itself, or the newest of a run. Throws an InputError where there is none. */
+export function findCheckpoint(path: string): CheckpointPlace {
+  const step = /^checkpoint-(\d+)$/.exec(basename(resolve(path)))?.[1]
+  if (step !== undefined && existsSync(path)) return { step: Number(step), dir: path }
+  const newest = listCheckpoints(path).at(-1)
+  if (newest) return newest
+  const found = existsSync(path) ? 'no checkpoint' : 'no such folder'
+  throw new InputError({ file: path, found, expected: 'the folder of a run, or a checkpoint-STEP in one' })
+}
+
 /** Writes OUT/checkpoint-STEP and returns its path. */
 export async function saveCheckpoint(out: string, checkpoint: CheckpointToSave): Promise<string> {
   const { kind, step, model, arenas, state } = checkpoint
@@ -58,7 +68,7 @@ export async function saveCheckpoint(out: string, checkpoint: CheckpointToSave):
   const temporary = join(out, `.checkpoint-${step}.partial`)
   rmSync(temporary, { recursive: true, force: true })
   try {
-    mkdirSync(temporary, { recursive: true })
+    makeFolder(temporary)
     await saveModel(temporary, { ...model, data: arenas.parameters })
     await writeSafetensors(join(temporary, OPTIMIZER_FILE), [
       ...arenaTensors(model.parameters, arenas.moment1, 'moment1.'),
@@ -66,14 +76,12 @@ export async function saveCheckpoint(out: string, checkpoint: CheckpointToSave):
     ])
     const json = { format: FORMAT, version: VERSION, kind, step, ...state }
     writeSynced(join(temporary, STATE_FILE), `${JSON.stringify(json, null, 2)}\n`)
-    syncFolder(temporary)
+    sync(temporary)
     discard(out, dir)
-    renameSync(temporary, dir)
-    syncFolder(out)
+    rename(temporary, dir)
     return dir
   } catch (error) {
-    rmSync(temporary, { recursive: true, force: true })
-    throw error
+    throw abandonFolder(temporary, dir, error)
   }
 }
 
@@ -95,7 +103,7 @@ export function readState(dir: string, kind: string): Record<string, unknown> {
   if (state.format !== FORMAT) return refuse(`format ${JSON.stringify(state.format)}`)
   if (state.version !== VERSION) return refuse(`version ${JSON.stringify(state.version)}`)
   if (state.kind !== kind) return refuse(`a checkpoint of ${String(state.kind)}`)
-  if (!Number.isInteger(state.step) || basename(dir) !== `checkpoint-${state.step}`)
+  if (!Number.isInteger(state.step) || basename(resolve(dir)) !== `checkpoint-${state.step}`)
     return refuse(`step ${String(state.step)} in a folder named ${basename(dir)}`)
   return state
 }
@@ -131,15 +139,6 @@ function discard(out: string, dir: string): void {
   if (!existsSync(dir)) return
   const removed = join(out, `.${basename(dir)}.removed`)
   rmSync(removed, { recursive: true, force: true })
-  renameSync(dir, removed)
+  rename(dir, removed)
   rmSync(removed, { recursive: true, force: true })
-}
-
-/** Makes the folder of a run. Throws a UserError when that cannot be. */
-export function makeOut(out: string): void {
-  try {
-    mkdirSync(out, { recursive: true })
-  } catch (error) {
-    throw new UserError(`${out}: cannot be made (${(error as Error).message})`)
-  }
 }

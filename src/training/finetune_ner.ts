@@ -5,36 +5,37 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { writeFileAtomic } from '../data/atomic.js'
 import { writePredictions } from '../data/ner_report.js'
+import type { TagScheme } from '../data/tag_scheme.js'
 import type { Device } from '../device/device.js'
 import { UsageError, UserError } from '../error.js'
+import { makeFolder, writeFileAtomic } from '../files.js'
 import { compile, memoryPlan, Runtime } from '../graph/runtime.js'
 import { architectureOf, openModel, saveModel } from '../model/folder.js'
 import { readArena } from '../model/weights.js'
 import {
   listCheckpoints,
-  makeOut,
   pruneCheckpoints,
   readArenas,
   readState,
   removeLeftovers,
   saveCheckpoint,
+  type TrainingArenas,
 } from './checkpoint.js'
 import { TrainingLog } from './log.js'
 import { refuseTooLarge } from './memory.js'
 import { captureTraining, type NerPosition, type NerStep, trainTagger } from './ner_loop.js'
 import { type NerSummary, nerSummary, scoreFile, tagRows, writeTask } from './ner_model.js'
-import type { NerRun } from './ner_setup.js'
+import { KIND, type NerRun } from './ner_setup.js'
 import { captureTagging, NerTagger } from './ner_tagger.js'
 import { learningRate } from './schedule.js'
 
-const KIND = 'finetune ner'
 const SCORES_FILE = 'scores.json'
 
 export interface NerEvaluation {
   readonly step: number
   readonly dev: NerSummary
+  /** The best so far, and better than nothing. */
   readonly best: boolean
 }
 
@@ -60,6 +61,8 @@ export interface NerResult {
   dev: NerSummary
   test: NerSummary
   labels: readonly string[]
+  /** What the tags of the data set are in; predictions are in IOB2. A run of an earlier version does not say. */
+  scheme?: TagScheme
   out: string
   seconds: number
   tokens_per_second: number
@@ -86,6 +89,8 @@ interface Best {
 /** How a run stands in its checkpoints. */
 interface NerState extends NerPosition {
   readonly settings: Record<string, unknown>
+  /** Updates that the moments had seen before step 0. */
+  readonly updates?: number
   readonly best?: Best
   /** The last evaluation found no entity. */
   readonly collapsed: boolean
@@ -120,7 +125,10 @@ export function refuseOut(out: string, resume: boolean): void {
 /** The result of a run that has ended in that folder. */
 export function finishedNer(out: string): NerResult | undefined {
   const file = join(out, SCORES_FILE)
-  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as NerResult) : undefined
+  if (!existsSync(file)) return undefined
+  // what the key was called before it had no spaces
+  const text = readFileSync(file, 'utf8').replaceAll('"paper style (inferred)"', '"paper_style"')
+  return JSON.parse(text) as NerResult
 }
 
 /**
@@ -149,12 +157,15 @@ export async function finetuneNer(
     maxLength: run.maxLength,
     rows: tagRows(run.maxLength),
   })
-  makeOut(out)
+  makeFolder(out)
   removeLeftovers(out)
 
-  const settings = settingsOf(run)
-  const restored = resume ? await restore(out, run, runtime, settings) : undefined
-  if (restored === undefined) await runtime.writeState('parameters', run.initial)
+  const restored = resume ? await restore(out, run, runtime) : undefined
+  const { continued } = run
+  if (restored === undefined && continued) await writeArenas(runtime, continued.arenas)
+  else if (restored === undefined) await runtime.writeState('parameters', run.initial)
+  const settings = restored?.settings ?? settingsOf(run)
+  const updates = restored ? (restored.updates ?? 0) : (continued?.updates ?? 0)
   let { best, collapsed, trainingSeconds, tokens } = restored ?? FRESH
   const began = performance.now()
   const seconds = () => (restored?.seconds ?? 0) + (performance.now() - began) / 1000
@@ -172,6 +183,7 @@ export async function finetuneNer(
       step,
       draw,
       settings,
+      updates,
       best,
       collapsed,
       seconds: seconds(),
@@ -193,7 +205,7 @@ export async function finetuneNer(
     }
     collapsed = dev.correct === 0
     log.write({ step: position.step, dev })
-    hooks.onEvaluation?.({ step: position.step, dev, best: isBest })
+    hooks.onEvaluation?.({ step: position.step, dev, best: isBest && dev.f1 > 0 })
     await save(position)
   }
 
@@ -206,9 +218,10 @@ export async function finetuneNer(
     rows: run.rows,
     seed: options.seed,
     optimizer: run.optimizer,
+    before: updates,
     rate: (step: number) => learningRate(schedule, step),
   }
-  const start: NerPosition = restored ?? FRESH
+  const start: NerPosition = restored ?? { step: 0, draw: continued?.draw ?? 0 }
   await trainTagger(runtime, run.windows, loop, start, async (step) => {
     const elapsed = (performance.now() - before) / 1000
     trainingSeconds += elapsed
@@ -248,6 +261,7 @@ export async function finetuneNer(
     dev: nerSummary(dev.scores),
     test: nerSummary(test.scores),
     labels: data.labels,
+    scheme: data.scheme,
     out,
     seconds: seconds(),
     tokens_per_second: Math.round(tokens / Math.max(trainingSeconds, 1e-9)),
@@ -263,7 +277,7 @@ function modelOf(run: NerRun) {
     architecture: architectureOf(run.config, 'TokenClassification'),
     labels: run.data.labels,
     parameters: run.parameters,
-    vocabularyDir: run.vocabularyDir,
+    vocabulary: run.vocabulary,
     vocabularyDigest: run.tokenizer.digest,
   }
 }
@@ -279,6 +293,7 @@ function settingsOf(run: NerRun): Record<string, unknown> {
     batch: options.batch,
     weight_decay: options.weightDecay,
     clip: options.clip,
+    bias_correction: options.biasCorrection,
     max_length: run.maxLength,
     rows: run.rows,
     eval_every: run.evalEvery,
@@ -291,29 +306,49 @@ function settingsOf(run: NerRun): Record<string, unknown> {
   }
 }
 
+/** What is not chosen by an option of its own, and what it comes from. */
+const ORIGINS: Readonly<Record<string, string>> = {
+  labels: 'the data that it was started on',
+  windows: 'the data that it was started on',
+  vocabulary: 'the vocabulary that it was started with',
+}
+
 /** Puts the newest checkpoint on the device; undefined where a run was stopped before its first one. */
-async function restore(
-  out: string,
-  run: NerRun,
-  runtime: Runtime,
-  settings: Record<string, unknown>,
-): Promise<NerState | undefined> {
+async function restore(out: string, run: NerRun, runtime: Runtime): Promise<NerState | undefined> {
   const place = listCheckpoints(out).at(-1)
   if (place === undefined) return undefined
   const state = readState(place.dir, KIND) as unknown as NerState
   // a checkpoint that does not say is one of f32
-  const saved: Record<string, unknown> = { precision: 'f32', ...state.settings }
-  for (const [name, value] of Object.entries(settings)) {
-    const before = JSON.stringify(saved[name])
+  const settings: Record<string, unknown> = { precision: 'f32', ...state.settings }
+  const { model, tokenizer, continueFrom } = run.options
+  for (const [name, value] of Object.entries(settingsOf(run))) {
+    // without either option vocabulary and sizes are those of the checkpoint
+    if (name === 'model' && (model ?? tokenizer ?? continueFrom) === undefined) continue
+    const before = JSON.stringify(settings[name])
     const now = JSON.stringify(value)
-    if (before !== now)
-      throw new UserError(
-        `${place.dir}: the run had ${name} ${before}, and now has ${now}; --resume changes nothing`,
-      )
+    if (before === undefined || before === now) continue
+    throw new UserError(
+      `${place.dir}: the run had ${name} ${before}, and now has ${now}; --resume changes nothing. ` +
+        waysOn(place.dir, name, settings[name]),
+    )
   }
-  const arenas = readArenas(place.dir, run.parameters)
-  await runtime.writeState('parameters', arenas.parameters)
-  await runtime.writeState('moment1', arenas.moment1)
-  await runtime.writeState('moment2', arenas.moment2)
-  return state
+  await writeArenas(runtime, readArenas(place.dir, run.parameters))
+  return { ...state, settings }
+}
+
+/** How a person goes on whose choice of `name` is not the `saved` one: with the same run, or with a new one. */
+function waysOn(dir: string, name: string, saved: unknown): string {
+  const option = `--${name.replaceAll('_', '-')}`
+  const isFlag = typeof saved === 'boolean'
+  const chosen = isFlag ? option : `${option} ${saved}`
+  const same = ORIGINS[name] ?? (saved === null || saved === false ? `leave out ${option}` : chosen)
+  const other = ['model', 'labels', 'vocabulary'].includes(name)
+    ? 'For another one start a run of its own, without --resume'
+    : `To take its weights and moments into a new run with the other: --continue-from ${dir} and a new --out, without --resume`
+  return `To go on with the same run: ${same}. ${other}`
+}
+
+async function writeArenas(runtime: Runtime, arenas: TrainingArenas): Promise<void> {
+  for (const name of ['parameters', 'moment1', 'moment2'] as const)
+    await runtime.writeState(name, arenas[name])
 }

@@ -2,9 +2,9 @@
  * The log of a run: OUT/log.jsonl, one JSON object with a `step` a line. A line goes to the file at once, so that a
  * killed run keeps it; a resumed run first drops the lines after its checkpoint, and the log is as if undisturbed.
  */
-import { appendFileSync, closeSync, existsSync, fsyncSync, openSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { writeFileAtomic } from '../data/atomic.js'
+import { append, sync, writeFileAtomic } from '../files.js'
 
 export class TrainingLog {
   readonly path: string
@@ -23,18 +23,12 @@ export class TrainingLog {
 
   /** Appends a line. */
   write(line: { readonly step: number } & Readonly<Record<string, unknown>>): void {
-    appendFileSync(this.path, `${JSON.stringify(line)}\n`)
+    append(this.path, `${JSON.stringify(line)}\n`)
   }
 
   /** Brings the lines to the disk. */
   sync(): void {
-    if (!existsSync(this.path)) return
-    const file = openSync(this.path, 'r')
-    try {
-      fsyncSync(file)
-    } finally {
-      closeSync(file)
-    }
+    if (existsSync(this.path)) sync(this.path)
   }
 }
 

@@ -3,20 +3,32 @@ import { freemem } from 'node:os'
 import { UserError } from '../error.js'
 import type { MemoryPlan } from '../graph/runtime.js'
 
-/** Bytes that this process can still take: what the machine or the process's control group leaves, the lesser. */
-export function availableMemory(): number {
+/**
+ * Bytes that this process can still take: what the machine or the process's control group leaves, the lesser.
+ * Undefined where that cannot be known: without /proc, say in a jail, 0 bytes are reported.
+ */
+export function availableMemory(): number | undefined {
   const known = process as { availableMemory?: () => number }
-  return known.availableMemory?.() ?? freemem()
+  return (known.availableMemory?.() ?? freemem()) || undefined
 }
 
-/** Refuses a run whose native memory does not fit, with the figures. `working`: the device's own bytes. */
+/** What a person hears in place of figures where that is so. */
+export const UNKNOWN_MEMORY = 'how much memory is free cannot be known here (0 bytes are reported)'
+
+/**
+ * Refuses a run whose native memory does not fit, with the figures. `working`: the device's own bytes. Where free memory
+ * is unknown no run is refused.
+ */
 export function refuseTooLarge(plan: MemoryPlan, working: number, available = availableMemory()): void {
   const need = plan.totalBytes + working
-  if (need <= available) return
-  const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(2)} GiB`
+  if (available === undefined || need <= available) return
   throw new UserError(
     `not enough memory: the run needs ${gib(need)} (parameters ${gib(plan.parameterBytes)}, gradients and moments ` +
       `${gib(plan.gradientBytes + plan.optimizerBytes)}, activations ${gib(plan.activationBytes)}), ` +
       `${gib(available)} are available; fewer --rows or --recompute need less`,
   )
+}
+
+function gib(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(2)} GiB`
 }

@@ -22,6 +22,8 @@ export interface NerLoopSettings {
   readonly rows: number
   readonly seed: number
   readonly optimizer: OptimizerSettings
+  /** Updates made before step 0, from which the order of the windows and the age of the moments go on (default 0). */
+  readonly before?: number
   /** Learning rate of the update that follows `step` others. */
   readonly rate: (step: number) => number
 }
@@ -86,7 +88,7 @@ interface MicroBatch extends TokenBatch {
 
 function* microBatches(
   windows: LabelledWindows,
-  { totalSteps, batchSize, rows, seed }: NerLoopSettings,
+  { totalSteps, batchSize, rows, seed, before = 0 }: NerLoopSettings,
   start: NerPosition,
 ): Generator<MicroBatch> {
   const { examples, labels } = windows
@@ -95,9 +97,9 @@ function* microBatches(
   let order: Int32Array | undefined
   let { draw } = start
   for (let step = start.step; step < totalSteps; step++) {
-    const within = step % perEpoch
+    const within = (before + step) % perEpoch
     if (order === undefined || within === 0)
-      order = epochOrder(examples.length, seed, Math.floor(step / perEpoch))
+      order = epochOrder(examples.length, seed, Math.floor((before + step) / perEpoch))
     const chosen = order.subarray(within * batchSize, (within + 1) * batchSize)
     const stepWords = chosen.reduce((n, e) => n + examples[e].wordAt.length, 0)
     const runs = pack(lengths, chosen, rows)
@@ -136,7 +138,7 @@ export async function trainTagger(
       loss_scale: 1 / stepWords,
       seed: settings.seed,
       draw,
-      ...(last && { lr, ...corrections(settings.optimizer, step + 1) }),
+      ...(last && { lr, ...corrections(settings.optimizer, (settings.before ?? 0) + step + 1) }),
     })
     next = batches.next()
     await running

@@ -6,12 +6,12 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { writeFileAtomic } from '../data/atomic.js'
 import type { NerFile } from '../data/ner_reader.js'
 import type { NerExample } from '../data/ner_windows.js'
 import { Tokenizer } from '../data/tokenizer.js'
 import type { Device } from '../device/device.js'
 import { InputError, UsageError, UserError } from '../error.js'
+import { writeFileAtomic } from '../files.js'
 import { ParameterSet } from '../graph/parameters.js'
 import { Runtime } from '../graph/runtime.js'
 import { CONFIG_FILE, checkVocabulary, openModel, type PretrainedModel } from '../model/folder.js'
@@ -146,7 +146,8 @@ export function nerSummary({ conlleval, iob2, token, words, sentences }: NerScor
     correct: conlleval.correct,
     types: conlleval.types,
     strict_iob2: { precision: iob2.precision, recall: iob2.recall, f1: iob2.f1 },
-    [token.label]: {
+    /** As the scores that papers print seem to be counted: word by word. */
+    paper_style: {
       token_accuracy: token.accuracy,
       macro_f1: token.macroF1,
       weighted_f1: token.weightedF1,

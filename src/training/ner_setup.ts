@@ -6,13 +6,25 @@
 import { readNerFolder } from '../data/ner_folder.js'
 import { type NerExample, windowSentences } from '../data/ner_windows.js'
 import { Tokenizer } from '../data/tokenizer.js'
-import { UsageError } from '../error.js'
+import { UsageError, UserError } from '../error.js'
 import { ParameterSet } from '../graph/parameters.js'
 import { checkConfig, type ModelConfig, preset } from '../model/config.js'
-import { openModel, type PretrainedModel } from '../model/folder.js'
+import {
+  openModel,
+  type PretrainedModel,
+  readVocabularyContents,
+  type VocabularyContents,
+} from '../model/folder.js'
 import { declareTokenClassification, type TokenClassificationModel } from '../model/token_classification.js'
 import { loadPretrained } from '../model/weights.js'
 import type { FloatType } from '../ops/shape.js'
+import {
+  type CheckpointPlace,
+  findCheckpoint,
+  readArenas,
+  readState,
+  type TrainingArenas,
+} from './checkpoint.js'
 import { initialValues } from './initialize.js'
 import { labelIndices } from './ner_batches.js'
 import { type LabelledWindows, stepsPerEpoch } from './ner_loop.js'
@@ -20,12 +32,19 @@ import { modelTokenizer, windowLength } from './ner_model.js'
 import { DEFAULT_OPTIMIZER, type OptimizerSettings } from './optimizer.js'
 import { checkSchedule, type Schedule } from './schedule.js'
 
+/** The kind of its checkpoints. */
+export const KIND = 'finetune ner'
+
 export interface NerRunOptions {
   /** Folder with train.tsv, devel.tsv or dev.tsv, test.tsv. */
   readonly data: string
   /** Model folder to start from; without it weights are random, sized by `preset`, over the pieces of `tokenizer`. */
   readonly model?: string
   readonly tokenizer?: string
+  /** A checkpoint or the folder of a run, whose weights, classifier and moments a new run goes on from. */
+  readonly continueFrom?: string
+  /** The checkpoint that the run is resumed from: vocabulary and sizes where neither model nor tokenizer is named. */
+  readonly resumeFrom?: string
   readonly preset?: string
   readonly epochs?: number
   readonly totalSteps?: number
@@ -51,13 +70,14 @@ export interface NerRun {
   readonly options: NerRunOptions
   readonly data: ReturnType<typeof readNerFolder>
   readonly tokenizer: Tokenizer
-  /** Folder of the vocabulary files. */
-  readonly vocabularyDir: string
+  readonly vocabulary: VocabularyContents
   readonly config: ModelConfig
   readonly parameters: ParameterSet
   readonly model: TokenClassificationModel
   /** The parameter arena before the first step. */
   readonly initial: Float32Array
+  /** What a new run has taken over from the checkpoint of another, besides its weights. */
+  readonly continued?: Continued
   /** Tensors of the model folder that have no part in this task. */
   readonly ignored: readonly string[]
   readonly windows: LabelledWindows
@@ -69,6 +89,15 @@ export interface NerRun {
   readonly schedule: Schedule
   readonly optimizer: OptimizerSettings
   readonly evalEvery: number
+}
+
+interface Continued {
+  readonly place: CheckpointPlace
+  readonly arenas: TrainingArenas
+  /** Updates that the moments have seen, by which the order of the windows goes on too. */
+  readonly updates: number
+  /** Draws of dropout masks that have been made. */
+  readonly draw: number
 }
 
 /**
@@ -95,11 +124,16 @@ const EVAL_EVERY = 200
 
 /** Reads and checks all that a run needs. Throws a UserError that names what cannot be. */
 export function setUpNer(options: NerRunOptions): NerRun {
-  const { model: modelDir, tokenizer: tokenizerDir, seed } = options
-  if ((modelDir === undefined) === (tokenizerDir === undefined))
-    throw new UsageError('want either --model MODEL or, for random weights, --tokenizer DIR')
+  const { tokenizer: tokenizerDir, continueFrom, resumeFrom, seed } = options
+  const named = [options.model, tokenizerDir, continueFrom].filter((dir) => dir !== undefined).length
+  if (named > 1 || (named === 0 && resumeFrom === undefined))
+    throw new UsageError(
+      'want either --model MODEL or, for random weights, --tokenizer DIR, or --continue-from CHECKPOINT',
+    )
   if (options.epochs !== undefined && options.totalSteps !== undefined)
     throw new UsageError('want either --epochs or --total-steps')
+  const place = continueFrom === undefined ? undefined : findCheckpoint(continueFrom)
+  const modelDir = options.model ?? place?.dir ?? (named === 0 ? resumeFrom : undefined)
   const pretrained = modelDir === undefined ? undefined : openModel(modelDir)
   const tokenizer = pretrained ? modelTokenizer(pretrained) : Tokenizer.load(tokenizerDir as string)
   const config = configuration(options, pretrained, tokenizer.size)
@@ -123,17 +157,19 @@ export function setUpNer(options: NerRunOptions): NerRun {
 
   const parameters = new ParameterSet()
   const model = declareTokenClassification(parameters, config, data.labels.length)
-  const initial = initialValues(parameters, seed)
+  const continued = place && continuedRun(place, pretrained?.labels, data.labels, parameters)
+  const initial = continued?.arenas.parameters ?? initialValues(parameters, seed)
   return {
     options,
     data,
     tokenizer,
-    vocabularyDir: (modelDir ?? tokenizerDir) as string,
+    vocabulary: readVocabularyContents((modelDir ?? tokenizerDir) as string),
     config,
     parameters,
     model,
     initial,
-    ignored: pretrained ? loadEncoder(pretrained, parameters, initial) : [],
+    continued,
+    ignored: pretrained && !continued ? loadEncoder(pretrained, parameters, initial) : [],
     windows: { examples, labels: labelIndices(data.train.sentences, examples, data.labels) },
     develWindows: windowsOf(data.devel.sentences),
     testWindows: windowsOf(data.test.sentences),
@@ -152,9 +188,33 @@ export function setUpNer(options: NerRunOptions): NerRun {
   }
 }
 
+/** Throws a UserError for a checkpoint of another kind of run or of other labels. */
+function continuedRun(
+  place: CheckpointPlace,
+  labels: readonly string[] = [],
+  wanted: readonly string[],
+  parameters: ParameterSet,
+): Continued {
+  const {
+    step,
+    draw,
+    updates = 0,
+  } = readState(place.dir, KIND) as {
+    step: number
+    draw: number
+    updates?: number
+  }
+  if (labels.join() !== wanted.join())
+    throw new UserError(
+      `${place.dir}: has the labels ${labels.join(', ')}, the data ${wanted.join(', ')}; ` +
+        '--continue-from wants the same ones (--model takes the encoder alone)',
+    )
+  return { place, arenas: readArenas(place.dir, parameters), updates: updates + step, draw }
+}
+
 /** The sizes of the pretrained model, which `--preset` may only confirm, or those of the preset. */
 function configuration(
-  { preset: name, dropout, model }: NerRunOptions,
+  { preset: name, dropout }: NerRunOptions,
   pretrained: PretrainedModel | undefined,
   vocabularySize: number,
 ): ModelConfig {
@@ -169,7 +229,7 @@ function configuration(
     for (const size of ['modelType', 'hiddenSize', 'layers'] as const)
       if (wanted[size] !== pretrained.config[size])
         throw new UsageError(
-          `${model} is not of preset ${name}: its ${size} is ${pretrained.config[size]}, not ${wanted[size]}`,
+          `${pretrained.dir} is not of preset ${name}: its ${size} is ${pretrained.config[size]}, not ${wanted[size]}`,
         )
   }
   return dropped(pretrained.config)

@@ -8,22 +8,21 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { Instance } from '../data/instance_stream.js'
 import type { Device } from '../device/device.js'
 import { UserError } from '../error.js'
+import { makeFolder } from '../files.js'
 import { Runtime } from '../graph/runtime.js'
 import { architectureOf, saveModel } from '../model/folder.js'
-import { listCheckpoints, makeOut, pruneCheckpoints, removeLeftovers, saveCheckpoint } from './checkpoint.js'
+import { listCheckpoints, pruneCheckpoints, removeLeftovers, saveCheckpoint } from './checkpoint.js'
 import { evaluatePretraining } from './evaluate_pretraining.js'
 import { TrainingLog } from './log.js'
 import { refuseTooLarge } from './memory.js'
 import { corrections, optimizerInputs } from './optimizer.js'
-import { dataFacts, KIND, type PretrainSetup } from './pretrain_setup.js'
+import { KIND, type PretrainSetup } from './pretrain_setup.js'
 import { Collator, type MicroBatch, maskedCount, splitStep } from './pretraining_batch.js'
 import { addLosses, type Losses, means, mlmScale, noLosses } from './pretraining_programs.js'
 import { learningRate } from './schedule.js'
 
 export interface PretrainRun {
   readonly out: string
-  /** Folder of the vocabulary, copied beside the weights. */
-  readonly vocabularyDir: string
   /** End after so many steps in all, or after so many minutes of this process, at a step boundary. */
   readonly steps?: number
   readonly minutes?: number
@@ -95,6 +94,8 @@ export async function pretrain(
 
 class Pretraining {
   private step = 0
+  /** Updates that the moments had seen before step 0. */
+  private updates = 0
   /** Micro-batches run so far, which is what dropout masks are drawn for. */
   private draw = 0
   private best?: { step: number; loss: number }
@@ -119,15 +120,22 @@ class Pretraining {
     this.collators = [new Collator(setup.capacity), new Collator(setup.capacity)]
     this.tables = optimizerInputs(this.parameters)
     if (setup.resumed) this.restore(setup.resumed.place.step, setup.resumed.state)
+    else if (setup.continued) {
+      const { updates, draw, cursor } = setup.continued
+      this.updates = updates
+      this.draw = draw
+      if (cursor) setup.stream.restore(cursor)
+    }
     // a shard that is not whole is met before anything is written
     this.pending = this.drawStep()
-    makeOut(options.out)
+    makeFolder(options.out)
     removeLeftovers(options.out)
     this.log = new TrainingLog(options.out, this.step)
   }
 
   private restore(step: number, state: Record<string, unknown>): void {
-    const { draw, cursor, best, last, heldOut } = state as {
+    const { updates, draw, cursor, best, last, heldOut } = state as {
+      updates?: number
       draw: number
       cursor: object
       best?: { step: number; loss: number }
@@ -136,6 +144,7 @@ class Pretraining {
     }
     this.step = step
     this.saved = step
+    this.updates = updates ?? 0
     this.draw = draw
     this.best = best
     this.last = last
@@ -206,7 +215,7 @@ class Pretraining {
     const common = {
       seed,
       lr,
-      ...corrections(optimizer, step + 1),
+      ...corrections(optimizer, this.updates + step + 1),
       mlm_scale: mlmScale(pending.masked),
       sop_scale: 1 / pending.sequences,
     }
@@ -291,7 +300,7 @@ class Pretraining {
       config: settings.config,
       architecture: architectureOf(settings.config, 'PreTraining'),
       parameters: this.parameters,
-      vocabularyDir: this.options.vocabularyDir,
+      vocabulary: this.setup.vocabulary,
       vocabularyDigest: tokenizer.digest,
     }
   }
@@ -311,7 +320,9 @@ class Pretraining {
       },
       state: {
         settings: setup.settings,
-        data: dataFacts(setup.stream),
+        instances: setup.instances,
+        data: setup.facts,
+        updates: this.updates,
         draw: this.draw,
         cursor: this.pending.cursor,
         best: this.best,

@@ -141,15 +141,16 @@ export interface DataLimits {
 
 /**
  * Completes choices. `init` is the configuration of the model that the run starts from; sizes and preset must agree
- * with it. Throws a UsageError for what cannot be.
+ * with it. `named` is the preset whose defaults are taken. Throws a UsageError for what cannot be.
  */
 export function resolveSettings(
   choices: PretrainChoices,
   data: DataLimits,
   init?: ModelConfig,
+  named = choices.preset,
 ): PretrainSettings {
   const config = resolveConfig(choices, data, init)
-  const d = defaults[choices.preset ?? ''] ?? (config.modelType === 'bert' ? biobert : papers)
+  const d = defaults[named ?? ''] ?? (config.modelType === 'bert' ? biobert : papers)
   const name = choices.optimizer ?? USUAL_OPTIMIZER[config.modelType]
   const total = choices.totalSteps ?? d.totalSteps
   const schedule = checkSchedule({
@@ -165,7 +166,7 @@ export function resolveSettings(
     )
   // through the schema, so that a resumed run writes its keys in the same order
   return settingsSchema.parse({
-    preset: choices.preset,
+    preset: named,
     config,
     optimizer: {
       ...DEFAULT_OPTIMIZER,
@@ -193,14 +194,14 @@ function resolveConfig(choices: PretrainChoices, data: DataLimits, init?: ModelC
   if (init) {
     if (wanted && wanted.modelType !== init.modelType)
       throw new UsageError(
-        `preset ${choices.preset} is a kind of ${wanted.modelType}, but the model of --init is a kind of ${init.modelType}`,
+        `preset ${choices.preset} is a kind of ${wanted.modelType}, but the model to start from is a kind of ${init.modelType}`,
       )
     for (const name of sizes) {
       const want = wanted?.[name] ?? chosen[name]
       // positions are bought with the preset, but the weights decide how many there are
       const isChosen = name in chosen || (wanted !== undefined && name !== 'maxPositions')
       if (isChosen && want !== init[name])
-        throw new UsageError(`${name} is to be ${want}, but the model of --init has ${init[name]}`)
+        throw new UsageError(`${name} is to be ${want}, but the model to start from has ${init[name]}`)
     }
   }
   const { dropout, initializerRange = init ? undefined : defaults[choices.preset ?? '']?.initializerRange } =
@@ -218,14 +219,22 @@ function resolveConfig(choices: PretrainChoices, data: DataLimits, init?: ModelC
   return config
 }
 
-/** The settings of a checkpoint's state.json, and whether what is chosen now agrees. */
-export function resumeSettings(state: unknown, choices: PretrainChoices, dir: string): PretrainSettings {
+/** The settings of a checkpoint's state.json. */
+export function savedSettings(state: unknown, dir: string): PretrainSettings {
   const parsed = settingsSchema.safeParse(state)
   if (!parsed.success)
     throw new UsageError(`${dir}: ${parsed.error.issues[0].path.join('.')} of its settings is not readable`)
-  const settings = parsed.data
-  const { config, optimizer, schedule } = settings
-  const saved: Required<Omit<PretrainChoices, 'preset'>> & { preset?: string } = {
+  return parsed.data
+}
+
+/** Settings as the choices that lead to them. */
+function choicesOf({
+  config,
+  optimizer,
+  schedule,
+  ...settings
+}: PretrainSettings): Required<Omit<PretrainChoices, 'preset'>> & { preset?: string } {
+  return {
     preset: settings.preset,
     embeddingSize: config.embeddingSize,
     hiddenSize: config.hiddenSize,
@@ -248,14 +257,55 @@ export function resumeSettings(state: unknown, choices: PretrainChoices, dir: st
     precision: settings.precision,
     seed: settings.seed,
   }
+}
+
+/** The settings of the checkpoint in `dir`. Throws a UsageError where what is chosen now differs, with the ways to go on. */
+export function resumeSettings(state: unknown, choices: PretrainChoices, dir: string): PretrainSettings {
+  const settings = savedSettings(state, dir)
+  const saved = choicesOf(settings)
   for (const name of Object.keys(saved) as (keyof PretrainChoices)[]) {
     const now = choices[name]
-    if (now !== undefined && now !== saved[name])
-      throw new UsageError(
-        `${dir}: the run was started with ${name} ${saved[name] ?? 'unset'}, not ${now}; a resumed run keeps its settings`,
-      )
+    if (now === undefined || now === saved[name]) continue
+    const option = optionName(name)
+    const other =
+      name === 'preset' || (sizes as readonly string[]).includes(name)
+        ? 'Its weights fit no other sizes: for those start a run of its own, without --resume'
+        : `To take its weights and moments into a new run with another ${option}: --continue-from ${dir} and a new --out, without --resume`
+    throw new UsageError(
+      `${dir}: the run was started with ${name} ${saved[name] ?? 'unset'}, not ${now}; a resumed run keeps its settings. ` +
+        `To go on with the same run: leave out ${option}. ${other}`,
+    )
   }
   return settings
+}
+
+/**
+ * Settings of a new run that goes on from the weights and moments of another: what is not chosen is as it was there, but
+ * the warm-up is at most a tenth of the new schedule, and another optimizer has its own rate.
+ */
+export function continuedSettings(
+  before: PretrainSettings,
+  choices: PretrainChoices,
+  data: DataLimits,
+): PretrainSettings {
+  const { preset: named, ...saved } = choicesOf(before)
+  const chosen = Object.fromEntries(Object.entries(choices).filter(([, value]) => value !== undefined))
+  const total = choices.totalSteps ?? saved.totalSteps
+  const isSameOptimizer = (choices.optimizer ?? saved.optimizer) === saved.optimizer
+  const kept: PretrainChoices = {
+    ...saved,
+    rows: Math.max(saved.rows, data.maxLength),
+    warmup: Math.min(saved.warmup, Math.floor(total / 10)),
+    learningRate: isSameOptimizer ? saved.learningRate : undefined,
+  }
+  // sizes are those of the weights, with which a chosen preset has to agree
+  for (const name of sizes) delete kept[name]
+  return resolveSettings({ ...kept, ...chosen }, data, before.config, choices.preset ?? named)
+}
+
+/** `--learning-rate` of `learningRate`. */
+function optionName(choice: string): string {
+  return `--${choice.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 }
 
 /** What a person should hear about the settings before a run. */

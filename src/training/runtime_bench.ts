@@ -107,7 +107,7 @@ async function race(
   const contestants = names.map((name) => prepare(name, choices))
   const need = contestants.reduce((sum, { memory }) => sum + memory.totalBytes, device.bytes)
   const available = availableMemory()
-  if (device.info.name === 'cpu' && need > available)
+  if (device.info.name === 'cpu' && available !== undefined && need > available)
     throw new UserError(
       `not enough memory: ${names.join(' and ')} need ${gib(need)} together, ${gib(available)} are available; ` +
         'name fewer --models, or fewer --rows',

@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert'
 import type { Race, Results } from '../../bench/support/record.js'
 import { BEGIN, END, readResults, report, section, writeReport } from '../../bench/support/report.js'
 import { speedText } from '../../bench/support/speed.js'
+import { root } from '../support/paths.js'
 import { temporaryFolder } from '../support/temporary.js'
 
 const test = suite('report of benches')
@@ -29,7 +30,7 @@ function results(more: Partial<Results> = {}): Results {
     peaks: {},
     date: '2026-01-02T03:04:05.678Z',
     entries: [],
-    peers: {},
+    peers: [],
     races: [],
     figures: [],
     ...more,
@@ -144,6 +145,16 @@ test('without results the section says what to run; without its comments the REA
   assert.match(readFileSync(join(folder, 'README.md'), 'utf8'), 'No results yet')
   assert.equal(readResults(join(folder, 'nowhere')), [])
   assert.throws(() => report('no comments', []), /README.md: found no section of figures/)
+})
+
+test('no key of the results that are kept has a space', () => {
+  const spaced: string[] = []
+  for (const result of readResults(join(root, 'bench', 'results')))
+    JSON.stringify(result, (key, value) => {
+      if (/\s/.test(key)) spaced.push(`${result.name}: ${key}`)
+      return value
+    })
+  assert.equal(spaced, [])
 })
 
 test.run()

@@ -38,7 +38,6 @@ const setup = await setUpPretraining({
 const device = openCpu({ threads: 1 })
 await pretrain(setup, device, {
   out: join(data.folder, 'p'),
-  vocabularyDir: data.tokenizer,
   steps: 2,
   evalEvery: 10,
   saveEvery: 10,
@@ -246,7 +245,7 @@ badInput(test, [
     argv: command('--init', 'p', '--preset', 'mini'),
     files: { ...good, ...run },
     status: 2,
-    says: /Size is to be \d+, but the model of --init has \d+/,
+    says: /Size is to be \d+, but the model to start from has \d+/,
   },
   {
     name: 'pretrain --init with weights of another vocabulary',

@@ -32,7 +32,7 @@ test('finetune prints the scores as one JSON object', () => {
   for (const part of [result.dev, result.test]) {
     assert.ok(part.f1 > 0.8, `F1 ${part.f1}`)
     assert.ok(Math.abs(part.f1 - (2 * part.precision * part.recall) / (part.precision + part.recall)) < 1e-12)
-    assert.ok(part['paper style (inferred)'].token_accuracy > 0.9)
+    assert.ok(part.paper_style.token_accuracy > 0.9)
     assert.equal(Object.keys(part.types), ['Sign'])
   }
   assert.match(stderr, /random weights, seed 42/)

@@ -28,7 +28,8 @@ test('a place that cannot be written is an error for people', () => {
   const folder = folderWith({ file: '' })
   assert.throws(
     () => writePredictions(`${folder}/file/test.tsv`, sentences, [['B', 'I'], ['O']]),
-    (error: Error) => error instanceof UserError && /test\.tsv: cannot be written/.test(error.message),
+    (error: Error) =>
+      error instanceof UserError && /file: cannot be made: a file of that name is there/.test(error.message),
   )
 })
 

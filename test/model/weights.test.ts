@@ -4,7 +4,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ParameterSet } from '../../src/graph/parameters.js'
 import { preset } from '../../src/model/config.js'
-import { architectureOf, openModel, saveModel } from '../../src/model/folder.js'
+import { architectureOf, openModel, readVocabularyContents, saveModel } from '../../src/model/folder.js'
 import { formatConfig, parseConfig } from '../../src/model/huggingface.js'
 import { declarePretraining } from '../../src/model/pretraining.js'
 import { readSafetensors, type TensorToWrite, writeSafetensors } from '../../src/model/safetensors.js'
@@ -171,14 +171,15 @@ test('an encoder that lacks a tensor, has another one, or one of another shape i
 
 for (const of of [config, bert])
   test(`${of.modelType}: a model folder comes back as it was saved, vocabulary and its digest included`, async () => {
-    const vocabularyDir = folderWith({ 'tokenizer.json': '{}', 'tokenizer_config.json': '{"a":1}' })
+    const folder = folderWith({ 'tokenizer.json': '{}', 'tokenizer_config.json': '{"a":1}' })
+    const vocabulary = readVocabularyContents(folder)
     const dir = join(temporaryFolder(), 'm')
     const config = { ...of, gelu: of.gelu === 'erf' ? 'tanh' : 'erf', classifierDropout: 0.2 } as const
     const parameters = pretraining(of)
     const data = values(parameters)
     const digest = 'd'.repeat(64)
     const architecture = architectureOf(config, 'PreTraining')
-    await saveModel(dir, { config, architecture, parameters, data, vocabularyDir, vocabularyDigest: digest })
+    await saveModel(dir, { config, architecture, parameters, data, vocabulary, vocabularyDigest: digest })
     const model = openModel(dir)
     assert.equal(model.config, config)
     assert.is(model.vocabularyDigest, digest)

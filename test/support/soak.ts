@@ -33,7 +33,6 @@ if (folder !== undefined) {
   const every = { evalEvery: 1e9, saveEvery: 1e9, keep: 1 }
   await pretrain(setup, device, {
     out,
-    vocabularyDir: tokenizer,
     ...every,
     events: {
       step({ step }) {

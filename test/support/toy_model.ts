@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Tokenizer } from '../../src/data/tokenizer.js'
 import { ParameterSet } from '../../src/graph/parameters.js'
 import { preset } from '../../src/model/config.js'
-import { saveModel } from '../../src/model/folder.js'
+import { readVocabularyContents, saveModel } from '../../src/model/folder.js'
 import { declarePretraining } from '../../src/model/pretraining.js'
 import { declareTokenClassification } from '../../src/model/token_classification.js'
 import { folderWith, temporaryFolder } from './temporary.js'
@@ -32,7 +32,7 @@ export async function toyModel(
     labels,
     parameters,
     data: Float32Array.from({ length: parameters.arenaElements }, (_, i) => value(i)),
-    vocabularyDir,
+    vocabulary: readVocabularyContents(vocabularyDir),
     vocabularyDigest: tokenizer.digest,
   })
   return Object.fromEntries(

@@ -34,7 +34,7 @@ async function run(choices: PretrainChoices, { out, steps, resume = false, ...mo
   const setup = await setUpPretraining(sources)
   const device = openCpu({ threads: 2 })
   try {
-    const options = { out, vocabularyDir: tokenizer, evalEvery: 1000, saveEvery: 1000, keep: 1, steps }
+    const options = { out, evalEvery: 1000, saveEvery: 1000, keep: 1, steps }
     return { setup, result: await pretrain(setup, device, options) }
   } finally {
     await device.destroy()
@@ -99,7 +99,7 @@ test('pairs of the other family are taken with a warning, its weights are not', 
   const albert = { ...choices, preset: 'nano' }
   await rejects(
     run(albert, { out: join(data.folder, 'none'), init: pretrained }),
-    /preset nano is a kind of albert, but the model of --init is a kind of bert/,
+    /preset nano is a kind of albert, but the model to start from is a kind of bert/,
   )
 })
 

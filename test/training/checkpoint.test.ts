@@ -24,7 +24,7 @@ const test = suite('checkpoint')
 const config = preset('nano', 40)
 const parameters = new ParameterSet()
 declarePretraining(parameters, config)
-const vocabularyDir = folderWith({ 'tokenizer.json': '{}' })
+const vocabulary = new Map([['tokenizer.json', Buffer.from('{}')]])
 
 function arena(seed: number): Float32Array {
   const data = new Float32Array(parameters.arenaElements)
@@ -38,7 +38,7 @@ function save(out: string, step: number, state: object = {}): Promise<string> {
     config,
     architecture: 'AlbertForPreTraining' as const,
     parameters,
-    vocabularyDir,
+    vocabulary,
     vocabularyDigest: 'x',
   }
   const arenas = { parameters: arena(step), moment1: arena(step + 1), moment2: arena(step + 2) }

@@ -261,8 +261,10 @@ test('what is not said follows from the size of the model', () => {
 test('a run that ends with nothing but O is said to have collapsed', async () => {
   const rare = toyFolder({ train: 60, devel: 20, test: 20 })
   const options = toyOptions(rare, { totalSteps: 1, learningRate: 1e-9 })
+  const bests: boolean[] = []
   const collapsed = await toyRun(options, {
     out: newOut(),
+    hooks: { onEvaluation: ({ best }) => void bests.push(best) },
     // a bias that no single step can overcome
     change: (run) => {
       run.initial[run.model.classifier.bias.offset + run.data.labels.indexOf('O')] = 100
@@ -270,6 +272,7 @@ test('a run that ends with nothing but O is said to have collapsed', async () =>
     },
   })
   assert.ok(collapsed.collapsed)
+  assert.equal(bests, [false], 'an F1 of 0 is not the best so far')
   assert.is(collapsed.test.predicted, 0)
 })
 

@@ -29,7 +29,7 @@ async function run(choices: PretrainChoices, more: Partial<PretrainRun> = {}, in
   const device = openCpu({ threads: 2 })
   const held: number[] = []
   try {
-    const options = { out, vocabularyDir: tokenizer, evalEvery: 1000, saveEvery: 1000, keep: 1 }
+    const options = { out, evalEvery: 1000, saveEvery: 1000, keep: 1 }
     const started = () => held.push(device.bytes)
     const working = device.bytes
     const result = await pretrain(setup, device, { ...options, events: { started }, ...more })

@@ -16,6 +16,7 @@ import {
   scheduleDays,
   sharing,
 } from '../../training/runtime_figures.js'
+import { warnOfUnknownMemory } from '../model_options.js'
 import { addShared, positiveInteger, type SharedOptions } from '../options.js'
 import { bytes, count, note, printResult, table } from '../output.js'
 
@@ -58,6 +59,7 @@ async function run(options: Options): Promise<void> {
   const rows = Math.floor(options.rows / length) * length
   const device = await openDevice(options.device, { threads: options.threads })
   try {
+    warnOfUnknownMemory()
     note(`${device.info.name}, ${device.info.detail}; ${models.join(', ')}`, quiet)
     const results = await benchRuntime(device, options, (model, seconds) =>
       note(`${model}: a step in ${seconds.toFixed(3)} s`, quiet),

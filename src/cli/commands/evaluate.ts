@@ -8,7 +8,7 @@ import { loadTagger, nerSummary, openTaggerFolder, scoreFile } from '../../train
 import { addInferencePrecision, addShared, type InferenceOptions, integerWithin } from '../options.js'
 import { duration, printResult } from '../output.js'
 import { progress } from '../progress.js'
-import { scoreTable } from './finetune.js'
+import { schemeText, scoreTable } from './finetune.js'
 
 const TASKS = ['ner'] as const
 
@@ -25,7 +25,7 @@ export function evaluateCommand(): Command {
     .addArgument(new Argument('<task>', 'what the model does').choices(TASKS))
     .requiredOption('--data <file>', 'labelled sentences: a word and its tag on a line')
     .requiredOption('--model <dir>', 'folder of the model (see: finetune)')
-    .option('--out <file>', 'write words, tags and predicted tags there')
+    .option('--out <file>', 'write words, tags and predicted tags there, in IOB2')
     .option('--max-length <n>', 'most pieces of a window (default: as in training)', integerWithin(3, 65535))
   return addShared(addInferencePrecision(command), 'device', 'threads', 'quiet', 'json').action(
     (task: (typeof TASKS)[number], options: Options) => evaluate(task, options),
@@ -52,8 +52,14 @@ async function evaluate(task: (typeof TASKS)[number], options: Options): Promise
     if (out !== undefined) writePredictions(out, file.sentences, tags)
     const test = nerSummary(scores)
     const seconds = (performance.now() - started) / 1000
-    printResult(json, { task, metric: 'f1', data, model, test, out, seconds }, () =>
-      [scoreTable({ [data]: test }), `${duration(seconds)}`].join('\n'),
+    const { scheme } = file
+    printResult(json, { task, metric: 'f1', data, model, scheme: scheme ?? null, test, out, seconds }, () =>
+      [
+        scoreTable({ [data]: test }),
+        `tags of ${data}: ${scheme === undefined ? 'O alone' : schemeText(scheme)}`,
+        ...(out === undefined ? [] : [`predictions in ${out}, in IOB2`]),
+        duration(seconds),
+      ].join('\n'),
     )
   } finally {
     bar.stop()

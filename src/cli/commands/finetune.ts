@@ -1,7 +1,9 @@
 /** `finetune`: trains a task on a pretrained or random model, keeps the best dev checkpoint and scores test. */
 import { Argument, Command } from 'commander'
+import type { TagScheme } from '../../data/tag_scheme.js'
 import { openDevice } from '../../device/open.js'
 import { PRESETS } from '../../model/config.js'
+import { listCheckpoints } from '../../training/checkpoint.js'
 import {
   finetuneNer,
   finishedNer,
@@ -9,8 +11,10 @@ import {
   type NerResult,
   refuseOut,
 } from '../../training/finetune_ner.js'
+import { paperStyle } from '../../training/metrics/ner.js'
 import type { NerSummary } from '../../training/ner_model.js'
 import { type NerRun, setUpNer } from '../../training/ner_setup.js'
+import { warnOfUnknownMemory } from '../model_options.js'
 import {
   addShared,
   integerWithin,
@@ -30,6 +34,7 @@ interface Options extends SharedOptions {
   data: string
   model?: string
   tokenizer?: string
+  continueFrom?: string
   preset?: string
   out: string
   epochs?: number
@@ -58,6 +63,11 @@ export function finetuneCommand(): Command {
     .requiredOption('--data <dir>', 'folder of the data set')
     .option('--model <dir>', 'model folder to start from; its pretraining heads have no part')
     .option('--tokenizer <dir>', 'instead of --model: vocabulary folder for random weights')
+    .option(
+      '--continue-from <dir>',
+      'instead of both: a checkpoint (or the folder of a run) whose weights and moments a new run goes on from, with ' +
+        'a schedule and steps of its own',
+    )
     .option('--preset <name>', `sizes of random weights: ${PRESETS.join(', ')}`)
     .requiredOption('--out <dir>', 'folder to make: model, log, predictions, scores')
     .option('--epochs <n>', 'passes over the training file (default: mini 5, nano 10)', positiveInteger)
@@ -77,7 +87,7 @@ export function finetuneCommand(): Command {
     .option('--dropout <p>', "dropout in the encoder (default: the model's, mini 0.1)", probability)
     .option('--rows <n>', 'most pieces of a micro-batch (default: 2048)', positiveInteger)
     .option('--recompute', 'compute activations again instead of keeping them: slower, less memory', false)
-    .option('--resume', 'go on with the run in OUT', false)
+    .option('--resume', 'go on with the run in OUT; a checkpoint there holds vocabulary and sizes', false)
   return addShared(command, 'device', 'precision', 'threads', 'seed', 'quiet', 'json').action(
     (_: (typeof TASKS)[number], options: Options) => finetune(options),
   )
@@ -91,7 +101,11 @@ async function finetune(options: Options): Promise<void> {
     note(`${out}: has ended already`, quiet)
     return printResult(json, { ...finished }, () => describe(finished))
   }
-  const run = setUpNer(options)
+  const place = resume ? listCheckpoints(out).at(-1) : undefined
+  // once there is a checkpoint, what the run had gone on from does not matter any more
+  const continueFrom = place ? undefined : options.continueFrom
+  const run = setUpNer({ ...options, continueFrom, resumeFrom: place?.dir })
+  warnOfUnknownMemory()
   const device = await openDevice(options.device, { threads: options.threads })
   let wantsStop = false
   const onInterrupt = () => {
@@ -136,17 +150,20 @@ async function finetune(options: Options): Promise<void> {
 
 /** What will be done, on standard error. */
 function announce(run: NerRun, device: string, memory: number, quiet?: boolean): void {
-  const { data, options, parameters, schedule, windows, perEpoch, ignored } = run
+  const { data, options, parameters, schedule, windows, perEpoch, ignored, continued } = run
   const sentences = [data.train, data.devel, data.test]
     .map((file) => count(file.sentences.length))
     .join(' + ')
-  const origin = options.model ?? `random weights, seed ${options.seed}`
+  const origin =
+    options.model ??
+    (continued && `weights and moments of ${continued.place.dir}, steps counted from 0`) ??
+    (options.tokenizer === undefined ? `of ${options.resumeFrom}` : `random weights, seed ${options.seed}`)
   note(`${device}; ${bytes(memory)} of native memory, ${options.precision ?? 'f32'}`, quiet)
   note(`model: ${origin}; ${count(parameters.count)} parameters; labels ${data.labels.join(', ')}`, quiet)
   if (ignored.length > 0) note(`not used from ${origin}: ${ignored.join(', ')}`, quiet)
   note(
     `data: ${sentences} sentences (train + dev + test), ${count(windows.examples.length)} windows to train on ` +
-      `of up to ${run.maxLength} pieces`,
+      `of up to ${run.maxLength} pieces; tags are in ${schemeText(data.scheme)}`,
     quiet,
   )
   note(
@@ -154,6 +171,11 @@ function announce(run: NerRun, device: string, memory: number, quiet?: boolean):
       `AdamW, rate ${schedule.peak} after ${schedule.warmup} of warm-up; dev every ${count(run.evalEvery)}`,
     quiet,
   )
+}
+
+/** `IOBES, read as IOB2`. */
+export function schemeText(scheme: TagScheme): string {
+  return scheme === 'IOB2' ? scheme : `${scheme}, read as IOB2`
 }
 
 function shortScores({ precision, recall, f1 }: NerSummary): string {
@@ -169,7 +191,6 @@ export function scoreTable(columns: Readonly<Record<string, NerSummary>>): strin
     name,
     ...summaries.map((summary) => percent(value(summary))),
   ]
-  const paper = 'paper style (inferred)'
   return table(
     ['score', ...Object.keys(columns)],
     [
@@ -177,18 +198,19 @@ export function scoreTable(columns: Readonly<Record<string, NerSummary>>): strin
       row('entity recall', (s) => s.recall),
       row('entity F1', (s) => s.f1),
       row('entity F1, strict IOB2', (s) => s.strict_iob2.f1),
-      row(`token accuracy, ${paper}`, (s) => s[paper].token_accuracy),
-      row(`macro F1 of B and I, ${paper}`, (s) => s[paper].macro_f1),
-      row(`weighted F1 with O, ${paper}`, (s) => s[paper].weighted_f1),
+      row(`token accuracy, ${paperStyle}`, (s) => s.paper_style.token_accuracy),
+      row(`macro F1 of B and I, ${paperStyle}`, (s) => s.paper_style.macro_f1),
+      row(`weighted F1 with O, ${paperStyle}`, (s) => s.paper_style.weighted_f1),
       ['words scored', ...summaries.map(({ words }) => count(words))],
     ],
   )
 }
 
-function describe({ dev, test, best_step, steps, out, seconds, tokens_per_second }: NerResult): string {
+function describe(result: NerResult): string {
+  const { dev, test, best_step, steps, out, scheme, seconds, tokens_per_second } = result
   return [
     scoreTable({ dev, test }),
     `best of ${count(steps)} steps: ${count(best_step)}; ${duration(seconds)}, ${count(tokens_per_second)} tokens/s; ` +
-      `model and predictions in ${out}`,
+      `model in ${out}, predictions there in IOB2${scheme === undefined ? '' : `; tags of the data: ${schemeText(scheme)}`}`,
   ].join('\n')
 }

@@ -4,7 +4,7 @@ import { openDevice } from '../../device/open.js'
 import { UsageError } from '../../error.js'
 import { compile, memoryPlan } from '../../graph/runtime.js'
 import { preset } from '../../model/config.js'
-import { availableMemory } from '../../training/memory.js'
+import { availableMemory, UNKNOWN_MEMORY } from '../../training/memory.js'
 import { DEFAULT_OPTIMIZER } from '../../training/optimizer.js'
 import { type PretrainChoices, USUAL_OPTIMIZER } from '../../training/pretrain_settings.js'
 import { microBatchCapacity } from '../../training/pretraining_batch.js'
@@ -70,8 +70,8 @@ async function run(options: Options): Promise<void> {
     activation_bytes: memory.activationBytes,
     working_bytes: working,
     total_bytes: total,
-    available_bytes: available,
-    fits: total <= available,
+    available_bytes: available ?? null,
+    fits: available === undefined ? null : total <= available,
     rows: capacity.rows,
     sequences: capacity.sequences,
     masked: capacity.masked,
@@ -94,7 +94,9 @@ async function run(options: Options): Promise<void> {
         ],
       ),
       '',
-      `${bytes(available)} are available here: ${result.fits ? 'it fits' : 'it does not fit'}`,
+      available === undefined
+        ? UNKNOWN_MEMORY
+        : `${bytes(available)} are available here: ${result.fits ? 'it fits' : 'it does not fit'}`,
     ].join('\n')
   })
 }

@@ -5,7 +5,7 @@ import { openDevice } from '../../device/open.js'
 import { type PretrainResult, pretrain } from '../../training/pretrain.js'
 import type { PretrainChoices } from '../../training/pretrain_settings.js'
 import { type PretrainSetup, setUpPretraining } from '../../training/pretrain_setup.js'
-import { addModelOptions, memoryText } from '../model_options.js'
+import { addModelOptions, memoryText, warnOfUnknownMemory } from '../model_options.js'
 import {
   addShared,
   nonNegativeInteger,
@@ -21,10 +21,11 @@ import { count, note, printResult, warn } from '../output.js'
 import { type Progress, progress } from '../progress.js'
 
 interface Options extends PretrainChoices, Omit<SharedOptions, 'seed' | 'precision'> {
-  instances: string
-  tokenizer: string
+  instances?: string
+  tokenizer?: string
   out: string
   init?: string
+  continueFrom?: string
   resume?: boolean
   minutes?: number
   evalEvery?: number
@@ -36,11 +37,16 @@ interface Options extends PretrainChoices, Omit<SharedOptions, 'seed' | 'precisi
 export function pretrainCommand(): Command {
   const command = new Command('pretrain')
     .description('pretrain ALBERT (MLM + SOP) or BERT (MLM + NSP) on instances')
-    .requiredOption('--instances <dir>', 'folder of instances (see: instances)')
-    .requiredOption('--tokenizer <dir>', 'vocabulary folder (see: vocab)')
+    .option('--instances <dir>', 'folder of instances (see: instances); a checkpoint knows its own')
+    .option('--tokenizer <dir>', 'vocabulary folder (see: vocab); a checkpoint holds its own')
     .requiredOption('--out <dir>', 'folder to make: log.jsonl, checkpoints, and the model at the end')
     .option('--init <dir>', 'start from the weights of a model folder')
     .option('--resume', 'go on from the newest checkpoint in --out; settings left out are those of the run')
+    .option(
+      '--continue-from <dir>',
+      'start a new run, with a schedule and steps of its own, from the weights and moments of a checkpoint or of the ' +
+        'newest one of a run; settings left out are those of that run',
+    )
   addModelOptions(command)
     .option('--dropout <p>', 'dropout instead of the preset’s', probability)
     .option(
@@ -93,7 +99,11 @@ export function pretrainCommand(): Command {
     .addHelpText(
       'after',
       '\nInterrupted (Ctrl-C), it finishes the step, writes a checkpoint and exits with status 130; the same command\n' +
-        'with --resume goes on from there, or from the last checkpoint of a run that was killed, to the same bits.',
+        'with --resume goes on from there, or from the last checkpoint of a run that was killed, to the same bits:\n' +
+        '  pretrain --out P --resume\n' +
+        'A run keeps its settings. Other ones want a run of its own:\n' +
+        '  pretrain --out P2 --continue-from P --total-steps 5000 --learning-rate 0.001\n' +
+        'On the same instances and seed it goes on through the data where that run stood, on others it begins with them.',
     )
   return addShared(command, 'steps', 'device', 'threads', 'json', 'quiet').action(run)
 }
@@ -106,10 +116,12 @@ async function run(options: Options): Promise<void> {
     tokenizer: options.tokenizer,
     out,
     init: options.init,
+    continueFrom: options.continueFrom,
     resume: options.resume ?? false,
     evalInstances: options.evalInstances,
   })
   for (const message of setup.warnings) warn(message)
+  warnOfUnknownMemory()
   const device = await openDevice(options.device, { threads: options.threads })
   const interruption = new AbortController()
   const interrupt = () => {
@@ -129,7 +141,6 @@ async function run(options: Options): Promise<void> {
     for (const line of describe(setup, device, options)) note(line, quiet)
     const result = await pretrain(setup, device, {
       out,
-      vocabularyDir: options.tokenizer,
       steps: options.steps,
       minutes: options.minutes,
       evalEvery,
@@ -195,13 +206,13 @@ function choicesOf(o: Options): PretrainChoices {
 }
 
 function describe(setup: PretrainSetup, device: Device, { init }: Options): string[] {
-  const { settings, memory, stream, heldOut, capacity, resumed, programs } = setup
+  const { settings, memory, stream, heldOut, capacity, resumed, continued, programs } = setup
   const { config, schedule, optimizer, batch } = settings
   const { info } = stream
   const tokens = (batch * info.tokens) / info.instances
   const micro = Math.ceil(Math.max(tokens / capacity.rows, batch / capacity.sequences))
   const lines = [
-    `model: ${settings.preset ?? 'of --init'}, ${count(programs.parameters.count)} parameters (E ${config.embeddingSize}, ` +
+    `model: ${settings.preset ?? (continued || resumed ? 'of the checkpoint' : 'of --init')}, ${count(programs.parameters.count)} parameters (E ${config.embeddingSize}, ` +
       `H ${config.hiddenSize}, L ${config.layers}, A ${config.heads}, I ${config.intermediateSize}), dropout ${config.dropout}`,
     `device: ${device.info.name}, ${device.info.detail}`,
     `memory: ${memoryText(memory, device.bytes)}, ${settings.precision}`,
@@ -218,7 +229,18 @@ function describe(setup: PretrainSetup, device: Device, { init }: Options): stri
       `start: weights of ${init}; not in it: ${list(setup.init.missing)}; not used: ${list(setup.init.ignored)}`,
     )
   }
-  if (resumed) lines.push(`resume: ${resumed.place.dir}`)
+  if (resumed) {
+    const { place, state } = resumed
+    const moved = state.instances !== undefined && state.instances !== setup.instances
+    lines.push(
+      `resume: ${place.dir}${moved ? `; its instances were in ${state.instances}, now in ${setup.instances}` : ''}`,
+    )
+  }
+  if (continued)
+    lines.push(
+      `start: weights and moments of ${continued.place.dir}, steps counted from 0; data ` +
+        (continued.cursor ? 'go on where that run stood' : 'from their beginning'),
+    )
   return lines
 }
 

@@ -2,17 +2,17 @@
 import { existsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { Argument, Command, Option } from 'commander'
-import { writeFileAtomic } from '../../data/atomic.js'
 import type { Device } from '../../device/device.js'
 import { openDevice } from '../../device/open.js'
 import { UsageError } from '../../error.js'
+import { writeFileAtomic } from '../../files.js'
 import { PRESETS } from '../../model/config.js'
 import { type KernelRow, type Profile, summarize } from '../../profile/profile.js'
 import { rooflineSvg } from '../../profile/roofline.js'
 import { type Recording, record } from '../../profile/run.js'
 import { buildTrace } from '../../profile/trace.js'
 import { makeWorkload, TASKS, type Task, type Workload } from '../../profile/workload.js'
-import { memoryText } from '../model_options.js'
+import { memoryText, warnOfUnknownMemory } from '../model_options.js'
 import { addInferencePrecision, addShared, type InferenceOptions, positiveInteger } from '../options.js'
 import { count, note, printResult, table } from '../output.js'
 
@@ -64,6 +64,7 @@ async function run(task: Task, options: Options): Promise<void> {
   const workload = makeWorkload({ ...options, task, recompute: options.recompute ?? false })
   const device = await openDevice(options.device, { threads: options.threads })
   try {
+    warnOfUnknownMemory()
     note(`profiling ${steps} steps on ${device.info.detail}`, options.quiet)
     const recording = await record(workload, device, steps)
     const { program, peaks } = recording

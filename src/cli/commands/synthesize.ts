@@ -1,9 +1,8 @@
 /** `synthesize`: a synthetic corpus with labelled sentences, for trying the other commands without any data. */
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
-import { folderAtomic, writeSynced } from '../../data/atomic.js'
 import { generateCorpus, generateExamples, generateNer } from '../../data/synthetic.js'
+import { folderAtomic, makeFolder, writeSynced } from '../../files.js'
 import { addShared, positiveInteger } from '../options.js'
 import { count, printResult } from '../output.js'
 
@@ -32,7 +31,7 @@ export function synthesizeCommand(): Command {
   return addShared(command, 'seed', 'json').action(async (options: Options) => {
     const { out, documents, train, devel, test, seed, json } = options
     await folderAtomic(out, async (folder) => {
-      mkdirSync(join(folder, 'ner'))
+      makeFolder(join(folder, 'ner'))
       writeSynced(join(folder, 'corpus.txt'), generateCorpus(seed, documents))
       writeSynced(join(folder, 'ner', 'train.tsv'), generateNer(seed, train, 'train'))
       writeSynced(join(folder, 'ner', 'devel.tsv'), generateNer(seed, devel, 'devel'))

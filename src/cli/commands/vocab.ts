@@ -1,11 +1,11 @@
 /** `vocab import` and `vocab train`: a vocabulary folder from someone else's file, or from text. */
 import { statSync } from 'node:fs'
 import { Command } from 'commander'
-import { refuseExisting } from '../../data/atomic.js'
 import { Tokenizer } from '../../data/tokenizer.js'
 import { importVocabulary } from '../../data/vocabulary_import.js'
 import { trainVocabulary } from '../../data/vocabulary_train.js'
 import { UserError } from '../../error.js'
+import { refuseExisting } from '../../files.js'
 import { positiveInteger, positiveNumber } from '../options.js'
 import { count, printResult, warn } from '../output.js'
 import { progress } from '../progress.js'

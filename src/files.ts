@@ -1,0 +1,209 @@
+/**
+ * All that the project writes. Files and folders appear whole or not at all: written beside their place under a temporary
+ * name, brought to the disk (fsync) and renamed; a log grows by whole lines. Whatever the operating system refuses
+ * becomes a UserError that names the file as a person knows it and the reason: `OUT/log.jsonl: cannot be written: ...`.
+ */
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { systemReason, UsageError, UserError } from './error.js'
+
+/** Contents of a file, or a part of them; a string becomes UTF-8. */
+export type Content = Uint8Array | string
+
+/** Bytes of one call to the system, some of which take 2 GiB at most. */
+const CHUNK = 1 << 26
+
+/** Writes every chunk of `data`, then syncs. */
+export function writeSynced(path: string, ...data: Content[]): void {
+  writeTo(path, path, (write) => data.forEach(write))
+}
+
+export function writeFileAtomic(path: string, ...data: Content[]): void {
+  writeWhole(path, (write) => data.forEach(write))
+}
+
+/** A file in parts that `fill` hands to `write`. Where either throws, there is no file. */
+export function writeWhole<T>(path: string, fill: (write: (part: Content) => void) => T): T {
+  const temporary = temporaryName(path)
+  try {
+    const result = writeTo(temporary, path, fill)
+    rename(temporary, path)
+    return result
+  } catch (error) {
+    removeQuietly(temporary)
+    throw error
+  }
+}
+
+/** As `writeWhole`, for parts that are awaited; other work goes on while the disk is busy. */
+export async function writeWholeAsync(
+  path: string,
+  fill: (write: (part: Uint8Array) => Promise<void>) => Promise<void>,
+): Promise<void> {
+  const temporary = temporaryName(path)
+  let file: FileHandle | undefined
+  const refused = (error: unknown): never => refuse(path, 'written', error)
+  try {
+    const opened = await open(temporary, 'w').catch(refused)
+    file = opened
+    await fill(async (part) => {
+      for (let at = 0; at < part.length; )
+        at += (await opened.write(part, at, Math.min(CHUNK, part.length - at)).catch(refused)).bytesWritten
+    })
+    await opened.sync().catch(refused)
+    await opened.close().catch(refused)
+    file = undefined
+    rename(temporary, path)
+  } catch (error) {
+    await file?.close().catch(() => undefined)
+    removeQuietly(temporary)
+    throw error
+  }
+}
+
+/** Appends to a file, which is made where there is none. */
+export function append(path: string, text: string): void {
+  attempt(path, 'written', () => appendFileSync(path, text))
+}
+
+/** Brings a file, or the names in a folder, to the disk. */
+export function sync(path: string): void {
+  attempt(path, 'written', () => {
+    const file = openSync(path, 'r')
+    try {
+      fsyncSync(file)
+    } finally {
+      closeSync(file)
+    }
+  })
+}
+
+/** Makes a folder and those that it lies in, where they are not there. */
+export function makeFolder(path: string): void {
+  attempt(path, 'made', () => mkdirSync(path, { recursive: true }))
+}
+
+/** Gives a file or folder its name, and makes that durable. */
+export function rename(from: string, to: string): void {
+  attempt(to, 'written', () => renameSync(from, to))
+  sync(dirname(resolve(to)))
+}
+
+/** Refuses an output folder that exists and is not empty. */
+export function refuseExisting(path: string): void {
+  let names: string[] = []
+  try {
+    if (existsSync(path)) names = readdirSync(path)
+  } catch {
+    throw new UsageError(`${path}: is a file, want a folder that does not exist yet`)
+  }
+  if (names.length > 0)
+    throw new UsageError(`${path}: is there already and not empty; remove it or name another`)
+}
+
+/**
+ * Runs `fill` on a new temporary folder and gives it the name `path` when it is done; on any failure the
+ * folder is removed. `path` must not exist or be empty.
+ */
+export async function folderAtomic<T>(path: string, fill: (temporary: string) => Promise<T>): Promise<T> {
+  refuseExisting(path)
+  const temporary = temporaryName(path)
+  const clean = (): void => {
+    rmSync(temporary, { recursive: true, force: true })
+    process.exit(130)
+  }
+  process.once('SIGINT', clean)
+  try {
+    makeFolder(temporary)
+    const result = await fill(temporary)
+    finishFolder(temporary, path)
+    return result
+  } catch (error) {
+    throw abandonFolder(temporary, path, error)
+  } finally {
+    process.off('SIGINT', clean)
+  }
+}
+
+/** As `folderAtomic`, at once. */
+export function folderAtomicSync(path: string, fill: (temporary: string) => void): void {
+  refuseExisting(path)
+  const temporary = temporaryName(path)
+  try {
+    makeFolder(temporary)
+    fill(temporary)
+    finishFolder(temporary, path)
+  } catch (error) {
+    throw abandonFolder(temporary, path, error)
+  }
+}
+
+/** Removes a folder that was to become `path`, and returns the error with the names that its files were to have. */
+export function abandonFolder(temporary: string, path: string, error: unknown): unknown {
+  removeQuietly(temporary)
+  if (!(error instanceof UserError) || !error.message.includes(temporary)) return error
+  return new UserError(error.message.replaceAll(temporary, path), error.exitCode)
+}
+
+function finishFolder(temporary: string, path: string): void {
+  sync(temporary)
+  rmSync(path, { recursive: true, force: true })
+  rename(temporary, path)
+}
+
+/** What is left of a failed write goes, if it can; why writing failed matters more than why removing does. */
+function removeQuietly(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true })
+  } catch {}
+}
+
+/** A name beside `path` that no other process uses. */
+function temporaryName(path: string): string {
+  return `${resolve(path)}.partial-${process.pid}`
+}
+
+/** Writes and syncs `file`, which a person knows as `path`. */
+function writeTo<T>(file: string, path: string, fill: (write: (part: Content) => void) => T): T {
+  const descriptor = attempt(path, 'written', () => openSync(file, 'w'))
+  try {
+    // what `fill` itself meets, such as an input that cannot be read, is not laid at this file's door
+    const result = fill((part) => {
+      const bytes = typeof part === 'string' ? Buffer.from(part) : part
+      attempt(path, 'written', () => {
+        for (let at = 0; at < bytes.length; )
+          at += writeSync(descriptor, bytes, at, Math.min(CHUNK, bytes.length - at))
+      })
+    })
+    attempt(path, 'written', () => fsyncSync(descriptor))
+    return result
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+function attempt<T>(path: string, what: 'written' | 'made', act: () => T): T {
+  try {
+    return act()
+  } catch (error) {
+    return refuse(path, what, error)
+  }
+}
+
+function refuse(path: string, what: 'written' | 'made', error: unknown): never {
+  const reason = systemReason(error)
+  if (reason === undefined) throw error
+  throw new UserError(`${path}: cannot be ${what}: ${reason}`)
+}
