@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 #include <new>
+#include <stdexcept>
+#include <string>
 #if defined(__linux__)
 #include <sched.h>
 #endif
@@ -111,17 +113,25 @@ Pool::Pool(unsigned threads, bool pin) : threads_(threads == 0 ? 1 : threads) {
   const std::vector<int> cores = core_processors();
   if (pin && threads_ <= cores.size()) processors_ = choose(cores, threads_);
   spins_ = threads_ <= (cores.empty() ? physical_cores() : cores.size()) ? kSpins : 0;
-  shared_ = allocate(Team::kSharedFloats);
-  for (unsigned i = 0; i < threads_; i++) scratch_.push_back(allocate(Team::kScratchFloats));
-  for (unsigned i = 1; i < threads_; i++) workers_.emplace_back([this, i] { work(i); });
+  try {
+    shared_ = allocate(Team::kSharedFloats);
+    for (unsigned i = 0; i < threads_; i++) scratch_.push_back(allocate(Team::kScratchFloats));
+    for (unsigned i = 1; i < threads_; i++) workers_.emplace_back([this, i] { work(i); });
+  } catch (const std::exception& e) {
+    const size_t started = workers_.size() + 1;
+    end();
+    throw std::runtime_error("cannot start thread " + std::to_string(started) + " of " + std::to_string(threads_) + ": " + e.what());
+  }
 }
 
-Pool::~Pool() {
+Pool::~Pool() { end(); }
+
+void Pool::end() {
   stop_ = true;
   changed();
   for (auto& t : workers_) t.join();
   for (float* p : scratch_) release(p, Team::kScratchFloats);
-  release(shared_, Team::kSharedFloats);
+  if (shared_) release(shared_, Team::kSharedFloats);
 }
 
 size_t Pool::bytes() const { return (Team::kSharedFloats + threads_ * Team::kScratchFloats) * sizeof(float); }

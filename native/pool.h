@@ -22,7 +22,7 @@
 
 class Pool {
  public:
-  // `pin`: bind threads to cores if there are enough.
+  // `pin`: bind threads to cores if there are enough. Throws std::runtime_error when a thread cannot be started.
   explicit Pool(unsigned threads, bool pin = true);
   ~Pool();
   Pool(const Pool&) = delete;
@@ -36,6 +36,8 @@ class Pool {
 
  private:
   friend class Team;
+  // Ends the threads that were started and frees what they worked in.
+  void end();
   void work(unsigned rank);
   void execute(unsigned rank);
   int processor_of(unsigned rank) const;

@@ -54,12 +54,16 @@ function asksFor(file) {
   const text = readFileSync(file).toString('latin1')
   const numbers = [...text.matchAll(/GLIBC_(\d+)\.(\d+)/g)].map((m) => [Number(m[1]), Number(m[2])])
   const newest = numbers.sort((a, b) => a[0] - b[0] || a[1] - b[1]).at(-1)
-  return { glibc: newest?.join('.') ?? 'none', libraries: [...new Set(text.match(/lib(stdc\+\+|c\+\+)\.so[.\d]*/g) ?? [])] }
+  return {
+    glibc: newest?.join('.') ?? 'none',
+    libraries: [...new Set(text.match(/lib(stdc\+\+|c\+\+)\.so[.\d]*/g) ?? [])],
+  }
 }
 
 /** What processor() of an addon says, asked in a process of its own. */
 function isasOf(file) {
-  const script = 'const p = require(process.argv[1]).processor(); console.log(JSON.stringify([p.isas, p.emulated]))'
+  const script =
+    'const p = require(process.argv[1]).processor(); console.log(JSON.stringify([p.isas, p.emulated]))'
   const { status, stdout, stderr } = spawnSync(process.execPath, ['-e', script, file], { encoding: 'utf8' })
   if (status !== 0) fail(`${file} does not load: ${stderr.trim().split('\n').at(-1)}`)
   return stdout.trim()
@@ -74,8 +78,10 @@ const compiler = wrapper('zig-c++', [...words, 'c++', '-target', target])
 const ar = wrapper('zig-ar', [...words, 'ar'])
 const ranlib = wrapper('zig-ranlib', [...words, 'ranlib'])
 run('cmake', [
-  '-S', native,
-  '-B', build,
+  '-S',
+  native,
+  '-B',
+  build,
   '-DCMAKE_BUILD_TYPE=Release',
   `-DCMAKE_CXX_COMPILER=${compiler}`,
   `-DCMAKE_AR=${ar}`,
@@ -88,7 +94,8 @@ run('cmake', ['--build', build, '--target', 'bioalbert', '--parallel', '2'])
 
 const made = join(build, 'Release', 'bioalbert.node')
 const { glibc, libraries } = asksFor(made)
-if (glibc.localeCompare(GLIBC, undefined, { numeric: true }) > 0) fail(`asks for glibc ${glibc} (want at most ${GLIBC})`)
+if (glibc.localeCompare(GLIBC, undefined, { numeric: true }) > 0)
+  fail(`asks for glibc ${glibc} (want at most ${GLIBC})`)
 if (libraries.length > 0) fail(`asks for ${libraries.join(', ')} of the system`)
 const isas = isasOf(made)
 const own = join(native, 'build', 'Release', 'bioalbert.node')

@@ -1,12 +1,13 @@
 /**
- * The tree keeps its shape: every op has all its files under one stem, imports point down only, no file grows
- * past 400 lines or starts without saying what it is, and nothing tracked speaks of one machine.
+ * The tree keeps its shape: every op has all its files under one stem, imports point down only and in no circle, no file
+ * grows past 400 lines or starts without saying what it is, and nothing tracked speaks of one machine.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { basename, join, relative, resolve } from 'node:path'
+import { basename, join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { circles, importsOf } from './support/imports.js'
 import { root } from './support/paths.js'
 
 const test = suite('layout')
@@ -89,8 +90,7 @@ test('imports point down only', () => {
   for (const file of files('src', '.ts')) {
     const [, folder] = file.split('/')
     const from = layers.indexOf(folder)
-    for (const [, target] of read(file).matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)) {
-      const path = relative(root, resolve(root, file, '..', target)).replace(/\.js$/, '.ts')
+    for (const path of importsOf(file, read(file))) {
       if (free.includes(path) || file === 'src/index.ts') continue
       const to = layers.indexOf(path.split('/')[1])
       if (!path.startsWith('src/') || to === -1) complaints.push(`${file} imports ${path}, of no layer`)
@@ -99,6 +99,32 @@ test('imports point down only', () => {
     }
   }
   none(complaints)
+})
+
+test('no files import each other in a circle, not even for types', () => {
+  const sources = ['src', 'test', 'bench'].flatMap((folder) => files(folder, '.ts'))
+  const imports = new Map(sources.map((file) => [file, importsOf(file, read(file))]))
+  const count = [...imports.values()].flat().filter((file) => imports.has(file)).length
+  assert.ok(count > sources.length, `${count} imports found in ${sources.length} files`)
+  none(circles(imports).map((circle) => circle.join(' imports ')))
+})
+
+test('a circle is found, through types, exports and imports at run time', () => {
+  const sources: Record<string, string> = {
+    'a/one.ts': "import { x } from './two.js'\nimport { spawn } from 'node:child_process'",
+    'a/two.ts': "/** import { y } from './none.js' */\nexport * from '../b/three.js'",
+    'b/three.ts': "import type {\n  Z,\n} from './four.js'\nimport './leaf.js'",
+    'b/four.ts': "const { x } = await import('../a/one.js')",
+    'b/leaf.ts': '',
+    'self.ts': "import { me } from './self.js'",
+  }
+  const found = (names: string[]) =>
+    circles(new Map(names.map((file) => [file, importsOf(file, sources[file])])))
+  assert.equal(found(Object.keys(sources)), [
+    ['a/one.ts', 'a/two.ts', 'b/three.ts', 'b/four.ts', 'a/one.ts'],
+    ['self.ts', 'self.ts'],
+  ])
+  assert.equal(found(['a/one.ts', 'a/two.ts', 'b/three.ts', 'b/leaf.ts']), [])
 })
 
 test('src/index.ts holds exports only', () => {

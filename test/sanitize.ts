@@ -1,8 +1,9 @@
 /**
  * `npm run test:sanitize`: builds the native code under sanitizers into folders of its own and runs it. The addon with
  * AddressSanitizer and UndefinedBehaviorSanitizer runs the tests of the ops on every instruction set: a kernel that
- * touches anything but the buffers bound to its call is stopped (native/command_list.cc). The thread pool runs under
- * ThreadSanitizer in a program of its own (test/native/pool_driver.cc), because Node does not run under it.
+ * touches anything but the buffers bound to its call is stopped (native/command_list.cc), and so is what touches memory of
+ * a worker that has ended. The thread pool runs under ThreadSanitizer in a program of its own (test/native/pool_driver.cc),
+ * because Node does not run under it.
  * Closes with `N passed, N failed, N skipped`; what cannot be built or run here is skipped with its reason.
  */
 import { spawn, spawnSync } from 'node:child_process'
@@ -13,8 +14,11 @@ import { cpuInfo } from '../src/device/cpu.js'
 import { root } from './support/paths.js'
 
 const BUILDS = join(root, 'native', 'build')
-/** Tests of the ops, and of the device that runs them. What starts a GPU or a browser is left out: foreign code. */
-const TESTS = ['test/ops/', 'test/device/pool']
+/**
+ * Tests of the ops, of the device that runs them, and of devices that end while they run. What starts a GPU or a browser is
+ * left out: foreign code.
+ */
+const TESTS = ['test/ops/', 'test/device/pool', 'test/device/worker_storm']
 
 const counts = { passed: 0, failed: 0, skipped: 0 }
 
@@ -54,6 +58,7 @@ async function addresses(): Promise<void> {
   }
   const env = {
     BIOALBERT_ADDON: addon,
+    BIOALBERT_STORM_SHARE: '0.1',
     LD_PRELOAD: libraries.join(' '),
     // Node and V8 end without freeing what they hold: not our leaks
     ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1',

@@ -5,19 +5,8 @@
  * synchronise: its promise resolves when the work is done.
  */
 import Benchmark from 'benchmark'
-import type { Products } from '../../src/device/kernel.js'
+import type { Cost } from './cost.js'
 import { peaks, record, type Timing } from './record.js'
-
-export interface Cost {
-  /** Floating-point operations of one call. */
-  flops?: number
-  /** Of what its products are, where that has a peak of its own. */
-  products?: Products
-  /** Bytes that one call must move at least. */
-  bytes?: number
-  /** Other units of work of one call, printed per second: { tokens: 1024 }. */
-  units?: Record<string, number>
-}
 
 export interface BenchOptions {
   /** Runs once before anything is timed; throws when the timed function computes something wrong. */

@@ -4,7 +4,8 @@
  * one of ours the median over rounds of its best peer's time over its own, with the range.
  */
 import { setTimeout } from 'node:timers/promises'
-import { type Cost, quick, time } from './bench.js'
+import { quick, time } from './bench.js'
+import type { Cost } from './cost.js'
 import { PRECISIONS, type Precision, races } from './precisions.js'
 import { record, recordRace } from './record.js'
 import { speedText, type Whole } from './speed.js'

@@ -1,5 +1,5 @@
 /** Times and speeds as people read them: three digits, thousands with their comma. */
-import type { Cost } from './bench.js'
+import type { Cost } from './cost.js'
 
 /** What a timed call is a part of, and how many of them make it: `{ what: 'an epoch', count: 169.5 }`. */
 export interface Whole {

@@ -5,7 +5,7 @@
 import { type ParameterSet, truncatedNormal } from '../graph/parameters.js'
 import { declareBlock, declareDense, declareNorm } from './block.js'
 import type { ModelConfig } from './config.js'
-import type { EncoderParameters } from './encoder.js'
+import type { EncoderParameters } from './encoder_parameters.js'
 
 /** Declares the parameters of the encoder, with or without its pooler. */
 export function declareAlbert(set: ParameterSet, config: ModelConfig, pooler: boolean): EncoderParameters {

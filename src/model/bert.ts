@@ -5,7 +5,7 @@
 import { type ParameterSet, truncatedNormal } from '../graph/parameters.js'
 import { type BlockNames, declareBlock, declareDense, declareNorm } from './block.js'
 import type { ModelConfig } from './config.js'
-import type { EncoderParameters } from './encoder.js'
+import type { EncoderParameters } from './encoder_parameters.js'
 
 function blockNames(layer: number | '*'): BlockNames {
   const name = `bert.encoder.layer.${layer}`

@@ -8,7 +8,7 @@
  * Batches are ragged: N rows in all, sequence b in rows cu_seqlens[b] to cu_seqlens[b+1] - 1.
  */
 import type { Capture, Tensor } from '../autograd/tensor.js'
-import type { Parameter, ParameterSet } from '../graph/parameters.js'
+import type { ParameterSet } from '../graph/parameters.js'
 import { cast } from '../ops/cast.js'
 import { embedding } from '../ops/embedding.js'
 import { gather } from '../ops/gather.js'
@@ -19,21 +19,9 @@ import { type Dynamic, dynamic, type FloatType, type Precision } from '../ops/sh
 import { unary } from '../ops/unary.js'
 import { declareAlbert } from './albert.js'
 import { declareBert } from './bert.js'
-import { type Affine, type BlockParameters, block, tensors } from './block.js'
+import { type Affine, block, tensors } from './block.js'
 import type { ModelConfig } from './config.js'
-
-export interface EncoderParameters {
-  readonly word: Parameter
-  readonly segment: Parameter
-  readonly position: Parameter
-  readonly embeddingNorm: Affine
-  /** E to H. */
-  readonly projection?: Affine
-  readonly block: BlockParameters
-  /** Every layer has its own slice of the parameters of the block; else all share them. */
-  readonly stacked: boolean
-  readonly pooler?: Affine
-}
+import type { EncoderParameters } from './encoder_parameters.js'
 
 /** Declares the parameters of the encoder that the configuration describes, with or without its pooler. */
 export function declareEncoder(set: ParameterSet, config: ModelConfig, pooler: boolean): EncoderParameters {

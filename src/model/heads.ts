@@ -15,7 +15,8 @@ import { scale } from '../ops/scale.js'
 import type { Dynamic } from '../ops/shape.js'
 import { type Affine, declareDense, declareNorm, tensors } from './block.js'
 import type { ModelConfig, ModelType } from './config.js'
-import { type EncoderParameters, pickRows } from './encoder.js'
+import { pickRows } from './encoder.js'
+import type { EncoderParameters } from './encoder_parameters.js'
 
 /** What Hugging Face calls the heads of pretraining. */
 const NAMES: Readonly<Record<ModelType, { dense: string; norm: string; bias: string; pairs: string }>> = {

@@ -14,10 +14,10 @@ import {
   batchInputs,
   declareEncoder,
   type EncodeOptions,
-  type EncoderParameters,
   encode,
   pool,
 } from './encoder.js'
+import type { EncoderParameters } from './encoder_parameters.js'
 import {
   classificationLoss,
   classify,

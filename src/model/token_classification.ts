@@ -12,10 +12,10 @@ import {
   batchInputs,
   declareEncoder,
   type EncodeOptions,
-  type EncoderParameters,
   encode,
   pickRows,
 } from './encoder.js'
+import type { EncoderParameters } from './encoder_parameters.js'
 import { classificationLoss, classify, scaled } from './heads.js'
 
 export interface TokenClassificationModel {
