@@ -1,7 +1,7 @@
 // Elementwise functions: y = fn(x), and dx = dy fn'(v) where v is x or y (src/ops/unary.ts says which).
 //
-// Work split: one task is 16,384 elements. exp, tanh, gelu and sigmoid are the polynomials of simd/math.h; log, sin and
-// cos are the C library's, one element at a time.
+// Work split: one task is 16,384 elements. exp, tanh, gelu, sigmoid and silu are the polynomials of simd/math.h; log, log1p,
+// sin and cos are the C library's, one element at a time.
 #include "kernel.h"
 
 namespace {
@@ -9,7 +9,9 @@ namespace {
 constexpr uint32_t kPiece = 16384;
 
 // The order of UNARY_FUNCTIONS in src/ops/unary.ts.
-enum Function : uint32_t { kNeg, kExp, kLog, kSqrt, kRsqrt, kTanh, kRelu, kGelu, kSigmoid, kAbs, kSquare, kReciprocal, kSin, kCos };
+enum Function : uint32_t {
+  kNeg, kExp, kLog, kSqrt, kRsqrt, kTanh, kRelu, kGelu, kSigmoid, kAbs, kSquare, kReciprocal, kSin, kCos, kSilu, kLog1p
+};
 
 template <class F>
 void map(Team& team, uint32_t count, const float* x, float* y, F f) {
@@ -55,6 +57,8 @@ void unary_forward(Team& team, const float* x, float* y, uint32_t count, uint32_
     case kReciprocal: return map(team, count, x, y, [=](V a) { return one / a; });
     case kSin: return map_each(team, count, x, y, [](float a) { return sinf(a); });
     case kCos: return map_each(team, count, x, y, [](float a) { return cosf(a); });
+    case kSilu: return map(team, count, x, y, [](V a) { return silu(a); });
+    case kLog1p: return map_each(team, count, x, y, [](float a) { return log1pf(a); });
   }
 }
 
@@ -85,6 +89,8 @@ void unary_backward(Team& team, const float* dy, const float* v, float* dx, uint
     case kReciprocal: return map2(team, count, dy, v, dx, [](V d, V y) { return zero() - d * y * y; });
     case kSin: return by_element([](float x) { return cosf(x); });
     case kCos: return by_element([](float x) { return -sinf(x); });
+    case kSilu: return map2(team, count, dy, v, dx, [](V d, V x) { return d * silu_derivative(x); });
+    case kLog1p: return map2(team, count, dy, v, dx, [=](V d, V x) { return d / (one + x); });
   }
 }
 
