@@ -186,13 +186,27 @@ export class Runtime {
     return this.device.timeline(this.prepared.get(name)!, scalars)
   }
 
-  /** An output after a run, bf16 as f32; `rows` limits the leading dimension to what was there. */
-  async read(name: string, output: string, rows?: number): Promise<Float32Array> {
-    const { graph } = this.get(name)
-    const value = graph.outputs.get(output)
+  private output(name: string, output: string): GraphValue {
+    const value = this.get(name).graph.outputs.get(output)
     if (!value) throw new Error(`program ${name} has no output ${output}`)
+    return value
+  }
+
+  /** An output of floats after a run, bf16 as f32; `rows` limits the leading dimension to what was there. */
+  async read(name: string, output: string, rows?: number): Promise<Float32Array> {
+    const value = this.output(name, output)
+    const { dtype } = value.spec
+    if (dtype === 'i32') throw new Error(`output ${output} of program ${name} is i32: use readIntegers`)
     const bytes = await this.readValue(name, value, rows)
-    return value.spec.dtype === 'bf16' ? fromBf16(new Uint16Array(bytes)) : new Float32Array(bytes)
+    return dtype === 'bf16' ? fromBf16(new Uint16Array(bytes)) : new Float32Array(bytes)
+  }
+
+  /** As `read`, of an output of integers. */
+  async readIntegers(name: string, output: string, rows?: number): Promise<Int32Array> {
+    const value = this.output(name, output)
+    const { dtype } = value.spec
+    if (dtype !== 'i32') throw new Error(`output ${output} of program ${name} is ${dtype}, not i32`)
+    return new Int32Array(await this.readValue(name, value, rows))
   }
 
   /** Bytes of any value that is still there after a run (tests, profiles). */
