@@ -3,7 +3,7 @@
 //
 // Work split: with inner > 1 one task is 64 neighbouring outputs of one o; with inner = 1 one task is a run of whole rows.
 // A row goes by in blocks whose maximum is taken in vectors; only a block that has something larger than what is known, or
-// a NaN, is looked through one by one.
+// a NaN, is then looked through one by one.
 #include "kernel.h"
 
 namespace {
@@ -12,21 +12,46 @@ constexpr uint32_t kColumns = 64, kBlock = 16 * W;
 
 inline bool beats(float a, float best) { return a > best || (a != a && best == best); }
 
+// The largest of n values, at most kBlock; `odd` is set where one of them may be a NaN (an infinity looks like one).
+float block_max(const float* x, uint32_t n, bool& odd) {
+  const V low = set1(-INFINITY);
+  V m0 = low, m1 = low, m2 = low, m3 = low, z0 = zero(), z1 = zero(), z2 = zero(), z3 = zero();
+  const auto take = [&](V v, V& m, V& z) {
+    m = max(m, v);
+    z = fma(v, zero(), z);
+  };
+  uint32_t i = 0;
+  for (; i + 4 * W <= n; i += 4 * W) {  // in four chains: one alone waits for itself
+    take(load(x + i), m0, z0);
+    take(load(x + i + W), m1, z1);
+    take(load(x + i + 2 * W), m2, z2);
+    take(load(x + i + 3 * W), m3, z3);
+  }
+  float most = largest(max(max(m0, m1), max(m2, m3)));
+  for (; i < n; i++) {
+    most = x[i] > most ? x[i] : most;
+    odd |= x[i] != x[i];
+  }
+  odd |= sum((z0 + z1) + (z2 + z3)) != 0.0f;
+  return most;
+}
+
 int32_t row_place(const float* x, uint32_t n) {
   if (n == 0) return -1;
   uint32_t place = 0;
-  for (uint32_t k = 0; k < n && x[place] == x[place]; k += kBlock) {
-    const uint32_t m = n - k < kBlock ? n - k : kBlock;
-    V most = set1(-INFINITY), odd = zero();
-    // what is behind the row counts as 0, and an infinity as a NaN: both cost a look at most
-    vectors(m, [&](uint32_t i, uint32_t c) {
-      const V v = load_n(x + k + i, c);
-      most = max(most, v);
-      odd = fma(v, zero(), odd);
-    });
-    if (!(largest(most) > x[place]) && sum(odd) == 0.0f) continue;
-    for (uint32_t i = k; i < k + m; i++)
-      if (beats(x[i], x[place])) place = i;
+  float best = x[0];
+  for (uint32_t k = 0; k < n && best == best; k += kBlock) {
+    const uint32_t end = n - k < kBlock ? n : k + kBlock;
+    bool odd = false;
+    const float most = block_max(x + k, end - k, odd);
+    if (odd) {
+      for (uint32_t i = k; i < end; i++)
+        if (beats(x[i], best)) place = i, best = x[i];
+    } else if (most > best) {
+      for (place = k; x[place] != most; place++) {
+      }
+      best = most;
+    }
   }
   return int32_t(place);
 }

@@ -1,6 +1,6 @@
 // Running sums along the middle axis: y[o,k,i] = sum of x[o,j,i] over j <= k, or over j >= k (`reverse`).
 //
-// Work split: with inner > 1 one task is 64 neighbouring columns of one o (vectors across i, walking k); with inner = 1 one
+// Work split: with inner > 1 one task is four vectors of neighbouring columns of one o, walking k; with inner = 1 one
 // task is a run of whole rows, four at a time, because one chain of additions waits for itself.
 // Numerics: as sums in reduce.cc, in blocks of 256 terms whose totals are added up, so the error grows with the number of
 // blocks, not of terms.
@@ -8,7 +8,7 @@
 
 namespace {
 
-constexpr uint32_t kColumns = 64, kBlock = 256;
+constexpr uint32_t kVectors = 4, kColumns = kVectors * W, kBlock = 256;
 
 // `rows` rows of n that lie one after the other.
 template <uint32_t rows>
@@ -28,22 +28,37 @@ void row_sums(const float* x, float* y, uint32_t n, bool reverse) {
   }
 }
 
-// Columns that lie side by side; x and y walk down by `inner`.
+// At most kColumns columns that lie side by side; x and y walk down by `inner`.
 void column_sums(const float* x, float* y, uint32_t axis, uint32_t inner, uint32_t columns, bool reverse) {
-  float total[kColumns] = {};
-  for (uint32_t k = 0; k < axis; k += kBlock) {
-    float s[kColumns] = {};
-    const uint32_t end = axis - k < kBlock ? axis : k + kBlock;
-    for (uint32_t j = k; j < end; j++) {
-      const size_t line = size_t(reverse ? axis - 1 - j : j) * inner;
-      vectors(columns, [&](uint32_t i, uint32_t n) {
-        const V sum = load_n(s + i, n) + load_n(x + line + i, n);
-        store_n(s + i, sum, n);
-        store_n(y + line + i, load_n(total + i, n) + sum, n);
-      });
+  constexpr uint32_t kAhead = 8;  // lines
+  V total[kVectors], s[kVectors];
+  for (V& v : total) v = zero();
+  const auto walk = [&](auto take, auto put) {
+    for (uint32_t k = 0; k < axis; k += kBlock) {
+      for (V& v : s) v = zero();
+      const uint32_t end = axis - k < kBlock ? axis : k + kBlock;
+      for (uint32_t j = k; j < end; j++) {
+        const size_t line = size_t(reverse ? axis - 1 - j : j) * inner;
+        if (j + kAhead < axis) {
+          const size_t ahead = size_t(reverse ? axis - 1 - j - kAhead : j + kAhead) * inner;
+          prefetch(x + ahead, columns);
+          prefetch<true>(y + ahead, columns);
+        }
+        for (uint32_t c = 0; c < kVectors; c++) {
+          s[c] = s[c] + take(x + line + c * W, c);
+          put(y + line + c * W, total[c] + s[c], c);
+        }
+      }
+      for (uint32_t c = 0; c < kVectors; c++) total[c] = total[c] + s[c];
     }
-    for (uint32_t i = 0; i < columns; i++) total[i] += s[i];
-  }
+  };
+  if (columns == kColumns)
+    return walk([](const float* p, uint32_t) { return load(p); }, [](float* p, V v, uint32_t) { store(p, v); });
+  const auto lanes = [&](uint32_t c) { return columns > c * W ? columns - c * W : 0; };
+  walk([&](const float* p, uint32_t c) { return lanes(c) ? load_n(p, lanes(c)) : zero(); },
+       [&](float* p, V v, uint32_t c) {
+         if (lanes(c)) store_n(p, v, lanes(c));
+       });
 }
 
 // ---------------------------------------------------------------- forward

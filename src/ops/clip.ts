@@ -17,6 +17,7 @@ export const clip = defineOp<{ low: number; high: number }>({
   params: ({ x }, { low, high }) => ({ count: param(product(x.shape)), low, high }),
   forward: kernel('clip_forward', { x: 'read', y: 'write' }, params),
   backward: [kernel('clip_backward', { dy: 'read', x: 'read', dx: 'write' }, params)],
-  // two comparisons
+  // two comparisons, forward and backward
   flops: ({ x }) => 2 * elements(x),
+  work: (_, { x }) => ({ flops: 2 * elements(x) }),
 })
