@@ -42,7 +42,7 @@ export async function encodeParameters(
  * of an optimizer stay as they are, tensors of F64, F16 and BF16 are converted.
  * @throws InputError where it is no such file, or its tensors are not the parameters by name and shape: nothing is set then.
  */
-export function decodeParameters(
+export async function decodeParameters(
   bytes: Uint8Array,
   holder: ParameterHolder,
   name = 'parameters',
