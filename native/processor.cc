@@ -26,9 +26,8 @@ bool has(const std::vector<std::string>& isas, const char* isa) {
 bool supports_amx() {
 #if defined(__x86_64__) && defined(__linux__)
   unsigned a, b, c, d;
-  constexpr unsigned kAmxBf16 = 1u << 22, kAmxTile = 1u << 24, kAvx512Bf16 = 1u << 5, kOsxsave = 1u << 27;
-  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & (kAmxBf16 | kAmxTile)) != (kAmxBf16 | kAmxTile)) return false;
-  if (!__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a & kAvx512Bf16)) return false;
+  constexpr unsigned kAmx = 1u << 22 | 1u << 24 | 1u << 25, kOsxsave = 1u << 27;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || (d & kAmx) != kAmx) return false;  // bf16, tiles, int8
   if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & kOsxsave)) return false;
   asm volatile("xgetbv" : "=a"(a), "=d"(d) : "c"(0));
   constexpr unsigned kTileConfig = 1u << 17, kTileData = 1u << 18;
@@ -55,7 +54,9 @@ std::vector<std::string> supported_isas() {
       isas.push_back("avx512");
       const bool has_vnni = __builtin_cpu_supports("avx512vnni");
       if (has_vnni) isas.push_back("avx512_vnni");
-      if (has_vnni && supports_amx()) isas.push_back("amx");
+      const bool has_bf16 = has_vnni && __builtin_cpu_supports("avx512bf16");
+      if (has_bf16) isas.push_back("avx512_bf16");
+      if (has_bf16 && supports_amx()) isas.push_back("amx");
     }
   }
 #endif
@@ -63,7 +64,7 @@ std::vector<std::string> supported_isas() {
 }
 
 std::vector<std::string> emulated_isas() {
-  if (has(supported_isas(), "avx512")) return {"amx_emulated"};
+  if (has(supported_isas(), "avx512")) return {"avx512_bf16_emulated", "amx_emulated"};
   return {};
 }
 

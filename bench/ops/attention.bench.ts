@@ -4,13 +4,14 @@ import { activation, benchOp, dropoutFactor, fixed, narrow, once, sum } from '..
 import { pytorchOps, raceOp } from '../support/op_race.js'
 
 const shapes = [
-  ...Object.entries(attentions).map(([name, shape]) => ({ name, ...shape, p: 0 })),
-  { name: 'base_8x128_dropout', ...attentions.base_8x128, p: 0.1 },
+  ...Object.entries(attentions).map(([name, shape]) => ({ name, ...shape, p: 0, causal: false })),
+  { name: 'base_8x128_dropout', ...attentions.base_8x128, p: 0.1, causal: false },
+  { name: 'base_2x512_causal', ...attentions.base_2x512, p: 0, causal: true },
 ].flatMap((shape) => [
   { ...shape, of: activation },
   { ...shape, name: `${shape.name}_bf16`, of: narrow },
 ])
-for (const { name, B, S, A, D, p, of } of shapes) {
+for (const { name, B, S, A, D, p, causal, of } of shapes) {
   const H = A * D
   await benchOp(name, attention, {
     inputs: {
@@ -20,7 +21,7 @@ for (const { name, B, S, A, D, p, of } of shapes) {
         B + 1,
       ),
     },
-    attrs: { heads: A, sequences: B, p, stream: 1 },
+    attrs: { heads: A, sequences: B, p, stream: 1, causal },
     expected({ qkv, dy }) {
       const at = (n: number, part: number, a: number, d: number) => qkv[n * 3 * H + part * H + a * D + d]
       const first = (n: number) => n - (n % S)
@@ -28,7 +29,9 @@ for (const { name, B, S, A, D, p, of } of shapes) {
       const row = once((key) => {
         const [n, a] = [Math.floor(key / A), key % A]
         const s = Float64Array.from({ length: S }, (_, j) =>
-          sum(D, (d) => (at(n, 0, a, d) * at(first(n) + j, 1, a, d)) / Math.sqrt(D)),
+          causal && j > n % S
+            ? Number.NEGATIVE_INFINITY
+            : sum(D, (d) => (at(n, 0, a, d) * at(first(n) + j, 1, a, d)) / Math.sqrt(D)),
         )
         const lse = Math.log(s.reduce((t, v) => t + Math.exp(v), 0))
         const q = s.map((v) => Math.exp(v - lse))

@@ -5,13 +5,14 @@
  * synchronise: its promise resolves when the work is done.
  */
 import Benchmark from 'benchmark'
+import type { Products } from '../../src/device/kernel.js'
 import { peaks, record, type Timing } from './record.js'
 
 export interface Cost {
   /** Floating-point operations of one call. */
   flops?: number
   /** Of what its products are, where that has a peak of its own. */
-  products?: 'int8'
+  products?: Products
   /** Bytes that one call must move at least. */
   bytes?: number
   /** Other units of work of one call, printed per second: { tokens: 1024 }. */
@@ -81,8 +82,8 @@ export function line(name: string, cost: Cost, timing: Timing): string {
     `${time(timing.mean)} ±${timing.rme.toFixed(1)}%`,
     `${timing.samples} samples`,
   ]
-  const { gflops, int8, gigabytes } = peaks
-  const compute = cost.products === 'int8' ? int8 : gflops
+  const { gigabytes } = peaks
+  const compute = cost.products ? peaks[cost.products] : peaks.gflops
   if (cost.flops !== undefined) parts.push(speed(cost.flops / timing.mean / 1e9, 'GFLOP/s', compute))
   if (cost.bytes !== undefined) parts.push(speed(cost.bytes / timing.mean / 1e9, 'GB/s', gigabytes))
   for (const [unit, count] of Object.entries(cost.units ?? {})) {

@@ -8,6 +8,7 @@ import { backward } from '../../src/autograd/backward.js'
 import { Capture } from '../../src/autograd/tensor.js'
 import { openCpu } from '../../src/device/cpu.js'
 import type { Device, DeviceBuffer, Prepared } from '../../src/device/device.js'
+import type { Products } from '../../src/device/kernel.js'
 import { calls, type Program } from '../../src/device/program.js'
 import { fromBf16, toBf16 } from '../../src/graph/bf16.js'
 import type { GraphValue } from '../../src/graph/graph.js'
@@ -163,7 +164,7 @@ interface Part {
   prepared?: Prepared
   /** What its kernels have to do, as the ops declare it. */
   flops: number
-  products?: 'int8'
+  products?: Products
   bytes: number
 }
 

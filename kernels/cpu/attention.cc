@@ -3,6 +3,7 @@
 //
 //   s = q k^T / sqrt(D),  p = softmax(s),  y = drop(p) v      for every sequence b and head a
 //
+// causal: query i of a sequence sees keys 0 .. i; blocks in which nothing is seen are not computed.
 // qkv [N,3H]: query, key and value of head a start at column a D of each third. cu_seqlens [B+1]: rows of sequence b are
 // cu_seqlens[b] .. cu_seqlens[b+1] - 1; rows past the last one give zeros, an empty sequence gives nothing.
 //
@@ -50,9 +51,9 @@ inline void head_backward(const Attention& call, const Head& head, float* scratc
 
 template <class T>
 void attention_forward(Team& team, const T* qkv, const int32_t* cu_seqlens, T* y, float* lse, uint32_t rows,
-                       uint32_t sequences, uint32_t heads, uint32_t hidden, float p, uint32_t seed, uint32_t draw, uint32_t stream,
-                       uint32_t layer) {
-  const Attention call = attention_of(heads, hidden, p, seed, draw, stream, layer);
+                       uint32_t sequences, uint32_t heads, uint32_t hidden, uint32_t causal, float p, uint32_t seed, uint32_t draw,
+                       uint32_t stream, uint32_t layer) {
+  const Attention call = attention_of(heads, hidden, causal, p, seed, draw, stream, layer);
   [[maybe_unused]] const Held<T> held{};
   // read now: when the last phase ends, a thread that is ahead may already be in the next kernel and write there
   const uint32_t end = uint32_t(cu_seqlens[sequences]);
@@ -70,9 +71,9 @@ void attention_forward(Team& team, const T* qkv, const int32_t* cu_seqlens, T* y
 
 template <class T>
 void attention_backward(Team& team, const T* dy, const T* qkv, const int32_t* cu_seqlens, const T* y, const float* lse, T* dqkv,
-                        uint32_t rows, uint32_t sequences, uint32_t heads, uint32_t hidden, float p, uint32_t seed,
-                        uint32_t draw, uint32_t stream, uint32_t layer) {
-  const Attention call = attention_of(heads, hidden, p, seed, draw, stream, layer);
+                        uint32_t rows, uint32_t sequences, uint32_t heads, uint32_t hidden, uint32_t causal, float p,
+                        uint32_t seed, uint32_t draw, uint32_t stream, uint32_t layer) {
+  const Attention call = attention_of(heads, hidden, causal, p, seed, draw, stream, layer);
   [[maybe_unused]] const Held<T> held{};
   // read now: when the last phase ends, a thread that is ahead may already be in the next kernel and write there
   const uint32_t end = uint32_t(cu_seqlens[sequences]);

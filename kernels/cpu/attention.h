@@ -14,12 +14,16 @@ struct Attention {
   float factor;   // 1 / sqrt(D)
   bool drops;
   DropoutSite site;
+  bool causal;  // query i sees keys 0 .. i
+
+  // How many keys the queries up to and without `query` see, of S.
+  uint32_t keys_seen(uint32_t query, uint32_t S) const { return causal && query < S ? query : S; }
 };
 
-inline Attention attention_of(uint32_t heads, uint32_t hidden, float p, uint32_t seed, uint32_t draw, uint32_t stream,
+inline Attention attention_of(uint32_t heads, uint32_t hidden, uint32_t causal, float p, uint32_t seed, uint32_t draw, uint32_t stream,
                               uint32_t layer) {
   const uint32_t D = hidden / heads;
-  return {heads, hidden, D, 3 * ptrdiff_t(hidden), 1.0f / sqrtf(float(D)), p > 0, dropout_site(p, seed, draw, stream, layer)};
+  return {heads, hidden, D, 3 * ptrdiff_t(hidden), 1.0f / sqrtf(float(D)), p > 0, dropout_site(p, seed, draw, stream, layer), causal != 0};
 }
 
 // One task: head a of the sequence of S rows from `start` on.

@@ -119,6 +119,16 @@ __attribute__((noinline)) void raise_peaks(float* scores, uint32_t nq, uint32_t 
   }
 }
 
+// Hides the keys behind each query in the block of scores on the diagonal, whose first key is its first query.
+inline void hide_later(float* scores, uint32_t nq) {
+  const V lowest = set1(-INFINITY);
+  for (uint32_t r = 0; r < nq; r++)
+    for (uint32_t v = 0; v < kSide; v += W) {
+      float* s = vector_of(scores, r, v);
+      store(s, V{_mm512_mask_blend_ps(first(r + 1 > v ? r + 1 - v : 0), lowest.v, load(s).v)});
+    }
+}
+
 // Probabilities relative to the largest score so far, as A of the product with the values, and their sums. Row r has its
 // bits of keys that are kept for each block of 32 at bits[r], bits[kQueries + r], ...
 __attribute__((noinline)) void exponentials(const float* scores, uint32_t nq, uint32_t panels, float factor, const uint32_t* bits,
@@ -161,11 +171,13 @@ inline void tile_forward(const Attention& call, const Head& head, float* scratch
     const size_t at = head.start + q0;
     Running running[kQueries];
     pack_lines<false>(q + q0 * call.row, call.row, nq, D, steps, qs);
-    for (uint32_t k0 = 0; k0 < S; k0 += kTileKeys) {
+    const uint32_t seen = call.keys_seen(q0 + nq, S);
+    for (uint32_t k0 = 0; k0 < seen; k0 += kTileKeys) {
       if (S > held && k0 % held == 0) load_keys(k0, S - k0 < held ? S - k0 : held);
-      const uint32_t nk = S - k0 < kTileKeys ? S - k0 : kTileKeys, panels = tiles_of(nk), at_key = k0 % held / kSide;
+      const uint32_t nk = seen - k0 < kTileKeys ? seen - k0 : kTileKeys, panels = tiles_of(nk), at_key = k0 % held / kSide;
       for (uint32_t j = 0; j < panels; j++)
         block_product(steps, qs, kt + packed_words((at_key + j) * kSide, steps), scores + j * kBlockWords, false);
+      if (call.causal && k0 + nk == seen) hide_later(scores + (panels - 1) * kBlockWords, nq);
       for (uint32_t j = 0; call.drops && j < panels; j++) keep_bits(call, head, q0, nq, k0 + j * kSide, bits + j * kQueries);
       float shrink[kQueries];
       raise_peaks(scores, nq, nk, call.factor, k0 == 0, running, shrink);
@@ -193,11 +205,12 @@ struct GradientTiles {
   Pair *p, *ds, *ds_lines;
 };
 
-// The first nq queries and the first nk keys are there, bits[r] has the keys that are kept. Beyond nq, p and ds become zeros;
+// The first nq queries and the first nk keys are there, bits[r] has the keys that are kept; `diagonal`: query r sees keys up
+// to r only. Beyond nq, p and ds become zeros;
 // beyond nk ds does, since scores of 0 may have any exponential there.
 __attribute__((noinline)) void gradient_block(const float* scores, const float* dps, const float* minus_lse, const float* delta,
-                                              uint32_t nq, uint32_t nk, float factor, float scale, const uint32_t* bits,
-                                              GradientTiles to) {
+                                              uint32_t nq, uint32_t nk, bool diagonal, float factor, float scale,
+                                              const uint32_t* bits, GradientTiles to) {
   const V f = set1(factor), c = set1(scale);
   const uint32_t there = nk < kSide ? (1u << nk) - 1 : ~0u;
   uint32_t r = 0;
@@ -207,10 +220,11 @@ __attribute__((noinline)) void gradient_block(const float* scores, const float* 
     for (uint32_t h = 0; h < 2; h++) {
       __m256i p[2], ds[2];
       for (uint32_t t = 0; t < 2; t++) {
-        const uint32_t lanes = bits[r + t] >> h * W, at = h * kTileWords + t * W;
+        const uint32_t visible = diagonal ? (2u << (r + t)) - 1 : ~0u;
+        const uint32_t lanes = (bits[r + t] & visible) >> h * W, at = h * kTileWords + t * W;
         const V e = exp(fma(load(s + at), f, set1(minus_lse[r + t]))), dp = only(lanes, c * load(d + at));
         p[t] = narrow(only(lanes, e).v);
-        ds[t] = narrow(only(there >> h * W, e * (dp - set1(delta[r + t]))).v);
+        ds[t] = narrow(only((there & visible) >> h * W, e * (dp - set1(delta[r + t]))).v);
         store_halves(lines + t * 16 + h * 8, ds[t]);
       }
       store_pairs(to.p + h * kTileWords, p[0], p[1]);
@@ -281,24 +295,37 @@ inline void tile_backward(const Attention& call, const Head& head, float* scratc
       pack_lines<true>(k_rows, row, nk, D, steps, kt);
       pack_lines<true>(v_rows, row, nk, D, steps, vt);
       pack_steps<false>(k_rows, row, nk, D, kSteps, ks);
-      for (uint32_t q0 = 0; q0 < rows; q0 += kTileSide) {
+      // causal: the first queries that see one of these keys
+      const uint32_t first_seeing = call.causal && k0 > first_query ? k0 - first_query : 0;
+      if (first_seeing >= rows) {
+        for (uint32_t r = 0; first_query == 0 && r < nk; r++)
+          for (uint32_t part = 1; part < 3; part++) memset(dq_to + part * hidden + (k0 + r) * row, 0, D * sizeof(bf16));
+        continue;
+      }
+      for (uint32_t q0 = first_seeing; q0 < rows; q0 += kTileSide) {
         const uint32_t nq = rows - q0 < kTileSide ? rows - q0 : kTileSide, down = tiles_of(nq), across = tiles_of(nk);
         for (uint32_t i = 0; i < down; i++)
           for (uint32_t j = 0; j < across; j++) {
             const uint32_t r = q0 + i * kSide, c = j * kSide;
+            const GradientTiles to = {p + (j * kSteps + i) * kPanelWords, ds + (j * kSteps + i) * kPanelWords,
+                                      ds_lines + (i * kSteps + j) * kPanelWords};
+            if (call.causal && first_query + r < k0 + c) {  // nobody sees anything
+              memset(to.p, 0, kPanelWords * sizeof(Pair)), memset(to.ds, 0, kPanelWords * sizeof(Pair));
+              memset(to.ds_lines, 0, kPanelWords * sizeof(Pair));
+              continue;
+            }
             block_product(steps, qs + packed_words(r, steps), kt + packed_words(c, steps), scores, false);
             block_product(steps, dys + packed_words(r, steps), vt + packed_words(c, steps), dps, false);
             if (call.drops) keep_bits(call, head, first_query + r, rows - r < kSide ? rows - r : kSide, k0 + c, bits);
-            gradient_block(scores, dps, minus_lse + r, delta + r, rows - r, nk - c, call.factor, call.site.scale, bits,
-                           {p + (j * kSteps + i) * kPanelWords, ds + (j * kSteps + i) * kPanelWords,
-                            ds_lines + (i * kSteps + j) * kPanelWords});
+            gradient_block(scores, dps, minus_lse + r, delta + r, rows - r, nk - c, call.causal && first_query + r == k0 + c,
+                           call.factor, call.site.scale, bits, to);
           }
         for (uint32_t d = 0; d < steps; d++) {
           const size_t turned = (size_t(d) * panels + q0 / kSide) * kPanelWords;
           for (uint32_t j = 0; j < across; j++) {
             const size_t block = (d * kSteps + j) * kBlockWords;
-            block_product(down, dyt + turned, p + j * kSteps * kPanelWords, dv + block, q0 > 0);
-            block_product(down, qt + turned, ds + j * kSteps * kPanelWords, dk + block, q0 > 0);
+            block_product(down, dyt + turned, p + j * kSteps * kPanelWords, dv + block, q0 > first_seeing);
+            block_product(down, qt + turned, ds + j * kSteps * kPanelWords, dk + block, q0 > first_seeing);
           }
           for (uint32_t i = 0; i < down; i++)
             block_product(across, ds_lines + i * kSteps * kPanelWords, ks + d * kSteps * kPanelWords,

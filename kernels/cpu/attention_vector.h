@@ -88,6 +88,13 @@ struct RunningLanes {
   float peak[kQueryLanes], total[kQueryLanes], shrink[kQueryLanes];
 };
 
+// Hides the keys behind each query of a block from q0 on, in scores [nk, kQueryLanes] of keys key0 .. key0 + nk - 1.
+inline void hide_later(float* scores, uint32_t q0, uint32_t key0, uint32_t nk) {
+  const V lowest = set1(-INFINITY);
+  for (uint32_t k = q0 + 1 > key0 ? q0 + 1 : key0; k < key0 + nk; k++)
+    vectors(k - q0, [&](uint32_t i, uint32_t n) { store_n(scores + size_t(k - key0) * kQueryLanes + i, lowest, n); });
+}
+
 // Scores [nk, kQueryLanes] become exponentials relative to the largest so far, those that dropout keeps over 1 - p.
 inline void softmax_lanes(const Attention& call, const Head& head, Words& words, uint32_t q0, uint32_t nq, uint32_t key0,
                           uint32_t nk, float* scores, RunningLanes& running) {
@@ -147,10 +154,12 @@ inline void vector_forward(const Attention& call, const Head& head, float* scrat
     const uint32_t nq = S - q0 < kQueryLanes ? S - q0 : kQueryLanes;
     alignas(64) RunningLanes running;
     rows_to_lanes(q + q0 * row, row, nq, D, qt);
-    for (uint32_t k0 = 0; k0 < S; k0 += block) {
-      const uint32_t nk = S - k0 < block ? S - k0 : block;
+    const uint32_t seen = call.keys_seen(q0 + nq, S);
+    for (uint32_t k0 = 0; k0 < seen; k0 += block) {
+      const uint32_t nk = seen - k0 < block ? seen - k0 : block;
       if (S > block) load_keys(k0, nk);
       gemm_local(nk, whole_lanes(nq), D, rows_of(k, D), qt, kQueryLanes, scores, kQueryLanes, false);
+      if (call.causal) hide_later(scores, q0, k0, nk);
       softmax_lanes(call, head, words, q0, nq, k0, nk, scores, running);
       for (uint32_t r = 0; k0 > 0 && r < nq; r++) {
         const V f = set1(running.shrink[r]);
@@ -210,8 +219,13 @@ inline void vector_backward(const Attention& call, const Head& head, float* scra
     const uint32_t nk = S - k0 < block ? S - k0 : block;
     copy_rows(q + hidden + k0 * row, row, nk, D, call.factor, k);
     copy_rows(q + 2 * hidden + k0 * row, row, nk, D, 1.0f, v);
-    for (uint32_t q0 = 0; q0 < S; q0 += kQueryLanes) {
-      const uint32_t nq = S - q0 < kQueryLanes ? S - q0 : kQueryLanes;
+    // causal: queries in front of the first key see nothing, and sums over the others begin with zeros, since the first of
+    // them do not see all keys
+    if (call.causal) memset(dk, 0, size_t(nk) * D * sizeof(float)), memset(dv, 0, size_t(nk) * D * sizeof(float));
+    for (uint32_t q0 = call.causal ? k0 / kQueryLanes * kQueryLanes : 0; q0 < S; q0 += kQueryLanes) {
+      const uint32_t nq = S - q0 < kQueryLanes ? S - q0 : kQueryLanes, end = call.keys_seen(q0 + nq, S);
+      const uint32_t seen = end - k0 < nk ? end - k0 : nk;
+      const bool adds = call.causal || q0 > 0;
       copy_rows(q + q0 * row, row, nq, D, 1.0f, qs);
       copy_rows(dy + size_t(head.start + q0) * hidden + a * D, hidden, nq, D, 1.0f, dys);
       rows_to_lanes(qs, D, nq, D, qt);
@@ -222,12 +236,13 @@ inline void vector_backward(const Attention& call, const Head& head, float* scra
         of_lse[r] = lse[at * call.heads + a];
         delta[r] = dot(dys + size_t(r) * D, y + at * hidden + a * D, D);
       }
-      gemm_local(nk, whole_lanes(nq), D, rows_of(k, D), qt, kQueryLanes, scores, kQueryLanes, false);
-      gemm_local(nk, whole_lanes(nq), D, rows_of(v, D), dyt, kQueryLanes, dscores, kQueryLanes, false);
-      gradient_lanes(call, head, words, q0, nq, k0, nk, of_lse, delta, scores, dscores);
-      gemm_local(nk, D, nq, rows_of(scores, kQueryLanes), dys, D, dv, D, q0 > 0);
-      gemm_local(nk, D, nq, rows_of(dscores, kQueryLanes), qs, D, dk, D, q0 > 0);
-      gemm_local(nq, D, nk, transposed(dscores, kQueryLanes), k, D, dq + q0 * row, row, k0 > 0);
+      gemm_local(seen, whole_lanes(nq), D, rows_of(k, D), qt, kQueryLanes, scores, kQueryLanes, false);
+      gemm_local(seen, whole_lanes(nq), D, rows_of(v, D), dyt, kQueryLanes, dscores, kQueryLanes, false);
+      if (call.causal) hide_later(scores, q0, k0, seen);
+      gradient_lanes(call, head, words, q0, nq, k0, seen, of_lse, delta, scores, dscores);
+      gemm_local(seen, D, nq, rows_of(scores, kQueryLanes), dys, D, dv, D, adds);
+      gemm_local(seen, D, nq, rows_of(dscores, kQueryLanes), qs, D, dk, D, adds);
+      gemm_local(nq, D, seen, transposed(dscores, kQueryLanes), k, D, dq + q0 * row, row, k0 > 0);
     }
     write_rows(dk, nk, D, call.factor, dq + hidden + k0 * row, row);
     write_rows(dv, nk, D, 1.0f, dq + 2 * hidden + k0 * row, row);

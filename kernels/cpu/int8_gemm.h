@@ -14,19 +14,35 @@
 #pragma once
 #include "gemm.h"
 #include "simd/dot.h"
+#if defined(BIOALBERT_TILES_INT8)
+#include "simd/tile.h"
+#endif
 
 namespace {
+
+// A product of the micro-kernel: rows x columns of y, and the steps of K that it takes at a time.
+#if defined(BIOALBERT_TILES_INT8)
+constexpr uint32_t kInt8TileRows = kSide, kInt8TileColumns = kSide, kInt8Steps = 64;
+using Int8Scope = TileScope;
+#else
+constexpr uint32_t kInt8TileRows = kTileRows, kInt8TileColumns = kTileColumns, kInt8Steps = kGroup;
+struct Int8Scope {
+  Int8Scope() {}
+};
+#endif
+constexpr uint32_t kInt8Vectors = kInt8TileColumns / W;
 
 constexpr uint32_t kMostK = 32768;  // src/ops/pack_int8.ts refuses more
 static_assert(int64_t(255 + 128) * 127 * kMostK < INT32_MAX, "sums fit 32 bits");
 constexpr uint32_t kInt8Rows = kBlockM, kInt8Panels = 2;
-constexpr uint32_t kPanelStep = kTileVectors * kVectorBytes;  // bytes of a panel for one group of steps
+static_assert(kInt8Rows % kInt8TileRows == 0, "whole tiles in a task");
+constexpr uint32_t kPanelStep = kInt8TileColumns * kGroup;  // bytes of a panel for one group of steps
 constexpr float kTiniest = 0x1p-100f;
 constexpr uint32_t kQuantiseTask = 16;  // rows
 
 inline uint32_t rounded_up(uint32_t n, uint32_t unit) { return (n + unit - 1) / unit * unit; }
 
-// A weight [out,in]: `scale` and `start` of every column of every panel, then the panels, each kGroup steps of kTileColumns
+// A weight [out,in]: `scale` and `start` of every column of every panel, then the panels, each kGroup steps of kInt8TileColumns
 // columns after the other. Columns and steps that are missing are zero. src/ops/shape.ts gives it room for all instruction
 // sets: (out + 64) (in + 72) bytes.
 template <class Byte, class Float, class Int>
@@ -38,7 +54,7 @@ struct Int8Weight {
 };
 template <class Byte, class Float, class Int>
 inline Int8Weight<Byte, Float, Int> int8_weight(Byte* packed, uint32_t out, uint32_t in) {
-  const size_t columns = rounded_up(out, kTileColumns), groups = (in + kGroup - 1) / kGroup;
+  const size_t columns = rounded_up(out, kInt8TileColumns), groups = rounded_up(in, kInt8Steps) / kGroup;
   Float* scale = reinterpret_cast<Float*>(packed);
   return {scale, reinterpret_cast<Int*>(scale + columns), packed + (columns * 8 + 63) / 64 * 64, groups * kPanelStep};
 }
@@ -67,6 +83,30 @@ inline float quantise(const float* x, uint32_t n, T* to) {
   });
   return is_finite ? (most >= kTiniest ? most * (1.0f / 127.0f) : 0.0f) : NAN;
 }
+
+#if defined(BIOALBERT_TILES_INT8)
+
+// The sums of 32 rows of `groups` groups with one panel, row by row. Rows from `rows` on are whatever lies there, and what is
+// behind a row's values is multiplied by zeros of the weight.
+__attribute__((noinline)) void int8_product(uint32_t groups, const Quantised* a, size_t a_row, uint32_t, const int8_t* b,
+                                            const int32_t*, int32_t* sums) {
+  tile_zero<0>(), tile_zero<1>(), tile_zero<2>(), tile_zero<3>();
+  const int8_t* lower = a + 16 * a_row;
+  for (uint32_t g = 0; g < groups; g += 16, a += kInt8Steps, lower += kInt8Steps, b += 16 * kPanelStep) {
+    tile_load<4>(a, ptrdiff_t(a_row)), tile_load<6>(b, kPanelStep);
+    tile_dot_int8<0, 4, 6>();
+    tile_load<7>(b + 64, kPanelStep);
+    tile_dot_int8<1, 4, 7>();
+    tile_load<5>(lower, ptrdiff_t(a_row));
+    tile_dot_int8<2, 5, 6>();
+    tile_dot_int8<3, 5, 7>();
+  }
+  constexpr ptrdiff_t row = kInt8TileColumns * sizeof(int32_t);
+  tile_store<0>(sums, row), tile_store<1>(sums + 16, row);
+  tile_store<2>(sums + 16 * kInt8TileColumns, row), tile_store<3>(sums + 16 * kInt8TileColumns + 16, row);
+}
+
+#else
 
 // The sums of kTileRows rows of `groups` groups with one panel, row by row; rows from `rows` on repeat the first.
 __attribute__((noinline)) void int8_product(uint32_t groups, const Quantised* a, size_t a_row, uint32_t rows, const int8_t* b,
@@ -97,14 +137,16 @@ __attribute__((noinline)) void int8_product(uint32_t groups, const Quantised* a,
     for (uint32_t v = 0; v < kTileVectors; v++) store_sums(sums + (r * kTileVectors + v) * W, acc[r][v]);
 }
 
+#endif
+
 // Takes rows x columns of the sums of a tile through scales and epilogue to y.
 template <class Epilogue>
 inline void finish_int8_tile(const int32_t* sums, uint32_t rows, uint32_t columns, const float* row_scale, const float* scale,
                              float* y, size_t y_row, uint32_t row0, uint32_t column0, const Epilogue& epilogue) {
   for (uint32_t r = 0; r < rows; r++)
-    for (uint32_t v = 0; v < kTileVectors && v * W < columns; v++) {
+    for (uint32_t v = 0; v < kInt8Vectors && v * W < columns; v++) {
       const uint32_t n = columns - v * W < W ? columns - v * W : W;
-      const V x = to_floats(sums + (r * kTileVectors + v) * W) * (set1(row_scale[r]) * load(scale + v * W));
+      const V x = to_floats(sums + (r * kInt8Vectors + v) * W) * (set1(row_scale[r]) * load(scale + v * W));
       store_n(y + r * y_row + v * W, epilogue(x, row0 + r, column0 + v * W, n), n);
     }
 }
@@ -113,13 +155,15 @@ template <class Epilogue>
 inline void int8_gemm(Team& team, uint32_t rows, uint32_t out, uint32_t in, const float* x, const int8_t* packed, float* y,
                       const Epilogue& epilogue) {
   const auto weight = int8_weight<const int8_t, const float, const int32_t>(packed, out, in);
-  const uint32_t groups = (in + kGroup - 1) / kGroup, across = (out + kInt8Panels * kTileColumns - 1) / (kInt8Panels * kTileColumns);
+  const uint32_t groups = rounded_up(in, kInt8Steps) / kGroup;
+  const uint32_t across = (out + kInt8Panels * kInt8TileColumns - 1) / (kInt8Panels * kInt8TileColumns);
   // an odd number of lines, so that neighbouring rows do not fall into one set of the cache
   constexpr uint32_t kLineElements = 64 / sizeof(Quantised);
   const size_t stride = (rounded_up(in, kLineElements) / kLineElements | 1) * kLineElements;
   const size_t bytes = Team::kSharedFloats * sizeof(float);
   const uint32_t fit = uint32_t(bytes / (stride * sizeof(Quantised) + sizeof(float))) / kInt8Rows * kInt8Rows;
-  const uint32_t tall = fit > 0 ? fit : kTileRows;
+  const uint32_t tall = fit > 0 ? fit : kInt8TileRows;
+  [[maybe_unused]] const Int8Scope scope;
   Quantised* q = reinterpret_cast<Quantised*>(team.shared());
   float* scales = team.shared() + Team::kSharedFloats - tall;
   for (uint32_t r0 = 0; r0 < rows; r0 += tall) {
@@ -130,14 +174,15 @@ inline void int8_gemm(Team& team, uint32_t rows, uint32_t out, uint32_t in, cons
     each(team, across * ((m + kInt8Rows - 1) / kInt8Rows), [&](uint32_t t) {
       const uint32_t m0 = t / across * kInt8Rows, m1 = m - m0 < kInt8Rows ? m : m0 + kInt8Rows;
       for (uint32_t p = 0; p < kInt8Panels; p++) {
-        const uint32_t j = (t % across * kInt8Panels + p) * kTileColumns;
+        const uint32_t j = (t % across * kInt8Panels + p) * kInt8TileColumns;
         if (j >= out) break;
-        for (uint32_t i = m0; i < m1; i += kTileRows) {
-          alignas(64) int32_t sums[kTileRows * kTileColumns];
-          const uint32_t down = m1 - i < kTileRows ? m1 - i : kTileRows, columns = out - j < kTileColumns ? out - j : kTileColumns;
+        for (uint32_t i = m0; i < m1; i += kInt8TileRows) {
+          alignas(64) int32_t sums[kInt8TileRows * kInt8TileColumns];
+          const uint32_t down = m1 - i < kInt8TileRows ? m1 - i : kInt8TileRows;
+          const uint32_t columns = out - j < kInt8TileColumns ? out - j : kInt8TileColumns;
           float* c = y + size_t(r0 + i) * out + j;
           prefetch_tile(c, out, down, columns);
-          int8_product(groups, q + i * stride, stride, down, weight.panels + j / kTileColumns * weight.panel_bytes,
+          int8_product(groups, q + i * stride, stride, down, weight.panels + j / kInt8TileColumns * weight.panel_bytes,
                        weight.start + j, sums);
           finish_int8_tile(sums, down, columns, scales + i, weight.scale + j, c, out, r0 + i, j, epilogue);
         }

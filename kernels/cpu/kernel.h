@@ -34,8 +34,7 @@ inline void touch(const float*, uint32_t, uint32_t) {}
 
 }  // namespace
 
-#if defined(BIOALBERT_ISA_AVX512) || defined(BIOALBERT_ISA_AVX512_VNNI) || defined(BIOALBERT_ISA_AMX) || \
-    defined(BIOALBERT_ISA_AMX_EMULATED)
+#if defined(BIOALBERT_AVX512)
 #include "simd/avx512.h"
 #elif defined(BIOALBERT_ISA_AVX2)
 #include "simd/avx2.h"

@@ -3,11 +3,15 @@
 // peak_multiply_add: y [tasks], each task `steps` multiply-adds of float lanes in independent chains that stay in
 // registers, so that nothing but the arithmetic units limits it: tasks x steps x 2 operations.
 // peak_multiply_add_int8: the same with 8-bit integers, by what simd/dot.h has for them.
+// peak_multiply_add_bf16: the same with pairs of bf16 or tiles of them, where there are instructions for these.
 // peak_copy: y [n] = x [n], with n far beyond the caches: 8 n bytes.
 //
 // Work split: one task a thread at a time; copy in blocks of 64 Ki floats.
 #include "kernel.h"
 #include "simd/dot.h"
+#if defined(BIOALBERT_TILES)
+#include "tile_pack.h"
+#endif
 
 namespace {
 
@@ -29,6 +33,15 @@ void peak_multiply_add(Team& team, float* y, uint32_t tasks, uint32_t steps) {
     y[task] = sum(total);
   });
 }
+
+#if defined(BIOALBERT_TILES_INT8)
+
+void peak_multiply_add_int8(Team& team, float* y, uint32_t tasks, uint32_t steps) {
+  TileScope scope;
+  each(team, tasks, [&](uint32_t task) { y[task] = registers_product_int8(steps / kBlockWords); });
+}
+
+#else
 
 // One operand is read again in every step, from another place, as in a product, and serves two chains: what stood in
 // registers all the time could be multiplied in front of the loop.
@@ -66,6 +79,15 @@ void peak_multiply_add_int8(Team& team, float* y, uint32_t tasks, uint32_t steps
   });
 }
 
+#endif
+
+#if defined(BIOALBERT_TILES)
+void peak_multiply_add_bf16(Team& team, float* y, uint32_t tasks, uint32_t steps) {
+  TileScope scope;
+  each(team, tasks, [&](uint32_t task) { y[task] = registers_product(steps / kBlockWords); });
+}
+#endif
+
 void peak_copy(Team& team, const float* x, float* y, uint32_t n) {
   each_range(team, n, 65536, [&](uint32_t begin, uint32_t end) {
     uint32_t i = begin;
@@ -79,5 +101,9 @@ void peak_copy(Team& team, const float* x, float* y, uint32_t n) {
 #if defined(BIOALBERT_ISA_AVX512_VNNI)  // all others are the base's
 EXPORT_KERNELS(peak, KERNEL(peak_multiply_add_int8))
 #else
-EXPORT_KERNELS(peak, KERNEL(peak_multiply_add), KERNEL(peak_multiply_add_int8), KERNEL(peak_copy))
+EXPORT_KERNELS(peak, KERNEL(peak_multiply_add), KERNEL(peak_multiply_add_int8),
+#if defined(BIOALBERT_TILES)
+               KERNEL(peak_multiply_add_bf16),
+#endif
+               KERNEL(peak_copy))
 #endif

@@ -12,7 +12,6 @@
 
 namespace {
 
-constexpr uint32_t kBlockWords = kSide * kSide;  // of a block of C
 constexpr uint32_t kBlockSteps = 8;              // tiles along K in a block
 constexpr uint32_t kMostRows = 256;              // rows of A that a thread copies at once, at most
 constexpr uint32_t kMostWords = 256 * 1024;      // words of them, 1 MiB: half of L2
@@ -38,26 +37,6 @@ inline void pack_operand(Team& team, Matrix B, uint32_t K, uint32_t N, float* to
   pack_panels(team, B, K, N, reinterpret_cast<Pair*>(to));
 }
 
-// C (+)= A B for one block of C, `steps` tiles along K; c holds its four tiles one after the other.
-__attribute__((noinline)) void block_product(uint32_t steps, const Pair* a, const Pair* b, float* c, bool add) {
-  if (add) {
-    tile_load<0>(c), tile_load<1>(c + kTileWords), tile_load<2>(c + 2 * kTileWords), tile_load<3>(c + 3 * kTileWords);
-  } else {
-    tile_zero<0>(), tile_zero<1>(), tile_zero<2>(), tile_zero<3>();
-  }
-  for (uint32_t s = 0; s < steps; s++) {
-    tile_load<4>(a), tile_load<6>(b);
-    tile_dot<0, 4, 6>();
-    tile_load<7>(b + kTileWords);
-    tile_dot<1, 4, 7>();
-    tile_load<5>(a + kTileWords);
-    tile_dot<2, 5, 6>();
-    tile_dot<3, 5, 7>();
-    a += kPanelWords, b += kPanelWords;
-  }
-  tile_store<0>(c), tile_store<1>(c + kTileWords), tile_store<2>(c + 2 * kTileWords), tile_store<3>(c + 3 * kTileWords);
-}
-
 // The vector from `column` on, a multiple of W, of row r of blocks of C that lie side by side.
 template <class Float>
 inline Float* vector_of(Float* c, uint32_t r, uint32_t column) {
@@ -67,17 +46,29 @@ inline Float* vector_of(Float* c, uint32_t r, uint32_t column) {
 // f(value, row, column, n) for the vectors of the upper left rows x columns of a block of C.
 template <class F>
 inline void each_vector(const float* c, uint32_t rows, uint32_t columns, F f) {
-  for (uint32_t r = 0; r < rows && r < kSide; r++)
-    for (uint32_t v = 0; v < kSide && v < columns; v += W)
-      f(load(vector_of(c, r, v)), r, v, columns - v < W ? columns - v : W);
+  const uint32_t down = rows < kSide ? rows : kSide;
+  if (columns >= kSide) {  // n is known, so nothing is masked
+    for (uint32_t r = 0; r < down; r++)
+      for (uint32_t v = 0; v < kSide; v += W) f(load(vector_of(c, r, v)), r, v, W);
+    return;
+  }
+  for (uint32_t r = 0; r < down; r++)
+    for (uint32_t v = 0; v < columns; v += W) f(load(vector_of(c, r, v)), r, v, columns - v < W ? columns - v : W);
+}
+
+// Asks for the rows x columns of a matrix into which a block of C goes, before the products that make it.
+template <class T>
+inline void ask_for_block(const T* c, ptrdiff_t row, uint32_t rows, uint32_t columns) {
+  prefetch_tile(c, row, rows < kSide ? rows : kSide, columns < kSide ? columns : kSide);
 }
 
 // A task's share of C: the panels of A at `a` (`held` tiles along K each, `rows` rows) times panels j0 .. j1 - 1 of B, of
 // whose `all` tiles along K it takes those from `first` on. finish(i, j, c) takes complete blocks (`last`); the
-// others wait in `c`, which has room for all blocks of the task unless everything is done at once.
-template <class F>
+// others wait in `c`, which has room for all blocks of the task unless everything is done at once. ask(i, j) comes before the
+// products of a block that will be complete.
+template <class F, class Ask>
 inline void panel_product(uint32_t rows, uint32_t j0, uint32_t j1, const Pair* a, uint32_t held, const Pair* b, uint32_t all,
-                          uint32_t first, float* c, bool last, F finish) {
+                          uint32_t first, float* c, bool last, F finish, Ask ask) {
   const bool whole = first == 0 && last;
   const uint32_t down = tiles_of(rows);
   for (uint32_t j = j0; j < j1; j++) {
@@ -86,9 +77,11 @@ inline void panel_product(uint32_t rows, uint32_t j0, uint32_t j1, const Pair* a
       const uint32_t n = held - s < kBlockSteps ? held - s : kBlockSteps;
       for (uint32_t i = 0; i < down; i++) {
         float* block = column + size_t(i) * kBlockWords;
+        const bool complete = last && s + n == held;
+        if (complete) ask(i, j);
         block_product(n, a + (size_t(i) * held + s) * kPanelWords, b + (size_t(j) * all + first + s) * kPanelWords, block,
                       first + s > 0);
-        if (last && s + n == held) finish(i, j, block);
+        if (complete) finish(i, j, block);
       }
     }
   }
@@ -119,6 +112,9 @@ inline void packed_gemm(Team& team, uint32_t M, uint32_t N, uint32_t K, const bf
                         const uint32_t m = m0 + i * kSide + r, at = j * kSide + column;
                         store_n(C + size_t(m) * N + at, epilogue(v, m, at, n), n);
                       });
+                    },
+                    [&](uint32_t i, uint32_t j) {
+                      ask_for_block(C + size_t(m0 + i * kSide) * N + j * kSide, N, rows - i * kSide, N - j * kSide);
                     });
     }
   });
@@ -138,11 +134,13 @@ inline void outer_gemm(Team& team, uint32_t M, uint32_t N, uint32_t K, const bf1
     for (uint32_t k0 = 0; k0 < K; k0 += chunk) {
       const uint32_t nk = K - k0 < chunk ? K - k0 : chunk, steps = tiles_of(nk);
       pack_panels(team, rows_of(B + size_t(k0) * N + n0, N), nk, nn, shared);
-      const uint32_t across = (panels + kTaskPanels - 1) / kTaskPanels, down = (M + kHeight - 1) / kHeight;
+      // where there are enough blocks of rows for everyone, a task goes through more panels, so that few copy the same rows
+      const uint32_t down = (M + kHeight - 1) / kHeight, wide = down < 16 ? kTaskPanels : 4 * kTaskPanels;
+      const uint32_t across = (panels + wide - 1) / wide;
       uint32_t packed = ~0u;
       each(team, across * down, [&](uint32_t t) {
         const uint32_t m0 = t / across * kHeight, rows = M - m0 < kHeight ? M - m0 : kHeight;
-        const uint32_t j0 = t % across * kTaskPanels, j1 = panels - j0 < kTaskPanels ? panels : j0 + kTaskPanels;
+        const uint32_t j0 = t % across * wide, j1 = panels - j0 < wide ? panels : j0 + wide;
         if (packed != m0) pack_steps<true>(A + size_t(k0) * M + m0, M, nk, rows, steps, a);
         packed = m0;
         panel_product(rows, j0, j1, a, steps, shared, steps, 0, c, true, [&](uint32_t i, uint32_t j, const float* block) {
@@ -150,6 +148,8 @@ inline void outer_gemm(Team& team, uint32_t M, uint32_t N, uint32_t K, const bf1
             float* p = C + size_t(m0 + i * kSide + r) * N + n0 + j * kSide + column;
             store_n(p, load_n(p, n) + v, n);
           });
+        }, [&](uint32_t i, uint32_t j) {
+          ask_for_block(C + size_t(m0 + i * kSide) * N + n0 + j * kSide, N, rows - i * kSide, nn - j * kSide);
         });
       });
     }

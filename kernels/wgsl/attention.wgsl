@@ -8,7 +8,7 @@
 //
 // Work split: one workgroup is one row and one head. It takes the other side of its sequence 64 rows at a time: each lane
 // makes the score of one of them, then the lanes take the columns of the head (at most 4 each, so D is at most 256).
-// Backward does so twice: with the row as query for dq, with the row as key for dk and dv. Saved: lse [N,A].
+// causal: query i of a sequence sees keys 0 .. i, and the others are not taken. Backward does so twice: with the row as query for dq, with the row as key for dk and dv. Saved: lse [N,A].
 // Dropout: element = key within the sequence, plane = row * A + head.
 
 var<workgroup> scores: array<f32, LANES>;
@@ -39,7 +39,7 @@ fn sequence_of(n: u32) -> vec2u {
 
 // kernel attention_forward
 struct Params {
-  rows: u32, sequences: u32, heads: u32, hidden: u32, p: f32, seed: u32, draw: u32, stream: u32, layer: u32,
+  rows: u32, sequences: u32, heads: u32, hidden: u32, causal: u32, p: f32, seed: u32, draw: u32, stream: u32, layer: u32,
 }
 @group(0) @binding(0) var<storage, read_write> qkv: array<f32>;
 @group(0) @binding(1) var<storage, read_write> cu_seqlens: array<i32>;
@@ -72,8 +72,9 @@ fn main(
   var most = -MAX_FLOAT;
   var total = 0.0;
   var sums: array<f32, COLUMNS>;
-  for (var k0 = range.x; k0 < range.y; k0 += LANES) {
-    let count = min(LANES, range.y - k0);
+  let end = select(range.y, min(range.y, n + 1u), params.causal != 0u);
+  for (var k0 = range.x; k0 < end; k0 += LANES) {
+    let count = min(LANES, end - k0);
     var score = -MAX_FLOAT;
     if (lane < count) {
       let k = (k0 + lane) * stride + params.hidden + a * width;
@@ -122,7 +123,7 @@ fn main(
 
 // kernel attention_backward
 struct Params {
-  rows: u32, sequences: u32, heads: u32, hidden: u32, p: f32, seed: u32, draw: u32, stream: u32, layer: u32,
+  rows: u32, sequences: u32, heads: u32, hidden: u32, causal: u32, p: f32, seed: u32, draw: u32, stream: u32, layer: u32,
 }
 @group(0) @binding(0) var<storage, read_write> dy: array<f32>;
 @group(0) @binding(1) var<storage, read_write> qkv: array<f32>;
@@ -177,8 +178,9 @@ fn gradient_of_query(
   }
   let range = workgroupUniformLoad(&bounds);
   var sums: array<f32, COLUMNS>;
-  for (var k0 = range.x; k0 < range.y; k0 += LANES) {
-    let count = min(LANES, range.y - k0);
+  let end = select(range.y, min(range.y, n + 1u), params.causal != 0u);
+  for (var k0 = range.x; k0 < end; k0 += LANES) {
+    let count = min(LANES, end - k0);
     workgroupBarrier();
     if (lane < count) {
       scores[lane] = backward_pair(n, k0 + lane, a, range.x).ds;
@@ -221,7 +223,7 @@ fn gradient_of_key_and_value(
   let range = workgroupUniformLoad(&bounds);
   var dk: array<f32, COLUMNS>;
   var dv: array<f32, COLUMNS>;
-  for (var q0 = range.x; q0 < range.y; q0 += LANES) {
+  for (var q0 = select(range.x, n, params.causal != 0u); q0 < range.y; q0 += LANES) {
     let count = min(LANES, range.y - q0);
     workgroupBarrier();
     if (lane < count) {

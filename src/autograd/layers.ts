@@ -96,18 +96,23 @@ export function embedding(
 /**
  * Multi-head self-attention within each of B sequences: qkv [N,3H] holds queries, keys and values side by side,
  * cuSeqlens i32 [B+1] the rows at which sequences begin and the end of the last. Gives [N,H]. `sequences` is B where
- * it is a run-time size; `p` drops probabilities.
+ * it is a run-time size; `p` drops probabilities; `causal`: a row sees itself and the rows of its sequence in front of it.
  */
 export function attention(
   qkv: Tensor,
   cuSeqlens: Tensor,
-  { heads, sequences, p = 0 }: { heads: number; sequences?: Dim; p?: number },
+  {
+    heads,
+    sequences,
+    p = 0,
+    causal = false,
+  }: { heads: number; sequences?: Dim; p?: number; causal?: boolean },
 ): Tensor {
   const [entries] = cuSeqlens.shape
   if (sequences === undefined && typeof entries !== 'number')
     throw new ShapeError(`attention: cuSeqlens is ${shapeText(cuSeqlens.shape)}, so sequences must be given`)
   const count = sequences ?? (entries as number) - 1
-  const attrs = { heads, sequences: count, p, stream: qkv.capture.stream() }
+  const attrs = { heads, sequences: count, p, stream: qkv.capture.stream(), causal }
   return applyOp(attentionOp, [qkv, cuSeqlens], attrs)[0]
 }
 

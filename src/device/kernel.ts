@@ -24,15 +24,19 @@ export interface Kernel {
   readonly buffers: readonly BufferSlot[]
   readonly params: readonly ParamSlot[]
   /** What its products are of, where that has a peak of its own. */
-  readonly products?: 'int8'
+  readonly products?: Products
 }
+
+/** Types of operands whose products a processor may make faster than those of f32. */
+export type Products = 'bf16' | 'int8'
 
 /**
  * The same kernel on activations of bf16: same buffers, same parameters, an entry point of its own. Which of its buffers
- * hold bf16 then is said by the source; statistics, weights and their gradients stay f32.
+ * hold bf16 then is said by the source; statistics, weights and their gradients stay f32. `multiplies`: its work is matrix
+ * products, of operands of bf16.
  */
-export function inBf16(kernel: Kernel): Kernel {
-  return { ...kernel, name: `${kernel.name}_bf16` }
+export function inBf16(kernel: Kernel, multiplies: boolean): Kernel {
+  return { ...kernel, name: `${kernel.name}_bf16`, ...(multiplies && { products: 'bf16' as const }) }
 }
 
 /** The same kernel on a weight of 8-bit integers (ops/pack_int8.ts), an entry point of its own too. */

@@ -1,6 +1,6 @@
 /**
- * A device's measured ceilings: operations a second of multiply-adds in registers, of f32 and of 8-bit integers, and bytes a
- * second of a copy beyond the caches (read + written). Each is the best of a few runs of a kernel of kernels/cpu/peak.cc on the
+ * A device's measured ceilings: operations a second of multiply-adds in registers, of f32, bf16 and 8-bit integers, and bytes
+ * a second of a copy beyond the caches (read + written). Each is the best of a few runs of a kernel of kernels/cpu/peak.cc on the
  * same instruction set and threads as everything else. Benches and profiles compare with them.
  */
 import type { Device } from './device.js'
@@ -9,11 +9,14 @@ import type { ParamValue, Program, Ref } from './program.js'
 
 const multiplyAdd = kernel('peak_multiply_add', { y: 'accumulate' }, { tasks: 'u32', steps: 'u32' })
 const multiplyAddInt8 = kernel('peak_multiply_add_int8', { y: 'write' }, { tasks: 'u32', steps: 'u32' })
+const multiplyAddBf16 = kernel('peak_multiply_add_bf16', { y: 'write' }, { tasks: 'u32', steps: 'u32' })
 const copy = kernel('peak_copy', { x: 'read', y: 'write' }, { n: 'u32' })
 
 /** 10^9 of something a second. */
 export interface Peaks {
   readonly gflops: number
+  /** Of products of bf16: those of f32 where the instruction set has none of its own. */
+  readonly bf16: number
   readonly int8: number
   readonly gigabytes: number
 }
@@ -22,6 +25,7 @@ export interface Peaks {
 export function higherPeaks(a: Peaks, b: Peaks): Peaks {
   return {
     gflops: Math.max(a.gflops, b.gflops),
+    bf16: Math.max(a.bf16, b.bf16),
     int8: Math.max(a.int8, b.int8),
     gigabytes: Math.max(a.gigabytes, b.gigabytes),
   }
@@ -29,7 +33,7 @@ export function higherPeaks(a: Peaks, b: Peaks): Peaks {
 
 /** The roof of compute for a kernel. */
 export function computePeak(peaks: Peaks, kernel: Pick<Kernel, 'products'>): number {
-  return kernel.products === 'int8' ? peaks.int8 : peaks.gflops
+  return kernel.products === undefined ? peaks.gflops : peaks[kernel.products]
 }
 
 /** Measures all in about a second, with half a GiB of memory; undefined on a device without the kernels for it. */
@@ -51,9 +55,10 @@ export async function measurePeaks(device: Device): Promise<Peaks | undefined> {
   }
   const gflops = await arithmetic(multiplyAdd, steps)
   const int8 = await arithmetic(multiplyAddInt8, 2 * steps)
+  const bf16 = device.supports(multiplyAddBf16.name) ? await arithmetic(multiplyAddBf16, 2 * steps) : gflops
   const n = 64 * 1024 * 1024
   const copies = program(copy, [whole(0, n * 4), whole(1, n * 4)], [n])
-  return { gflops, int8, gigabytes: (8 * n) / (await best(device, copies, 6)) / 1e9 }
+  return { gflops, bf16, int8, gigabytes: (8 * n) / (await best(device, copies, 6)) / 1e9 }
 }
 
 /** One call, with an arena for each of its buffers. */

@@ -1,5 +1,6 @@
 /**
  * Multi-head self-attention over ragged sequences: y = drop(softmax(q k^T / sqrt(D))) v per sequence and head.
+ * causal: query i of a sequence sees keys 0 .. i of it.
  * qkv [N,3H] holds queries, keys and values side by side; cu_seqlens [B+1] says where sequences begin and end.
  * Saved: lse [N,A], the log of the sum of exponentials of each query's scores.
  */
@@ -24,18 +25,29 @@ export function dropoutParams(p: number, stream: number) {
   }
 }
 
-const slots = { rows: 'u32', sequences: 'u32', heads: 'u32', hidden: 'u32', ...dropoutSlots } as const
+const slots = {
+  rows: 'u32',
+  sequences: 'u32',
+  heads: 'u32',
+  hidden: 'u32',
+  causal: 'u32',
+  ...dropoutSlots,
+} as const
 
-type AttentionAttrs = { heads: number; sequences: Dim; p: number; stream: number }
+type AttentionAttrs = { heads: number; sequences: Dim; p: number; stream: number; causal?: boolean }
 
-/** Two products of S x S x D for each sequence and head; where lengths are not known, those of equal ones: the least. */
+/**
+ * Two products of S x S x D for each sequence and head, causal of S (S + 1) / 2 x D; where lengths are not known, those of
+ * equal ones: the least.
+ */
 function products(
   { qkv }: Readonly<Record<string, Spec>>,
-  { sequences }: AttentionAttrs,
+  { sequences, causal }: AttentionAttrs,
   sizes: Sizes,
 ): number {
   const squares = sizes[SQUARES] ?? capacity(qkv.shape[0]) ** 2 / capacity(sequences)
-  return 4 * squares * (capacity(qkv.shape[1]) / 3)
+  const pairs = causal ? (squares + capacity(qkv.shape[0])) / 2 : squares
+  return 4 * pairs * (capacity(qkv.shape[1]) / 3)
 }
 
 export const attention = defineOp<AttentionAttrs>({
@@ -59,11 +71,12 @@ export const attention = defineOp<AttentionAttrs>({
       )
     return [floats(qkv.dtype, rows, hidden), f32(rows, heads)]
   },
-  params: ({ qkv }, { heads, sequences, p, stream }) => ({
+  params: ({ qkv }, { heads, sequences, p, stream, causal }) => ({
     rows: param(qkv.shape[0]),
     sequences: param(sequences),
     heads,
     hidden: capacity(qkv.shape[1]) / 3,
+    causal: causal ? 1 : 0,
     ...dropoutParams(p, stream),
   }),
   forward: kernel('attention_forward', { qkv: 'read', cu_seqlens: 'read', y: 'write', lse: 'write' }, slots),

@@ -4,7 +4,7 @@
  * same table serves all of them.
  */
 import type { TimelineEvent } from '../device/device.js'
-import type { Kernel } from '../device/kernel.js'
+import type { Kernel, Products } from '../device/kernel.js'
 import { computePeak, type Peaks } from '../device/peak.js'
 import { type Call, calls, type Program, type Sizes, totalWork } from '../device/program.js'
 
@@ -37,7 +37,7 @@ export interface KernelRow {
   /** Of the roof that binds; undefined where peaks or work are not known. */
   readonly percentOfPeak?: number
   /** The roof of compute under which it stands, where that is not of f32. */
-  readonly products?: 'int8'
+  readonly products?: Products
 }
 
 export interface Profile {

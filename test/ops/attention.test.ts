@@ -23,15 +23,28 @@ const cases: AttentionCase[] = [
   { lengths: [530], heads: 1, D: 8 },
   { lengths: [150], heads: 1, D: 256 },
 ]
-for (const c of cases)
-  onEveryIsa(test, `lengths ${c.lengths}, ${c.heads} heads of ${c.D}: y, lse and dqkv`, async (device) => {
+const causalCases: AttentionCase[] = [
+  ...cases,
+  { lengths: [47, 48, 49, 95, 96, 97], heads: 1, D: 7 },
+  { lengths: [1100, 0, 2], heads: 1, D: 4 },
+].map((c) => ({ ...c, causal: true }))
+const title = (c: AttentionCase) =>
+  `${c.causal ? 'causal, ' : ''}lengths ${c.lengths}, ${c.heads} heads of ${c.D}`
+for (const c of [...cases, ...causalCases])
+  onEveryIsa(test, `${title(c)}: y, lse and dqkv`, async (device) => {
     const { tensors, dy } = attentionInputs(c, 7)
     const sequences = c.lengths.length
     const got = await runOp(
       device,
       tensors,
       ({ qkv, cu_seqlens }, capture) =>
-        capture.apply(attention, [qkv, cu_seqlens], { heads: c.heads, sequences, p: 0, stream: 0 }),
+        capture.apply(attention, [qkv, cu_seqlens], {
+          heads: c.heads,
+          sequences,
+          p: 0,
+          stream: 0,
+          causal: c.causal,
+        }),
       [dy],
     )
     const want = attentionReference(c, exact, tensors.qkv.data, dy)
@@ -120,20 +133,21 @@ onEveryIsa(
   },
 )
 
-test('the same bits on 1, 2, 3 and 7 threads', () => {
-  const c: AttentionCase = { lengths: [70, 3, 41], heads: 2, D: 24 }
-  const { tensors, dy } = attentionInputs(c, 5)
-  return sameBitsOnThreads((device) =>
-    runOp(
-      device,
-      tensors,
-      ({ qkv, cu_seqlens }, capture) =>
-        capture.apply(attention, [qkv, cu_seqlens], { heads: 2, sequences: 3, p: 0.1, stream: 0 }),
-      [dy],
-      { scalars: { seed: 1, draw: 0 } },
-    ),
-  )
-})
+for (const causal of [false, true])
+  test(`the same bits on 1, 2, 3 and 7 threads${causal ? ', causal' : ''}`, () => {
+    const c: AttentionCase = { lengths: [70, 3, 41], heads: 2, D: 24 }
+    const { tensors, dy } = attentionInputs(c, 5)
+    return sameBitsOnThreads((device) =>
+      runOp(
+        device,
+        tensors,
+        ({ qkv, cu_seqlens }, capture) =>
+          capture.apply(attention, [qkv, cu_seqlens], { heads: 2, sequences: 3, p: 0.1, stream: 0, causal }),
+        [dy],
+        { scalars: { seed: 1, draw: 0 } },
+      ),
+    )
+  })
 
 /** One sequence of every length at which blocks and tiles begin to fill up, be full or flow over. */
 const ragged = [1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 130, 512]
@@ -156,17 +170,27 @@ for (const [c, p] of [
   [{ lengths: ragged, heads: 1, D: 48 }, 0],
   [{ lengths: ragged, heads: 1, D: 26 }, 0.1],
   [{ lengths: ragged, heads: 3, D: 7 }, 0],
+  [{ lengths: [3, 1, 7], heads: 2, D: 5, causal: true }, 0],
+  [{ lengths: [5, 40], heads: 2, D: 16, scale: 0.25, shift: 8, causal: true }, 0.1],
+  [{ lengths: ragged, heads: 1, D: 64, causal: true }, 0],
+  [{ lengths: [600, ...ragged], heads: 1, D: 26, causal: true }, 0.1],
 ] as [AttentionCase, number][]) {
   const { tensors, dy } = attentionInputs(c, 7)
   const sequences = c.lengths.length
   const keep = keepOf(c, { p, seed: 9, draw: 4, stream: 6 })
-  checkBf16(test, `lengths ${c.lengths}, ${c.heads} heads of ${c.D}, p ${p}`, {
+  checkBf16(test, `${title(c)}, p ${p}`, {
     inputs: { ...tensors, qkv: { ...tensors.qkv, data: tensors.qkv.data.map(bf16) } },
     narrow: ['qkv'],
     size: dy.length,
     scalars: { seed: 9, draw: 4 },
     build: ({ qkv, cu_seqlens }, capture) =>
-      capture.apply(attention, [qkv, cu_seqlens], { heads: c.heads, sequences, p, stream: 6 }),
+      capture.apply(attention, [qkv, cu_seqlens], {
+        heads: c.heads,
+        sequences,
+        p,
+        stream: 6,
+        causal: c.causal,
+      }),
     reference(n, { qkv }, arriving) {
       const { y, lse, dqkv } = attentionReference(c, n, qkv, arriving, keep)
       return { outputs: [y, lse], gradients: { qkv: dqkv } }
@@ -197,12 +221,35 @@ function run(
           sequences: c.lengths.length,
           p,
           stream: 1,
+          causal: c.causal,
         })
         .map((t) => as(t, 'f32')),
     backward ? [dy.map(bf16)] : [],
     { scalars: { seed: 2, draw: 5 } },
   )
 }
+
+for (const type of ['f32', 'bf16'] as const)
+  onEveryCpuIsa(test, `causal, ${type}: a later row changes nothing in front of it`, async (isa) => {
+    const c: AttentionCase = { lengths: [100, 77], heads: 2, D: 24, causal: true }
+    const [changed, width] = [60, 3 * 48]
+    const given = attentionInputs(c, 3)
+    const other = attentionInputs(c, 3)
+    for (let i = changed * width; i < 100 * width; i++) other.tensors.qkv.data[i] *= 3
+    const [a, b] = await withCpu({ isa, threads: 2 }, async (device) => [
+      await run(device, c, 0.1, type, given, false),
+      await run(device, c, 0.1, type, other, false),
+    ])
+    for (const [y, z, w] of [
+      [a.outputs[0], b.outputs[0], 48],
+      [a.outputs[1], b.outputs[1], 2],
+    ] as const) {
+      sameBits(y.subarray(0, changed * w), z.subarray(0, changed * w), { name: 'rows in front' })
+      if (y.slice(changed * w, 100 * w).every((v, i) => v === z[changed * w + i]))
+        throw new Error('the changed rows changed nothing')
+      sameBits(y.subarray(100 * w), z.subarray(100 * w), { name: 'the other sequence' })
+    }
+  })
 
 onEveryCpuIsa(test, 'bf16: nothing that lies in the working memory gets into a result', async (isa) => {
   const c: AttentionCase = { lengths: [1, 33, 70], heads: 2, D: 40 }
@@ -271,14 +318,16 @@ onEveryCpuIsa(
 
 // By tiles keys are held up to 1,920 rows of a head of 256 and queries up to 576 in the backward pass. The reference is the
 // kernel in f32; what a result of bf16 is rounded by, at most 2^-9 of the largest, stands for the naive error.
-for (const isa of cpuIsas().filter((name) => name.startsWith('amx')))
-  for (const [S, backward] of [
-    [2000, false],
-    [600, true],
+for (const isa of cpuIsas().filter((name) => name.startsWith('amx') || name.startsWith('avx512_bf16')))
+  for (const [S, backward, causal] of [
+    [2000, false, false],
+    [600, true, false],
+    [2000, false, true],
+    [900, true, true],
   ] as const)
-    test(`bf16: ${S} rows do not fit the working memory at once (${isa})`, async () => {
+    test(`bf16: ${S} rows do not fit the working memory at once${causal ? ', causal' : ''} (${isa})`, async () => {
       if (isJudged()) return
-      const c: AttentionCase = { lengths: [S], heads: 1, D: 256 }
+      const c: AttentionCase = { lengths: [S], heads: 1, D: 256, causal }
       const given = attentionInputs(c, 3)
       const [want, found] = [
         await withCpu({ isa: 'avx512', threads: 1 }, (device) => run(device, c, 0.1, 'f32', given, backward)),

@@ -52,7 +52,7 @@ function timeline(slower = 1): TimelineEvent[] {
   return events
 }
 
-const peaks = { gflops: 40, int8: 160, gigabytes: 8 }
+const peaks = { gflops: 40, bf16: 80, int8: 160, gigabytes: 8 }
 const input = {
   program,
   sizes: { rows: 2 },

@@ -142,11 +142,14 @@ test('attention counts the squares of the lengths; backward has five products to
   const [A, H] = [2, 8]
   const lengths = [7, 1, 2]
   const squares = 49 + 1 + 4
-  const build: Build = (capture, p) => {
-    const qkv = linear(capture.input('x', [rows, H]), { weight: p('w', 3 * H, H), bias: p('b', 3 * H) })
-    const cuSeqlens = capture.input('cu', [9], 'i32')
-    return attention(qkv, cuSeqlens, { heads: A, sequences: dynamic('sequences', 8) })
-  }
+  const builder =
+    (causal: boolean): Build =>
+    (capture, p) => {
+      const qkv = linear(capture.input('x', [rows, H]), { weight: p('w', 3 * H, H), bias: p('b', 3 * H) })
+      const cuSeqlens = capture.input('cu', [9], 'i32')
+      return attention(qkv, cuSeqlens, { heads: A, sequences: dynamic('sequences', 8), causal })
+    }
+  const build = builder(false)
   const sizes = { rows: N, sequences: lengths.length }
   const found = workOf(build, { ...sizes, [SQUARES]: squares })
   // scores and values: 2 S S D for each sequence and head
@@ -162,6 +165,11 @@ test('attention counts the squares of the lengths; backward has five products to
     modelFlops: 2.5 * byHand,
     bytes: 4 * (N * H + 3 * N * H + 9 + N * H + N * A + 3 * N * H),
   })
+  // causal: key 0 for the first query, both for the second, and so on
+  const seen = lengths.reduce((n, S) => n + A * 2 * (2 * ((S * (S + 1)) / 2) * (H / A)), 0)
+  const causal = workOf(builder(true), { ...sizes, [SQUARES]: squares })
+  assert.is(one(causal, 'attention_forward').flops, seen)
+  assert.is(one(causal, 'attention_backward').flops, 2.5 * seen)
   // lengths that are not told are taken as equal, the least there can be
   assert.is(one(workOf(build, sizes), 'attention_forward').flops, (4 * H * N * N) / lengths.length)
 })

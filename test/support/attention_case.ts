@@ -10,6 +10,8 @@ export interface AttentionCase {
   lengths: number[]
   heads: number
   D: number
+  /** Query i sees keys 0 .. i. */
+  causal?: boolean
   /** Of the values of qkv. */
   scale?: number
   /** Added to queries and taken from keys: all scores are shifted by about -shift^2 sqrt(D). */
@@ -61,7 +63,7 @@ export function attentionInputs({ lengths, heads, D, scale = 1, shift = 0 }: Att
  * and dqkv; everything else are sums.
  */
 export function attentionReference(
-  { lengths, heads, D }: AttentionCase,
+  { lengths, heads, D, causal }: AttentionCase,
   numbers: Numbers,
   qkv: ArrayLike<number>,
   dy: ArrayLike<number>,
@@ -99,7 +101,7 @@ export function attentionReference(
       for (let i = 0; i < S; i++) {
         let top = -Infinity
         for (let j = 0; j < S; j++) {
-          scores[i * S + j] = sum(scores[i * S + j] / Math.sqrt(D))
+          scores[i * S + j] = causal && j > i ? -Infinity : sum(scores[i * S + j] / Math.sqrt(D))
           top = Math.max(top, scores[i * S + j])
         }
         let total = 0

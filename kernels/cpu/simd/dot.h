@@ -7,7 +7,7 @@
 //   load_group(a)     kGroup steps of one row for all columns
 //   dot(s, a, b)      s + sum over the group of (q + kOffset) w
 //
-// VNNI (vpdpbusd) sums four products of a u8 with an s8, so activations are offset and the sums start at -kOffset times the
+// Tiles (tdpbssd) sum products of two s8, so nothing is offset. VNNI (vpdpbusd) sums four products of a u8 with an s8, so activations are offset and the sums start at -kOffset times the
 // sum of the weights. Elsewhere both are widened to 16 bits and pmaddwd sums two products, which fit 32 bits; pmaddubsw would
 // sum them in 16 bits and saturate.
 #pragma once
@@ -15,7 +15,16 @@
 
 namespace {
 
-#if defined(__AVX512VNNI__)
+#if defined(BIOALBERT_TILES_INT8)  // 64 steps at a time, see int8_gemm.h: only how operands are stored is needed here
+
+constexpr uint32_t kGroup = 4;
+constexpr int32_t kOffset = 0;
+using Quantised = int8_t;
+struct Sums {
+  __m512i v;
+};
+
+#elif defined(__AVX512VNNI__)
 
 constexpr uint32_t kGroup = 4;
 constexpr int32_t kOffset = 128;
@@ -86,7 +95,9 @@ inline int32_t word_at(const void* p) {
 
 #if defined(__AVX512F__)
 
+#if !defined(BIOALBERT_TILES_INT8)
 inline __m512i load_group(const Quantised* a) { return _mm512_set1_epi32(word_at(a)); }
+#endif
 inline Sums load_sums(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
 inline void store_sums(int32_t* p, Sums s) { _mm512_storeu_si512(p, s.v); }
 inline V to_floats(const int32_t* p) { return {_mm512_cvtepi32_ps(_mm512_loadu_si512(p))}; }

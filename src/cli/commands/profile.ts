@@ -113,6 +113,7 @@ function summary(
     by,
     precision,
     peak_gflops: round(peaks?.gflops, 1),
+    peak_bf16_gflops: round(peaks?.bf16, 1),
     peak_int8_gflops: round(peaks?.int8, 1),
     peak_gigabytes_per_second: round(peaks?.gigabytes, 2),
     mfu: round(profile.mfu, 4),
@@ -176,7 +177,7 @@ function lines(
       (p.mfu === undefined ? '' : `, MFU ${percent(p.mfu)}`),
     `outside   ${p.outsideMs.toFixed(2)} ms of a step (${percent(p.outsideMs / p.ms)}) are not in kernels`,
     peaks
-      ? `peaks     ${peaks.gflops.toFixed(0)} GFLOP/s, of 8-bit integers ${peaks.int8.toFixed(0)}, copy ${peaks.gigabytes.toFixed(1)} GB/s, measured now; above 100% of memory: served by caches`
+      ? `peaks     ${peaks.gflops.toFixed(0)} GFLOP/s, of bf16 ${peaks.bf16.toFixed(0)}, of 8-bit integers ${peaks.int8.toFixed(0)}, copy ${peaks.gigabytes.toFixed(1)} GB/s, measured now; above 100% of memory: served by caches`
       : `peaks     cannot be measured on ${device.info.name}, so there is no share of them`,
     `memory    ${memoryText(memory, workingBytes)}`,
     ...(device.timelineClock === 'host'
