@@ -10,6 +10,8 @@ const functions: [UnaryFunction, (x: number) => number, (x: number) => number][]
   ['exp', Math.exp, Math.exp],
   ['log', Math.log, (x) => 1 / x],
   ['tanh', Math.tanh, (x) => 1 - Math.tanh(x) ** 2],
+  ['log1p', Math.log1p, (x) => 1 / (1 + x)],
+  ['silu', (x) => x / (1 + Math.exp(-x)), (x) => (1 + Math.exp(-x) * (1 + x)) / (1 + Math.exp(-x)) ** 2],
   ['relu', (x) => x, () => 1],
   [
     'gelu',

@@ -1,7 +1,7 @@
 // Elementwise functions: y = fn(x), and dx = dy fn'(v) where v is x or y (src/ops/unary.ts says which).
 //
-// Work split: one task is 16,384 elements. exp, tanh, gelu and sigmoid are the polynomials of simd/math.h; log, sin and
-// cos are the C library's, one element at a time.
+// Work split: one task is 16,384 elements. exp, tanh, gelu, sigmoid and silu are the polynomials of simd/math.h; log, sin and
+// cos are the C library's, one element at a time; log1p corrects its log.
 #include "kernel.h"
 
 namespace {
@@ -9,7 +9,9 @@ namespace {
 constexpr uint32_t kPiece = 16384;
 
 // The order of UNARY_FUNCTIONS in src/ops/unary.ts.
-enum Function : uint32_t { kNeg, kExp, kLog, kSqrt, kRsqrt, kTanh, kRelu, kGelu, kSigmoid, kAbs, kSquare, kReciprocal, kSin, kCos };
+enum Function : uint32_t {
+  kNeg, kExp, kLog, kSqrt, kRsqrt, kTanh, kRelu, kGelu, kSigmoid, kAbs, kSquare, kReciprocal, kSin, kCos, kSilu, kLog1p
+};
 
 template <class F>
 void map(Team& team, uint32_t count, const float* x, float* y, F f) {
@@ -23,6 +25,12 @@ void map_each(Team& team, uint32_t count, const float* x, float* y, F f) {
   each_range(team, count, kPiece, [&](uint32_t begin, uint32_t end) {
     for (uint32_t i = begin; i < end; i++) y[i] = f(x[i]);
   });
+}
+
+// log(1 + x) to 2 ulp: with u the float next to 1 + x, log u + (1 + x - u) / u. The C library's log1pf takes several times as long.
+inline float log_1p(float x) {
+  const float u = 1.0f + x;
+  return u > 0.0f && u < INFINITY ? logf(u) + (x - (u - 1.0f)) / u : logf(u);
 }
 
 // dx = f(dy, v)
@@ -55,6 +63,8 @@ void unary_forward(Team& team, const float* x, float* y, uint32_t count, uint32_
     case kReciprocal: return map(team, count, x, y, [=](V a) { return one / a; });
     case kSin: return map_each(team, count, x, y, [](float a) { return sinf(a); });
     case kCos: return map_each(team, count, x, y, [](float a) { return cosf(a); });
+    case kSilu: return map(team, count, x, y, [](V a) { return silu(a); });
+    case kLog1p: return map_each(team, count, x, y, log_1p);
   }
 }
 
@@ -85,6 +95,8 @@ void unary_backward(Team& team, const float* dy, const float* v, float* dx, uint
     case kReciprocal: return map2(team, count, dy, v, dx, [](V d, V y) { return zero() - d * y * y; });
     case kSin: return by_element([](float x) { return cosf(x); });
     case kCos: return by_element([](float x) { return -sinf(x); });
+    case kSilu: return map2(team, count, dy, v, dx, [](V d, V x) { return d * silu_derivative(x); });
+    case kLog1p: return map2(team, count, dy, v, dx, [=](V d, V x) { return d / (one + x); });
   }
 }
 

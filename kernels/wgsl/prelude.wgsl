@@ -124,9 +124,13 @@ fn exponential(x: f32) -> f32 {
   return select(exp(min(x, 88.722)), 0.0, x < -87.33654);
 }
 
+// -infinity of 0 and NaN below, which the built-in log leaves open.
 fn logarithm(x: f32) -> f32 {
   if (is_nan(x)) {
     return x;
+  }
+  if (x <= 0.0) {
+    return select(bitcast<f32>(nan_bits), -bitcast<f32>(infinity_bits), x == 0.0);
   }
   return log(x);
 }

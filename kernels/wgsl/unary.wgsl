@@ -14,6 +14,37 @@ fn sine(x: f32, quarters: i32) -> f32 {
   return select(y, -y, quadrant >= 2);
 }
 
+// x times the logistic function, as kernels/cpu/simd/math.h has it.
+fn silu(x: f32) -> f32 {
+  let y = max(x, -88.0);
+  let e = exponential(-abs(y));
+  return y * select(1.0, e, y < 0.0) / (1.0 + e);
+}
+
+fn silu_derivative(x: f32) -> f32 {
+  let y = clamp(x, -88.0, 88.0);
+  let e = exponential(-abs(y));
+  let r = 1.0 / (1.0 + e);
+  return r * (select(1.0, e, y < 0.0) + y * e * r);
+}
+
+// log(1 + x). Near 0, where the built-in log has an absolute error, 2 artanh s as a series in s = x / (2 + x).
+fn log_1p(x: f32) -> f32 {
+  if (x < -0.5 || x > 1.0) {
+    return logarithm(1.0 + x);
+  }
+  let s = x / (2.0 + x);
+  let q = s * s;
+  var p = 1.0 / 15.0;
+  p = p * q + 1.0 / 13.0;
+  p = p * q + 1.0 / 11.0;
+  p = p * q + 1.0 / 9.0;
+  p = p * q + 1.0 / 7.0;
+  p = p * q + 1.0 / 5.0;
+  p = p * q + 1.0 / 3.0;
+  return 2.0 * s + 2.0 * s * q * p;
+}
+
 // The order of UNARY_FUNCTIONS in src/ops/unary.ts.
 fn apply(which: u32, x: f32) -> f32 {
   if (is_nan(x)) {
@@ -33,7 +64,9 @@ fn apply(which: u32, x: f32) -> f32 {
     case 10u: { return x * x; }
     case 11u: { return 1.0 / x; }
     case 12u: { return sine(x, 0); }
-    default: { return sine(x, 1); }
+    case 13u: { return sine(x, 1); }
+    case 14u: { return silu(x); }
+    default: { return log_1p(x); }
   }
 }
 
@@ -52,7 +85,9 @@ fn derivative(which: u32, v: f32) -> f32 {
     case 10u: { return 2.0 * v; }
     case 11u: { return -v * v; }
     case 12u: { return sine(v, 1); }
-    default: { return -sine(v, 0); }
+    case 13u: { return -sine(v, 0); }
+    case 14u: { return silu_derivative(v); }
+    default: { return 1.0 / (1.0 + v); }
   }
 }
 

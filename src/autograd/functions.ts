@@ -5,9 +5,13 @@
  * In arithmetic a number may stand for a tensor. Operands that do not fit throw a ShapeError which names the op and
  * the shapes. Shapes may lead with a run-time size; no other dimension may be one.
  */
+import { argmax as argmaxOp } from '../ops/argmax.js'
 import { type BinaryFunction, binary, broadcastShape, broadcastStrides } from '../ops/binary.js'
+import { cast } from '../ops/cast.js'
+import { clip as clipOp } from '../ops/clip.js'
 import { concat as concatOp } from '../ops/concat.js'
 import { contiguous, copy } from '../ops/copy.js'
+import { cumsum as cumsumOp } from '../ops/cumsum.js'
 import { fill } from '../ops/fill.js'
 import { gather as gatherOp } from '../ops/gather.js'
 import { matmul as matmulOp } from '../ops/matmul.js'
@@ -101,6 +105,8 @@ export const neg = (x: Tensor): Tensor => map('neg', x)
 export const exp = (x: Tensor): Tensor => map('exp', x)
 /** Natural logarithm. */
 export const log = (x: Tensor): Tensor => map('log', x)
+/** log(1 + x), accurate near 0. */
+export const log1p = (x: Tensor): Tensor => map('log1p', x)
 export const sqrt = (x: Tensor): Tensor => map('sqrt', x)
 /** 1 / sqrt(x). */
 export const rsqrt = (x: Tensor): Tensor => map('rsqrt', x)
@@ -111,6 +117,8 @@ export const relu = (x: Tensor): Tensor => map('relu', x)
 export const gelu = (x: Tensor): Tensor => map('gelu', x)
 /** 1 / (1 + e^-x). */
 export const sigmoid = (x: Tensor): Tensor => map('sigmoid', x)
+/** x / (1 + e^-x), also called swish. */
+export const silu = (x: Tensor): Tensor => map('silu', x)
 /** |x|, with derivative 0 at 0. */
 export const abs = (x: Tensor): Tensor => map('abs', x)
 export const square = (x: Tensor): Tensor => map('square', x)
@@ -118,6 +126,16 @@ export const square = (x: Tensor): Tensor => map('square', x)
 export const reciprocal = (x: Tensor): Tensor => map('reciprocal', x)
 export const sin = (x: Tensor): Tensor => map('sin', x)
 export const cos = (x: Tensor): Tensor => map('cos', x)
+
+/** x held within [low, high], either of which may be infinite. The gradient passes where low <= x <= high, is 0 elsewhere. */
+export function clip(x: Tensor, low: number, high: number): Tensor {
+  return applyOp(clipOp, [x], { low, high })[0]
+}
+
+/** Integers as f32, exact up to 2^24; no gradient. So `mean(equal(toFloat(argmax(logits)), toFloat(labels)))`. */
+export function toFloat(x: Tensor): Tensor {
+  return x.spec.dtype === 'f32' ? x : applyOp(cast, [x], { to: 'f32' })[0]
+}
 
 /**
  * Matrix product of the last two dimensions: a [*,M,K], b [*,K,N] give [*,M,N]; with `transposeA` a is [*,K,M], with
@@ -170,6 +188,19 @@ export function mean(x: Tensor, axis?: number | readonly number[], keep = false)
 /** Maximum over one axis, several, or all; the first of equal maxima gets the gradient. */
 export function max(x: Tensor, axis?: number | readonly number[], keep = false): Tensor {
   return reduction('max', x, axis, keep)
+}
+
+/**
+ * Where the maximum over an axis is, as i32: the lowest index of equal ones, that of the first NaN if there is one. No
+ * gradient.
+ */
+export function argmax(x: Tensor, axis = -1, keep = false): Tensor {
+  return applyOp(argmaxOp, [x], { axis: axisOf('argmax', x, axis), keep })[0]
+}
+
+/** Running sums along an axis: element k is the sum of those up to k, with `reverse` of those from k on. */
+export function cumsum(x: Tensor, axis = -1, { reverse = false }: { reverse?: boolean } = {}): Tensor {
+  return applyOp(cumsumOp, [x], { axis: axisOf('cumsum', x, axis), reverse })[0]
 }
 
 // ---------------------------------------------------------------- shapes

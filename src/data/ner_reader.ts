@@ -6,15 +6,8 @@
  */
 import { readFileSync } from 'node:fs'
 import { InputError, UserError } from '../error.js'
+import type { NerSentence } from './ner_sentence.js'
 import { TAG_FORM, type TagScheme, tellScheme, toIob2 } from './tag_scheme.js'
-
-/** One sentence; `tags[i]` belongs to `words[i]`. */
-export interface NerSentence {
-  words: string[]
-  tags: string[]
-  /** Line of the first word, from 1. */
-  line: number
-}
 
 export interface NerFile {
   path: string

@@ -4,7 +4,7 @@
  */
 import { dirname } from 'node:path'
 import { makeFolder, writeFileAtomic } from '../files.js'
-import type { NerSentence } from './ner_reader.js'
+import type { NerSentence } from './ner_sentence.js'
 
 /** `predicted[i]` are the tags of `sentences[i]`; throws if a sentence has another number of them than words. */
 export function predictionRows(sentences: NerSentence[], predicted: string[][]): string {

@@ -9,7 +9,7 @@
  * A text of I and O alone reads alike in IO, IOB1 and IOE1. Called by the reader, which keeps everything as IOB2.
  */
 import { InputError } from '../error.js'
-import type { NerSentence } from './ner_reader.js'
+import type { NerSentence } from './ner_sentence.js'
 
 export const TAG_SCHEMES = ['IOB2', 'IOB1', 'IOBES', 'BILOU', 'IOE2', 'IOE1', 'IO'] as const
 export type TagScheme = (typeof TAG_SCHEMES)[number]

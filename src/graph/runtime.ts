@@ -86,35 +86,86 @@ export function memoryPlan(parameters: ParameterSet, programs: Iterable<Compiled
   }
 }
 
+/** The parameters of one or several runtimes. */
+interface ParameterMemory {
+  readonly buffer: DeviceBuffer
+  /** Counts changes of what is in the buffer. */
+  version: number
+  /** Runtimes that have not been freed. */
+  users: number
+}
+
+function checkSharing(sharing: Runtime, device: Device, parameters: ParameterSet): void {
+  if (!sharing.live) throw new Error('a runtime shares parameters that have been freed')
+  if (sharing.device !== device || sharing.parameters !== parameters)
+    throw new Error('a runtime shares parameters of another device or another parameter set')
+  if (sharing.memory.parameters !== parameters.count)
+    throw new Error(
+      `a runtime shares ${sharing.memory.parameters} parameters, but ${parameters.count} are declared by now`,
+    )
+}
+
 export class Runtime {
   private readonly prepared = new Map<string, Prepared>()
   private readonly programs: Map<string, CompiledProgram>
   private readonly arenas = new Map<string, DeviceBuffer>()
-  /** Programs whose preparation has seen the parameters as they are. */
-  private readonly ready = new Set<string>()
+  private readonly state: ParameterMemory
+  /** The version of the parameters that the preparation of a program has seen. */
+  private readonly ready = new Map<string, number>()
   readonly memory: MemoryPlan
 
-  /** Allocates everything that the programs need. Throws a UserError when the device has not enough memory. */
+  /**
+   * Allocates everything that the programs need; with `sharing` all but the parameters, which are those of that runtime,
+   * of the same device and the same set. Throws a UserError when the device has not enough memory.
+   */
   constructor(
     readonly device: Device,
     readonly parameters: ParameterSet,
     graphs: Readonly<Record<string, Graph>>,
+    sharing?: Runtime,
   ) {
+    if (sharing) checkSharing(sharing, device, parameters)
     this.programs = compile(graphs)
-    this.memory = memoryPlan(parameters, this.programs.values())
+    const plan = memoryPlan(parameters, this.programs.values())
+    const { parameterBytes } = plan
+    this.memory = sharing
+      ? { ...plan, parameterBytes: 0, totalBytes: plan.totalBytes - parameterBytes }
+      : plan
+    this.state = sharing?.state ?? {
+      buffer: this.allocate(parameterBytes, 'parameters'),
+      version: 0,
+      users: 0,
+    }
+    this.state.users++
+    this.arenas.set('parameters', this.state.buffer)
+    try {
+      this.allocateAndPrepare()
+    } catch (error) {
+      this.free()
+      throw error
+    }
+  }
+
+  private allocateAndPrepare(): void {
     const bytes = new Map<string, number>()
     for (const { program } of this.programs.values())
       for (const arena of program.arenas)
         bytes.set(arena.name, Math.max(arena.bytes, bytes.get(arena.name) ?? 0))
-    for (const [name, size] of bytes) this.arenas.set(name, this.allocate(size, name))
+    for (const [name, size] of bytes)
+      if (!this.arenas.has(name)) this.arenas.set(name, this.allocate(size, name))
     for (const [name, { program }] of this.programs)
       this.prepared.set(
         name,
-        device.prepare(
+        this.device.prepare(
           program,
           program.arenas.map((a) => this.arenas.get(a.name)!),
         ),
       )
+  }
+
+  /** Whether the parameters are still there. */
+  get live(): boolean {
+    return this.state.users > 0
   }
 
   private allocate(bytes: number, name: string): DeviceBuffer {
@@ -168,11 +219,11 @@ export class Runtime {
   /** Makes what a program wants prepared, unless that has been done since the parameters changed. */
   private async prepare(name: string): Promise<void> {
     const { graph, program } = this.get(name)
-    if (graph.preparation && !this.ready.has(name)) {
-      this.ready.add(name)
+    if (graph.preparation && this.ready.get(name) !== this.state.version) {
+      this.ready.set(name, this.state.version)
       await this.device.run(this.prepared.get(preparing(name))!, {})
     }
-    if (this.ready.size > 0 && updates(program)) this.ready.clear()
+    if (updates(program)) this.state.version++
   }
 
   /** As `run`, and tells when every call ran. */
@@ -186,13 +237,27 @@ export class Runtime {
     return this.device.timeline(this.prepared.get(name)!, scalars)
   }
 
-  /** An output after a run, bf16 as f32; `rows` limits the leading dimension to what was there. */
-  async read(name: string, output: string, rows?: number): Promise<Float32Array> {
-    const { graph } = this.get(name)
-    const value = graph.outputs.get(output)
+  private output(name: string, output: string): GraphValue {
+    const value = this.get(name).graph.outputs.get(output)
     if (!value) throw new Error(`program ${name} has no output ${output}`)
+    return value
+  }
+
+  /** An output of floats after a run, bf16 as f32; `rows` limits the leading dimension to what was there. */
+  async read(name: string, output: string, rows?: number): Promise<Float32Array> {
+    const value = this.output(name, output)
+    const { dtype } = value.spec
+    if (dtype === 'i32') throw new Error(`output ${output} of program ${name} is i32: use readIntegers`)
     const bytes = await this.readValue(name, value, rows)
-    return value.spec.dtype === 'bf16' ? fromBf16(new Uint16Array(bytes)) : new Float32Array(bytes)
+    return dtype === 'bf16' ? fromBf16(new Uint16Array(bytes)) : new Float32Array(bytes)
+  }
+
+  /** As `read`, of an output of integers. */
+  async readIntegers(name: string, output: string, rows?: number): Promise<Int32Array> {
+    const value = this.output(name, output)
+    const { dtype } = value.spec
+    if (dtype !== 'i32') throw new Error(`output ${output} of program ${name} is ${dtype}, not i32`)
+    return new Int32Array(await this.readValue(name, value, rows))
   }
 
   /** Bytes of any value that is still there after a run (tests, profiles). */
@@ -213,7 +278,7 @@ export class Runtime {
   async writeState(arena: StateArena, data: Float32Array): Promise<void> {
     if (data.length !== this.parameters.arenaElements)
       throw new Error(`${arena}: ${data.length} values (want ${this.parameters.arenaElements})`)
-    if (arena === 'parameters') this.ready.clear()
+    if (arena === 'parameters') this.state.version++
     await this.device.write(this.arenas.get(arena)!, 0, data)
   }
 
@@ -222,8 +287,9 @@ export class Runtime {
     return STATE_ARENAS.includes(arena) && (this.arenas.get(arena)?.bytes ?? 0) > 0
   }
 
-  /** Frees the memory of all programs; the device stays open. */
+  /** Frees the memory of all programs, the parameters with the last runtime that has them; the device stays open. */
   free(): void {
+    if (this.arenas.delete('parameters') && --this.state.users === 0) this.device.free(this.state.buffer)
     for (const buffer of this.arenas.values()) this.device.free(buffer)
     this.arenas.clear()
   }

@@ -5,7 +5,7 @@
  */
 import { InputError } from '../error.js'
 import type { ParameterSet, Segment } from '../graph/parameters.js'
-import type { SafetensorsFile, StoredTensor, TensorToWrite } from './safetensors.js'
+import type { SafetensorsFile, StoredTensor, TensorToWrite } from './safetensors_format.js'
 
 const WORD = 'embeddings.word_embeddings.weight'
 

@@ -1,4 +1,7 @@
-/** The same values as f32 or as bf16, rounded to the nearest with ties to even. The gradient is cast back. */
+/**
+ * The same values as f32 or as bf16, rounded to the nearest with ties to even; the gradient is cast back. Integers (i32) to
+ * f32 likewise, without a gradient.
+ */
 import { kernel } from '../device/kernel.js'
 import { defineOp, shapeError } from './op.js'
 import { type FloatType, isFloat, param, product } from './shape.js'
@@ -8,7 +11,8 @@ export const cast = defineOp<{ to: FloatType }>({
   inputs: ['x'],
   outputs: ['y'],
   infer([x], { to }) {
-    if (!isFloat(x.dtype) || x.dtype === to) throw shapeError('cast', { x }, `f32 or bf16, and not ${to}`)
+    const fits = isFloat(x.dtype) ? x.dtype !== to : x.dtype === 'i32' && to === 'f32'
+    if (!fits) throw shapeError('cast', { x }, `f32 or bf16, and not ${to}, or i32 to f32`)
     return [{ shape: x.shape, dtype: to }]
   },
   params: ({ x }, { to }) => ({ count: param(product(x.shape)), narrow: to === 'bf16' ? 1 : 0 }),

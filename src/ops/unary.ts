@@ -23,6 +23,8 @@ export const UNARY_FUNCTIONS = [
   'reciprocal',
   'sin',
   'cos',
+  'silu',
+  'log1p',
 ] as const
 export type UnaryFunction = (typeof UNARY_FUNCTIONS)[number]
 

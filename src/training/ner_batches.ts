@@ -3,7 +3,7 @@
  * nothing padded. Rows of sequence b are cu_seqlens[b] to cu_seqlens[b+1] - 1; `word_rows` holds the row of the
  * first piece of every scored word, `word_labels` its label. Used by fine-tuning, evaluation and prediction.
  */
-import type { NerSentence } from '../data/ner_reader.js'
+import type { NerSentence } from '../data/ner_sentence.js'
 import type { NerExample } from '../data/ner_windows.js'
 import { Philox } from '../data/random.js'
 

@@ -6,6 +6,7 @@ import { Capture, type Tensor } from '../autograd/tensor.js'
 import type { Device } from '../device/device.js'
 import type { ParameterSet } from '../graph/parameters.js'
 import { type InputData, type MemoryPlan, Runtime } from '../graph/runtime.js'
+import { Evaluator, type Forward } from './evaluator.js'
 import { initialValues } from './initialize.js'
 import {
   appendUpdate,
@@ -20,7 +21,7 @@ export interface TrainerOptions {
   readonly parameters: ParameterSet
   /** Captures the loss, a tensor of one element, in training mode. Every parameter is declared before. */
   readonly loss: (capture: Capture) => Tensor
-  /** Captures what `predict` computes. */
+  /** Captures what `predict` computes. `evaluator` makes further programs. */
   readonly predict?: (capture: Capture) => Tensor
   /** What differs from ALBERT's LAMB, e.g. `{ name: 'adamw', biasCorrection: true }`. */
   readonly optimizer?: Partial<OptimizerSettings>
@@ -92,6 +93,14 @@ export class Trainer {
   ): Promise<Float32Array> {
     await this.runtime.run('predict', inputs, { seed: this.seed, draw: 0, ...scalars })
     return this.runtime.read('predict', 'y')
+  }
+
+  /**
+   * A program that runs the model forward on the parameters as they are at each run, in memory of its own beside them. It
+   * may outlive the trainer; one of the two runs at a time.
+   */
+  evaluator<Name extends string>(forward: Forward<Name>): Evaluator<Name> {
+    return Evaluator.sharing(this.runtime, forward)
   }
 
   /** Frees the memory; the device stays open. */

@@ -88,6 +88,12 @@ elementwise(
   (x, y) => Math.max(x - 1, 0) + Math.abs(y - 1) + 1 / x + Math.sin(x) * Math.cos(y),
 )
 
+elementwise(
+  'silu, log1p and clip',
+  (x, y) => f.add(f.mul(f.silu(x), f.log1p(y)), f.clip(f.sub(x, y), -0.5, 0.75)),
+  (x, y) => (x / (1 + Math.exp(-x))) * Math.log1p(y) + Math.min(0.75, Math.max(-0.5, x - y)),
+)
+
 const size = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1)
 
 /** Reduces the axes named with `fn` over float64 terms. */
@@ -208,6 +214,38 @@ checkOp(test, 'matmul with transposes and a batch', {
   ],
 })
 
+checkOp(test, 'cumsum along the last axis, another one, and from the end', {
+  inputs: { x: normals(11, 2, 3, 4) },
+  build: ({ x }) => [f.add(f.cumsum(x), f.mul(3, f.cumsum(x, 1, { reverse: true })))],
+  oracle: ({ x }) => [
+    Float64Array.from(x, (_, e) => {
+      const [i, j, k] = [Math.floor(e / 12), Math.floor(e / 4) % 3, e % 4]
+      let v = 0
+      for (let m = 0; m <= k; m++) v += x[(i * 3 + j) * 4 + m]
+      for (let m = j; m < 3; m++) v += 3 * x[(i * 3 + m) * 4 + k]
+      return v
+    }),
+  ],
+})
+
+checkOp(test, 'argmax picks rows, and is compared with labels as floats', {
+  inputs: { x: normals(12, 4, 5), table: normals(13, 5, 2), labels: integers(14, 0, 5, 4) },
+  build: ({ x, table, labels }) => {
+    const found = f.argmax(x)
+    assert.is(shapeText(f.argmax(x, 0, true).shape), '[1,5]')
+    assert.is(f.toFloat(x), x)
+    return [f.add(f.gather(table, found), f.mean(f.equal(f.toFloat(found), f.toFloat(labels))))]
+  },
+  oracle: ({ x, table, labels }) => {
+    const found = [0, 1, 2, 3].map((n) => {
+      const row = Array.from({ length: 5 }, (_, c) => x[n * 5 + c])
+      return row.indexOf(Math.max(...row))
+    })
+    const share = found.filter((c, n) => c === labels[n]).length / 4
+    return [Float64Array.from({ length: 8 }, (_, e) => table[found[e >> 1] * 2 + (e & 1)] + share)]
+  },
+})
+
 checkOp(test, 'gather and scatterAdd', {
   inputs: { x: normals(8, 4, 3), index: integers(9, -1, 5, 6) },
   build: ({ x, index }) => [f.scatterAdd(f.gather(x, index), index, 4)],
@@ -253,6 +291,9 @@ test('run-time rows go through every function that may carry them', () =>
         f.slice(x, [0, 2], [Infinity, 5]),
         f.concat([x, x], 1),
         f.mean(cube, [1, 2]),
+        f.cumsum(cube, 1),
+        f.argmax(cube),
+        f.clip(f.silu(x), -0.1, 0.5),
         f.add(1, f.mul(x, f.sum(x, 1, true))),
         f.broadcastTo(f.slice(x, [0, 3], [Infinity, 4]), x.shape),
       ]
@@ -290,6 +331,10 @@ test('what does not fit is refused by name and shape', () => {
     [() => f.slice(x, [0, 0], [2, -3]), /from 0 to -3 in dimension 1/],
     [() => f.slice(ragged, [1], []), /slice: x is \[rows<=8,4\], from 1 to Infinity in dimension 0/],
     [() => f.broadcastTo(x, [3]), /broadcastTo: x is \[2,3\], which does not repeat to \[3\]/],
+    [() => f.cumsum(x, 2), /cumsum: x is \[2,3\], which has no axis 2/],
+    [() => f.argmax(x, -3), /argmax: x is \[2,3\], which has no axis -3/],
+    [() => f.clip(x, 2, 1), /clip: low is 2, high is 1/],
+    [() => f.equal(f.argmax(x), 1), /binary: a is \[2\] i32/],
     [() => f.concat([], 0), /concat: no tensors/],
     [() => f.matmul(x, x), /matmul: a is \[2,3\] f32, b is \[2,3\] f32/],
   ]

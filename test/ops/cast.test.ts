@@ -14,7 +14,7 @@ import { allclose, sameBits } from '../support/allclose.js'
 import { bf16, bf16Normals, onEveryCpuIsa } from '../support/bf16_case.js'
 import { runKernel } from '../support/kernel_case.js'
 import { runOp } from '../support/op_case.js'
-import { normals, withCpu } from '../support/op_check.js'
+import { normals, onEveryIsa, withCpu } from '../support/op_check.js'
 import { random } from '../support/random.js'
 
 const test = suite('cast')
@@ -215,10 +215,16 @@ test('a kernel that has no form for bf16 is refused by name', () =>
 test('types that do not fit are named', () => {
   assert.throws(
     () => cast.infer([f32(3)], { to: 'f32' }),
-    /cast: x is \[3\] f32 \(want f32 or bf16, and not f32\)/,
+    /cast: x is \[3\] f32 \(want f32 or bf16, and not f32, or i32 to f32\)/,
   )
   assert.throws(() => cast.infer([i32(3)], { to: 'bf16' }), /cast: x is \[3\] i32/)
   assert.throws(() => binary.infer([f32(3), { shape: [3], dtype: 'bf16' }], { fn: 'add' }), /b is \[3\] bf16/)
+})
+
+onEveryIsa(test, 'integers become floats, rounded beyond 2^24', async (device) => {
+  const x = { shape: [5], data: Int32Array.of(0, -1, 16777215, 16777217, -2147483648) }
+  const { outputs } = await runOp(device, { x }, ({ x }, capture) => capture.apply(cast, [x], { to: 'f32' }))
+  assert.equal([...outputs[0]], [0, -1, 16777215, 16777216, -2147483648])
 })
 
 test.run()

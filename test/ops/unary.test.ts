@@ -24,6 +24,8 @@ const functions: Record<UnaryFunction, [(x: number) => number, number, number]> 
   reciprocal: [(x) => 1 / x, 0.2, 5],
   sin: [Math.sin, -7, 7],
   cos: [Math.cos, -7, 7],
+  silu: [(x) => x / (1 + Math.exp(-x)), -8, 8],
+  log1p: [Math.log1p, -0.9, 8],
 }
 
 for (const [fn, [f, low, high]] of Object.entries(functions) as [
@@ -55,6 +57,11 @@ onEveryIsa(test, 'far values saturate and a NaN stays one', async (device) => {
   allclose((await values('tanh')).subarray(0, 4), [-1, 1, -1, 1])
   allclose((await values('sigmoid')).subarray(0, 4), [0, 1, 0, 1])
   allclose((await values('relu')).subarray(0, 2), [0, 200])
+  allclose((await values('silu')).subarray(0, 4), [0, 200, 0, Infinity])
+  for (const fn of ['log', 'log1p'] as const) {
+    const y = await values(fn)
+    assert.ok(Number.isNaN(y[0]) && Number.isNaN(y[2]) && y[3] === Infinity, fn)
+  }
   const e = await values('exp')
   assert.is(e[0], 0)
   assert.is(e[2], 0)
@@ -62,6 +69,45 @@ onEveryIsa(test, 'far values saturate and a NaN stays one', async (device) => {
   for (const fn of Object.keys(functions) as UnaryFunction[])
     assert.ok(Number.isNaN((await values(fn))[4]), fn)
 })
+
+onEveryIsa(test, 'log1p keeps its digits near 0, and has its ends', async (device) => {
+  const tiny = [1e-30, -1e-30, 1e-10, 3e-7, -3e-7, 1e-4, -0.02, 0.05, -0.49, -0.51, 0.99, 1.01, 1e6, 3e30]
+  const x = { shape: [tiny.length + 3], data: Float32Array.of(...tiny, 0, -1, Infinity) }
+  const { outputs, gradients } = await runOp(
+    device,
+    { x },
+    ({ x }, capture) => capture.apply(unary, [x], { fn: 'log1p' }),
+    [new Float32Array(x.data.length).fill(1)],
+  )
+  const given = Array.from(x.data)
+  // relative errors alone: an absolute one would hide the small values
+  allclose(outputs[0], given.map(Math.log1p), { rtol: 5e-7, atol: 0 })
+  allclose(
+    gradients.x,
+    given.map((v) => 1 / (1 + v)),
+    { rtol: 1e-6, atol: 0 },
+  )
+})
+
+onEveryIsa(
+  test,
+  'silu has no cancellation on the far left, and slopes of 0 and 1 at the ends',
+  async (device) => {
+    const x = { shape: [6], data: Float32Array.of(-40, -20, -1e5, 1e5, -Infinity, Infinity) }
+    const { outputs, gradients } = await runOp(
+      device,
+      { x },
+      ({ x }, capture) => capture.apply(unary, [x], { fn: 'silu' }),
+      [new Float32Array(6).fill(1)],
+    )
+    allclose(outputs[0].subarray(0, 2), [-40 * Math.exp(-40), -20 / (1 + Math.exp(20))], {
+      rtol: 1e-5,
+      atol: 0,
+    })
+    allclose(gradients.x.subarray(0, 2), [-39 * Math.exp(-40), -19 * Math.exp(-20)], { rtol: 1e-5, atol: 0 })
+    allclose(gradients.x.subarray(2), [0, 1, 0, 1])
+  },
+)
 
 onEveryIsa(test, 'gelu of PyTorch, far values too', async (device) => {
   const golden = opsGolden('gelu')

@@ -8,7 +8,20 @@ import { Capture, type Tensor } from '../../src/autograd/tensor.js'
 import { calls, SQUARES, totalWork, type Work } from '../../src/device/program.js'
 import { ParameterSet, zeros } from '../../src/graph/parameters.js'
 import { compile } from '../../src/graph/runtime.js'
-import { attention, gather, linear, linearCrossEntropy, linearGelu, mean, relu } from '../../src/index.js'
+import {
+  add,
+  argmax,
+  attention,
+  clip,
+  cumsum,
+  gather,
+  linear,
+  linearCrossEntropy,
+  linearGelu,
+  mean,
+  relu,
+  toFloat,
+} from '../../src/index.js'
 import { checkConfig } from '../../src/model/config.js'
 import { declarePretraining, pretrainingLoss } from '../../src/model/pretraining.js'
 import { copy } from '../../src/ops/copy.js'
@@ -215,6 +228,26 @@ test('embedding and gather touch the rows that are there, not the table', () => 
   })
   assert.equal(one(found, 'gather_forward'), { flops: 0, modelFlops: 0, bytes: 4 * (3 + 2 * 3 * E) })
   assert.equal(one(found, 'gather_backward'), { flops: 3 * E, modelFlops: 0, bytes: 4 * (3 + 3 * 3 * E) })
+})
+
+test('clip, cumsum and argmax move each element once', () => {
+  const found = workOf(
+    (capture, p) => {
+      const x = add(capture.input('x', [rows, I]), p('b', I))
+      return add(cumsum(clip(x, -1, 1)), toFloat(argmax(x, 1, true)))
+    },
+    { rows: N },
+  )
+  const each = (flops: number, moves: number) => ({
+    flops: flops * N * I,
+    modelFlops: 0,
+    bytes: 4 * moves * N * I,
+  })
+  assert.equal(one(found, 'clip_forward'), each(2, 2))
+  assert.equal(one(found, 'clip_backward'), each(2, 3))
+  assert.equal(found.get('cumsum_forward'), [each(1, 2), each(1, 2)])
+  assert.equal(one(found, 'argmax_forward'), { flops: N * I, modelFlops: 0, bytes: 4 * (N * I + N) })
+  assert.equal(one(found, 'cast_forward'), { flops: 0, modelFlops: 0, bytes: 4 * 2 * N })
 })
 
 test('copy moves what its view shows', () => {

@@ -65,8 +65,11 @@ export async function runKernel<A extends Attrs>(
     const result: Record<string, Float32Array> = {}
     for (const name of Object.keys(whole)) {
       const size = elements(all[name])
-      const values = await runtime.read('kernel', name)
-      const behind = all[name].dtype === 'i32' ? new Int32Array(values.buffer) : values
+      const integers = all[name].dtype === 'i32' ? await runtime.readIntegers('kernel', name) : undefined
+      const values = integers
+        ? new Float32Array(integers.buffer as ArrayBuffer)
+        : await runtime.read('kernel', name)
+      const behind = integers ?? values
       if (behind.subarray(size).some((v) => v !== mark))
         fail(`${kernel.name} wrote behind the end of ${name} (${size} elements)`)
       result[name] = values.subarray(0, size)

@@ -20,6 +20,7 @@ export interface TestTensor {
 }
 
 export interface OpResult {
+  /** Integers as floats. */
   outputs: Float32Array[]
   /** By the name of the input; for f32 inputs when `gradient` was given. */
   gradients: Record<string, Float32Array>
@@ -77,7 +78,15 @@ export async function runOp(
     await runtime.writeState('parameters', state)
     await runtime.run('op', data, options.scalars)
     const result: OpResult = { outputs: [], gradients: {} }
-    for (let i = 0; i < outputs.length; i++) result.outputs.push(await runtime.read('op', `y${i}`))
+    for (let i = 0; i < outputs.length; i++) {
+      const isInteger = outputs[i].spec.dtype === 'i32'
+      const name = `y${i}`
+      result.outputs.push(
+        isInteger
+          ? Float32Array.from(await runtime.readIntegers('op', name))
+          : await runtime.read('op', name),
+      )
+    }
     if (gradients.length > 0) {
       const all = await runtime.readState('gradients')
       for (const p of parameters.all) result.gradients[p.name] = all.slice(p.offset, p.offset + p.size)

@@ -202,7 +202,15 @@ export async function checkRagged(
         for (const [name, tensor] of Object.entries(fixed)) data[name] = tensor.data
         await runtime.run('op', data, { ...scalars, rows: step.rows })
         const read: Float32Array[] = []
-        for (let i = 0; i < outputs.length; i++) read.push(await runtime.read('op', `y${i}`))
+        for (let i = 0; i < outputs.length; i++) {
+          const isInteger = outputs[i].spec.dtype === 'i32'
+          const name = `y${i}`
+          read.push(
+            isInteger
+              ? Float32Array.from(await runtime.readIntegers('op', name))
+              : await runtime.read('op', name),
+          )
+        }
         results.push(read)
       }
     } finally {

@@ -52,6 +52,17 @@ inline V gelu_derivative(V x) {
   return r * fma(two * x * du, e * r, select_less(u, zero(), e, one));
 }
 
+// x times the logistic function s (Elfwing et al. 2018), and s + x s (1 - s): with e = exp(-|x|), s = (x < 0 ? e : 1) / (1 + e).
+// e is 0 beyond 87.3, so x is held within 88, where infinities would give 0 times infinity.
+inline V silu(V x) {
+  const V one = set1(1.0f), y = max(set1(-88.0f), x), e = exp(min(y, zero() - y));
+  return y * select_less(y, zero(), e, one) / (one + e);
+}
+inline V silu_derivative(V x) {
+  const V one = set1(1.0f), y = min(set1(88.0f), max(set1(-88.0f), x)), e = exp(min(y, zero() - y)), r = one / (one + e);
+  return r * fma(y, e * r, select_less(y, zero(), e, one));
+}
+
 // GELU in its erf form, x Phi(x) with Phi the normal distribution function, and its derivative Phi(x) + x phi(x). With
 // e = exp(-x^2/2) and t = 1 / (1 + 0.35 |x|) the tail is Phi(-|x|) = e t p(t), where p is a minimax fit of degree 8 over
 // |x| <= 14.5, the form of Abramowitz and Stegun 7.1.26 with more terms (relative error 3.2e-8); e is 0 beyond.

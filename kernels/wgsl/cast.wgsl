@@ -1,0 +1,22 @@
+// Integers (i32) as f32, rounded to the nearest. One invocation is one element. WGSL has no bf16.
+
+// ---------------------------------------------------------------- forward
+
+// kernel cast_forward
+struct Params { count: u32, narrow: u32 }
+@group(0) @binding(0) var<storage, read_write> x: array<i32>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<uniform> params: Params;
+
+// workgroups: ceil(count / 64)
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = element_index(group, groups, lane);
+  if (i < params.count) {
+    y[i] = f32(x[i]);
+  }
+}
