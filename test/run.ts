@@ -29,7 +29,8 @@ const { values: options, positionals: filters } = parseArgs({
     // How long a process may live on after its last test.
     grace: { type: 'string', default: '15' },
     jobs: { type: 'string', default: '2' },
-    timeout: { type: 'string', default: '300' },
+    // Of one file. The longest compiles native code, as an installation does.
+    timeout: { type: 'string', default: '600' },
     verbose: { type: 'boolean', default: false },
   },
 })

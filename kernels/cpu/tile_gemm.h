@@ -1,4 +1,4 @@
-// Products of bf16 operands through tiles (simd/tile.h), sums in f32: a micro-kernel of 2 x 2 tiles of C, 32 x 32 floats.
+// Products of bf16 operands in tiles, sums in f32: a micro-kernel of 2 x 2 tiles of C, 32 x 32 floats (simd/block.h).
 //
 // Tiles starve before they tire: what counts is that operands lie in L1 or come from L2 in the order of reading, and where
 // C goes. So operands are panels (tile_pack.h), and K is walked in blocks of kBlockSteps tiles, so that such a block of a panel

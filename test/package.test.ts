@@ -1,0 +1,136 @@
+/**
+ * The package as others install it: packed, installed in an empty folder outside the repository with nothing but what npm
+ * brings, README's examples compiled under strict types against its declarations, and run. Once where native code must be
+ * compiled, once with a binary that was built ahead (here the one of this build, in the place of a prebuilt one).
+ */
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { fail } from './support/failure.js'
+import { root } from './support/paths.js'
+import { skip } from './support/skip.js'
+import { temporaryFolder } from './support/temporary.js'
+
+const test = suite('package')
+/** Bytes of the packed package without binaries, at most. */
+const LARGEST = 3_000_000
+
+/** What a command printed on stdout; fails with its output when it does not end well. */
+function run(command: string, args: readonly string[], cwd: string): string {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8', env: environment() })
+  if (status !== 0)
+    fail(`${command} ${args.join(' ')} ended with ${status}:\n${stdout.slice(-2000)}\n${stderr.slice(-4000)}`)
+  return stdout
+}
+
+/** Without what npm tells the scripts that it runs, this test among them. */
+function environment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^npm_(?!config_cache)/.test(name)),
+  )
+}
+
+/** Packs a folder without building anything in it; path and bytes of the tarball. */
+function pack(folder: string): { file: string; bytes: number } {
+  const to = temporaryFolder()
+  const args = ['pack', '--ignore-scripts', '--json', '--pack-destination', to]
+  const found = JSON.parse(run('npm', args, folder)) as
+    | { filename: string }[]
+    | Record<string, { filename: string }>
+  const [{ filename }] = Object.values(found)
+  const file = join(to, filename)
+  return { file, bytes: statSync(file).size }
+}
+
+/** The package as published without binaries, unpacked. */
+function unpacked(): string {
+  const folder = temporaryFolder()
+  run('tar', ['-xzf', pack(root).file, '-C', folder], folder)
+  rmSync(join(folder, 'package/native/prebuilds'), { recursive: true, force: true })
+  return join(folder, 'package')
+}
+
+/** README's programs, `example1.ts` and so on. */
+const examples = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/```ts\n([\s\S]*?)```/g)].map(
+  (m) => m[1],
+)
+
+/** Installs a tarball in an empty project, and checks what a user of it would do first. */
+function checkInstalled(tarball: string, isPrebuilt: boolean): void {
+  const project = temporaryFolder()
+  writeFileSync(join(project, 'package.json'), '{"name": "user", "private": true, "type": "module"}\n')
+  run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', tarball], project)
+  const installed = join(project, 'node_modules/bioalbert')
+  assert.is(existsSync(join(installed, 'native/build/Release/bioalbert.node')), !isPrebuilt)
+  for (const name of ['esbuild', 'typescript', 'benchmark', 'uvu'])
+    if (existsSync(join(project, 'node_modules', name)))
+      fail(`${name} was installed, which only development needs`)
+
+  for (const [i, source] of examples.entries()) writeFileSync(join(project, `example${i + 1}.ts`), source)
+  const strict = ['--strict', '--target', 'es2022', '--module', 'nodenext', '--skipLibCheck', 'false']
+  const types = ['--typeRoots', join(root, 'node_modules/@types'), '--types', 'node']
+  const files = examples.map((_, i) => `example${i + 1}.ts`)
+  run(join(root, 'node_modules/.bin/tsc'), [...strict, ...types, ...files], project)
+  const losses = [...run('node', ['example1.js'], project).matchAll(/loss ([\d.]+)/g)].map((m) =>
+    Number(m[1]),
+  )
+  if (!(losses.length === 6 && losses[5] < 0.05)) fail(`losses of the first example: ${losses}`)
+
+  const devices = JSON.parse(
+    run('npx', ['bioalbert', 'devices', '--json'], project).trimEnd().split('\n').at(-1)!,
+  )
+  const cpu = devices.devices.find((d: { name: string }) => d.name === 'cpu')
+  assert.is(cpu.available, true)
+}
+
+if (!existsSync(join(root, 'dist/src/index.d.ts')))
+  skip(test, 'the package installs', 'it has no declarations yet: npm run build:types')
+else if (spawnSync('npm', ['ping'], { timeout: 30_000 }).status !== 0)
+  skip(test, 'the package installs', 'no npm registry can be reached for its dependencies')
+else {
+  test('it is small, carries what it needs and nothing else', () => {
+    const folder = unpacked()
+    const { bytes } = pack(folder)
+    console.log(`package without binaries: ${(bytes / 1e6).toFixed(2)} MB`)
+    if (bytes > LARGEST) fail(`the package has ${bytes} bytes (want at most ${LARGEST})`)
+    for (const file of [
+      'dist/src/index.d.ts',
+      'dist/src/index.d.ts.map',
+      'src/index.ts',
+      'kernels/cpu/kernel.h',
+    ])
+      if (!existsSync(join(folder, file))) fail(`the package lacks ${file}`)
+    for (const file of ['test', 'bench', 'dist/test', 'native/build', 'issues'])
+      if (existsSync(join(folder, file))) fail(`the package holds ${file}`)
+  })
+
+  test('with a binary built ahead nothing is compiled', () => {
+    const folder = unpacked()
+    const place = join(folder, 'native/prebuilds', `${process.platform}-${process.arch}`)
+    mkdirSync(place, { recursive: true })
+    copyFileSync(join(root, 'native/build/Release/bioalbert.node'), join(place, 'bioalbert.node'))
+    checkInstalled(pack(folder).file, true)
+  })
+
+  test('without one native code is compiled', () => {
+    checkInstalled(pack(unpacked()).file, false)
+  })
+
+  test('where a compiler is missing, one line says so', () => {
+    const folder = unpacked()
+    const { status, stderr } = spawnSync(process.execPath, ['native/install.mjs'], {
+      cwd: folder,
+      encoding: 'utf8',
+      env: { PATH: temporaryFolder() },
+    })
+    assert.is(status, 1)
+    assert.match(
+      stderr,
+      /^bioalbert: no prebuilt binary fits .* a C\+\+17 compiler .* and CMake, which is not found\n$/,
+    )
+  })
+}
+
+test.run()
