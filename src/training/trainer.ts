@@ -97,7 +97,7 @@ export class Trainer {
 
   /**
    * A program that runs the model forward on the parameters as they are at each run, in memory of its own beside them. It
-   * may outlive the trainer; one of the two runs at a time.
+   * may outlive the trainer. Await a step before a run, and a run before a step.
    */
   evaluator<Name extends string>(forward: Forward<Name>): Evaluator<Name> {
     return Evaluator.sharing(this.runtime, forward)
