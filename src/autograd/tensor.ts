@@ -43,6 +43,14 @@ export class Capture {
     return new Tensor(this, this.graph.state('parameters', name, offset, { shape, dtype: 'f32' }, trainable))
   }
 
+  /** Weight and bias of a layer as tensors. */
+  layer(parameters: { readonly weight: Parameter; readonly bias: Parameter }): {
+    weight: Tensor
+    bias: Tensor
+  } {
+    return { weight: this.parameter(parameters.weight), bias: this.parameter(parameters.bias) }
+  }
+
   /** Applies an op; all outputs in the op's order. */
   apply<A extends Attrs>(op: Op<A>, inputs: readonly Tensor[], attrs: A): Tensor[] {
     return this.graph

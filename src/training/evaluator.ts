@@ -25,6 +25,8 @@ export interface EvaluatorOptions<Name extends string> {
 }
 
 export class Evaluator<Name extends string = string> {
+  private last: Promise<unknown> = Promise.resolve()
+
   private constructor(
     readonly runtime: Runtime,
     private readonly outputs: readonly (readonly [Name, Tensor])[],
@@ -64,11 +66,20 @@ export class Evaluator<Name extends string = string> {
 
   /**
    * One run. `scalars` sets run-time sizes; of an output that leads with one, the rows that are there are returned. Outputs
-   * are floats, integers among them exact up to 2^24.
+   * are floats, integers among them exact up to 2^24. Runs that are asked for at once happen one after the other.
    */
-  async run(
+  run(
     inputs: Readonly<Record<string, InputData>>,
     scalars: Readonly<Record<string, number>> = {},
+  ): Promise<Record<Name, Float32Array>> {
+    const result = this.last.then(() => this.runNow(inputs, scalars))
+    this.last = result.catch(() => {})
+    return result
+  }
+
+  private async runNow(
+    inputs: Readonly<Record<string, InputData>>,
+    scalars: Readonly<Record<string, number>>,
   ): Promise<Record<Name, Float32Array>> {
     await this.runtime.run(PROGRAM, inputs, { seed: 0, draw: 0, ...scalars })
     const found: Partial<Record<Name, Float32Array>> = {}

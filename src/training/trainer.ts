@@ -2,6 +2,7 @@
  * Training of a model of one's own: a loss that is captured once, an optimizer, and optionally a forward program. Each
  * `step` is one call into the device: forward, backward, clipping and update.
  */
+import { toFloat } from '../autograd/functions.js'
 import { Capture, type Tensor } from '../autograd/tensor.js'
 import type { Device } from '../device/device.js'
 import type { ParameterSet } from '../graph/parameters.js'
@@ -53,7 +54,7 @@ export class Trainer {
     const graphs = { step: step.graph }
     if (options.predict) {
       const predict = new Capture(parameters)
-      predict.output('y', options.predict(predict))
+      predict.output('y', toFloat(options.predict(predict)))
       Object.assign(graphs, { predict: predict.graph })
     }
     const runtime = new Runtime(device, parameters, graphs)
@@ -86,7 +87,7 @@ export class Trainer {
     return { loss, gradNorm }
   }
 
-  /** The tensor that `predict` captured, at capacity. */
+  /** The tensor that `predict` captured, at capacity; integers as floats. */
   async predict(
     inputs: Readonly<Record<string, InputData>>,
     scalars: Readonly<Record<string, number>> = {},
@@ -97,7 +98,7 @@ export class Trainer {
 
   /**
    * A program that runs the model forward on the parameters as they are at each run, in memory of its own beside them. It
-   * may outlive the trainer; one of the two runs at a time.
+   * may outlive the trainer. Await a step before a run, and a run before a step.
    */
   evaluator<Name extends string>(forward: Forward<Name>): Evaluator<Name> {
     return Evaluator.sharing(this.runtime, forward)

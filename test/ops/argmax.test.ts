@@ -1,5 +1,8 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { Capture } from '../../src/autograd/tensor.js'
+import { ParameterSet } from '../../src/graph/parameters.js'
+import { Runtime } from '../../src/graph/runtime.js'
 import { argmax } from '../../src/ops/argmax.js'
 import { dynamic, f32, i32 } from '../../src/ops/shape.js'
 import { runOp, type TestTensor } from '../support/op_case.js'
@@ -98,6 +101,27 @@ test('rows past the run-time size stay as they are', () =>
       capture.apply(argmax, [x], { axis: 1, keep: false }),
     ),
   ))
+
+onEveryIsa(
+  test,
+  'a run-time axis is searched as far as it is there; where it holds nothing, -1',
+  async (device) => {
+    const capture = new Capture(new ParameterSet())
+    const x = capture.input('x', [dynamic('rows', 9), 3])
+    capture.output('y', capture.apply(argmax, [x], { axis: 0, keep: false })[0])
+    const runtime = new Runtime(device, capture.parameters, { op: capture.graph })
+    const data = Float32Array.from({ length: 27 }, (_, i) => i)
+    for (const [rows, want] of [
+      [9, 8],
+      [4, 3],
+      [0, -1],
+    ]) {
+      await runtime.run('op', { x: data }, { rows })
+      assert.equal([...(await runtime.readIntegers('op', 'y'))], [want, want, want])
+    }
+    runtime.free()
+  },
+)
 
 test('a run-time axis may be reduced, the result is i32', () => {
   assert.equal(argmax.infer([f32(dynamic('rows', 9), 4)], { axis: 0, keep: true }), [i32(1, 4)])

@@ -100,6 +100,12 @@ test('outputs come by name, the rows that are there, integers as floats', () =>
       Array.from({ length: 12 }, (_, n) => row(n).indexOf(Math.max(...row(n)))),
     )
     allclose(largest, [want.reduce((a, b) => a + b) / want.length])
+    // asked for at once, each has its own inputs
+    const both = await Promise.all(
+      [3, 12].map((n) => evaluator.run({ x: x.subarray(0, n * IN) }, { rows: n })),
+    )
+    sameBits(both[0].logits, logits.slice(0, 3 * OUT))
+    sameBits(both[1].logits, logits)
     const few = await evaluator.run({ x: x.subarray(0, 3 * IN) }, { rows: 3 })
     sameBits(few.logits, logits.slice(0, 3 * OUT))
     assert.is(few.best.length, 3)
