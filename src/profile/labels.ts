@@ -19,6 +19,10 @@ export function overlap(a: Box, b: Box): boolean {
   return 2 * Math.abs(a.x - b.x) < a.width + b.width && 2 * Math.abs(a.y - b.y) < a.height + b.height
 }
 
+export function boxOf({ x, y, radius }: Dot): Box {
+  return { x, y, width: 2 * radius, height: 2 * radius }
+}
+
 const DIRECTIONS = 16
 const FARTHEST = 40
 
@@ -33,10 +37,7 @@ export function placeLabels(
   frame: { width: number; height: number },
   taken: readonly Box[],
 ): Box[] {
-  const obstacles = [
-    ...taken,
-    ...dots.map(({ x, y, radius }) => ({ x, y, width: 2 * radius, height: 2 * radius })),
-  ]
+  const obstacles = [...taken, ...dots.map(boxOf)]
   return dots.slice(0, count).map((dot) => {
     const box = candidates(dot, size).find(
       (one) => isWithin(one, frame) && !obstacles.some((other) => overlap(one, other)),

@@ -4,7 +4,7 @@
  * have a number, and beside the drawing a line that says which they are.
  */
 import { computePeak, type Peaks } from '../device/peak.js'
-import { type Box, placeLabels } from './labels.js'
+import { type Box, boxOf, type Dot, overlap, placeLabels } from './labels.js'
 import { GROUND, INK, logarithmicTicks, PRECISION_SCALE, pictureSvg, QUIET } from './picture.js'
 import type { KernelRow } from './profile.js'
 
@@ -43,9 +43,11 @@ export function rooflineSvg(
   const small = kernels
     .filter(isShown)
     .filter((k) => k.share < NUMBERED && x.holds(k.intensity) && y.holds(k.gflops))
-  const roofLabels = roofs.map((roof) => roofLabel(roof, y))
-  const slope = slopeLabel(peaks, x, y)
-  const dots = [...numbered, ...small].map((k) => ({
+  const roofLabels = roofs.map((roof) => roofLabel(roof, roofs, y))
+  const shown = [...numbered, ...small]
+  const circles = shown.map((k) => ({ x: x.at(k.intensity), y: y.at(k.gflops), radius: radius(k) }))
+  const slope = slopeLabel(peaks, circles, x, y)
+  const dots = shown.map((k) => ({
     products: k.products ?? DEFAULT,
     intensity: k.intensity,
     gflops: k.gflops,
@@ -53,11 +55,11 @@ export function rooflineSvg(
     about: about(k),
   }))
   const places = placeLabels(
-    [...numbered, ...small].map((k) => ({ x: x.at(k.intensity), y: y.at(k.gflops), radius: radius(k) })),
+    circles,
     numbered.length,
     NUMBER,
     { width: WIDTH, height: HEIGHT },
-    [...roofLabels, slope].map(({ box }) => box),
+    [...roofLabels, slope].flatMap(({ boxes }) => boxes),
   )
   const numbers = numbered.map((k, i) => ({
     number: `${i + 1}`,
@@ -113,7 +115,7 @@ export function rooflineSvg(
             mark: { type: 'text', fontWeight: 'bold', ...halo },
             encoding: { x: x.encoding('x'), y: y.encoding('y'), text: { field: 'number', type: 'nominal' } },
           })),
-          ...roofLabels.map(({ text, box, products }) => ({
+          ...roofLabels.map(({ text, boxes: [box], products }) => ({
             data: { values: [{ text, products }] },
             mark: { type: 'text', align: 'right', fontWeight: 'bold' },
             encoding: {
@@ -127,8 +129,8 @@ export function rooflineSvg(
             data: { values: [{ text: slope.text }] },
             mark: { type: 'text', align: 'center', angle: slope.angle, fontWeight: 'bold' },
             encoding: {
-              x: { value: slope.x },
-              y: { value: slope.y },
+              x: { value: slope.middle.x },
+              y: { value: slope.middle.y },
               text: { field: 'text', type: 'nominal' },
             },
           },
@@ -182,37 +184,31 @@ function slopePoints(highest: number, { gigabytes }: Peaks, x: Axis, y: Axis): o
   }))
 }
 
-/** Over the right end of a roof. */
-function roofLabel({ gflops, products }: Roof, y: Axis): { text: string; box: Box; products: string } {
+/** Over the right end of a roof; under it where another is close above. */
+function roofLabel({ gflops, products }: Roof, roofs: readonly Roof[], y: Axis) {
   const text = `${products.join(' and ')}: ${gflops.toFixed(0)} GFLOP/s`
   const width = textWidth(text)
-  return {
-    text,
-    box: { x: WIDTH - width / 2, y: y.at(gflops) - 9, width, height: 12 },
-    products: products[0],
-  }
+  const isCrowded = roofs.some((other) => other.gflops > gflops && y.at(gflops) - y.at(other.gflops) < 22)
+  const box: Box = { x: WIDTH - width / 2, y: y.at(gflops) + (isCrowded ? 10 : -9), width, height: 12 }
+  return { text, boxes: [box], products: products[0] }
 }
 
-/** Along the slope that all roofs share, left above it. */
-function slopeLabel(peaks: Peaks, x: Axis, y: Axis) {
+/** Along the slope that all roofs share, above it, as far to the left as dots leave room. */
+function slopeLabel(peaks: Peaks, dots: readonly Dot[], x: Axis, y: Axis) {
   const text = `memory: ${peaks.gigabytes.toFixed(1)} GB/s`
-  const [from, to] = [x.low, x.low * 10].map((i) => ({ x: x.at(i), y: y.at(peaks.gigabytes * i) }))
-  const angle = Math.atan2(to.y - from.y, to.x - from.x)
-  // begins where the slope enters the frame
-  const start = from.y > HEIGHT ? x.at(y.low / peaks.gigabytes) : 0
-  const along = textWidth(text) / 2 + 16
-  const middle = {
-    x: start + along * Math.cos(angle),
-    y: y.at(peaks.gigabytes * x.value(start)) + along * Math.sin(angle),
+  const first = Math.max(x.low, y.low / peaks.gigabytes)
+  const start = { x: x.at(first), y: y.at(peaks.gigabytes * first) }
+  const angle = Math.atan2(y.at(10) - y.at(1), x.at(10) - x.at(1))
+  const [cos, sin] = [Math.cos(angle), Math.sin(angle)]
+  const at = (along: number) => ({ x: start.x + along * cos + 9 * sin, y: start.y + along * sin - 9 * cos })
+  const half = textWidth(text) / 2
+  const place = (middle: number) => {
+    const parts = Array.from({ length: 9 }, (_, i) => at(middle + (half * (i - 4)) / 4))
+    return { middle: at(middle), boxes: parts.map((part): Box => ({ ...part, width: 14, height: 14 })) }
   }
-  const [width, height] = [2 * along * Math.cos(angle), 2 * along * Math.abs(Math.sin(angle))]
-  return {
-    text,
-    angle: (angle * 180) / Math.PI,
-    x: middle.x + 9 * Math.sin(angle),
-    y: middle.y - 9 * Math.cos(angle),
-    box: { ...middle, width, height },
-  }
+  const places = Array.from({ length: 12 }, (_, i) => place(half + 12 + 12 * i))
+  const free = places.find(({ boxes }) => !boxes.some((box) => dots.some((dot) => overlap(box, boxOf(dot)))))
+  return { text, angle: (angle * 180) / Math.PI, ...(free ?? places[0]) }
 }
 
 /** A table of vega-lite's texts: number, kernel, share of the time, percent of the roof that binds. */

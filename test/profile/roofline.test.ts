@@ -75,6 +75,14 @@ test('a roof of compute for each distinct peak that the kernels use', async () =
   assert.match(svg, '>bf16 and f32: 40 GFLOP/s<')
 })
 
+test('the names of roofs that lie close together do not cover each other', async () => {
+  const near = { ...peaks, bf16: 44 }
+  const svg = await rooflineSvg([row('a', 50), row('b', 50, { products: 'bf16' })], near, 'near')
+  const at = (name: string) =>
+    Number(svg.match(new RegExp(`translate\\([\\d.]+,([\\d.]+)\\)"[^>]*>${name}: \\d+ GFLOP`))?.[1])
+  assert.ok(at('f32') - at('bf16') > 12, `${at('f32')} and ${at('bf16')}`)
+})
+
 test('the slope of memory meets the roof at the ridge; dots lie where logarithms put them', async () => {
   const kernels = [
     row('a', 40, { gflops: 40, intensity: 5 }),
