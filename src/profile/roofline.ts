@@ -43,9 +43,9 @@ export function rooflineSvg(
   const small = kernels
     .filter(isShown)
     .filter((k) => k.share < NUMBERED && x.holds(k.intensity) && y.holds(k.gflops))
-  const roofLabels = roofs.map((roof) => roofLabel(roof, roofs, y))
   const shown = [...numbered, ...small]
   const circles = shown.map((k) => ({ x: x.at(k.intensity), y: y.at(k.gflops), radius: radius(k) }))
+  const roofLabels = roofs.map((roof) => roofLabel(roof, roofs, circles, y))
   const slope = slopeLabel(peaks, circles, x, y)
   const dots = shown.map((k) => ({
     products: k.products ?? DEFAULT,
@@ -119,7 +119,7 @@ export function rooflineSvg(
             data: { values: [{ text, products }] },
             mark: { type: 'text', align: 'right', fontWeight: 'bold' },
             encoding: {
-              x: { value: WIDTH },
+              x: { value: box.x + box.width / 2 },
               y: { value: box.y },
               text: { field: 'text', type: 'nominal' },
               color: COLOUR,
@@ -184,13 +184,23 @@ function slopePoints(highest: number, { gigabytes }: Peaks, x: Axis, y: Axis): o
   }))
 }
 
-/** Over the right end of a roof; under it where another is close above. */
-function roofLabel({ gflops, products }: Roof, roofs: readonly Roof[], y: Axis) {
+/** Over a roof, as far to the right as dots leave room; under it where another is close above. */
+function roofLabel({ gflops, products }: Roof, roofs: readonly Roof[], dots: readonly Dot[], y: Axis) {
   const text = `${products.join(' and ')}: ${gflops.toFixed(0)} GFLOP/s`
   const width = textWidth(text)
   const isCrowded = roofs.some((other) => other.gflops > gflops && y.at(gflops) - y.at(other.gflops) < 22)
-  const box: Box = { x: WIDTH - width / 2, y: y.at(gflops) + (isCrowded ? 10 : -9), width, height: 12 }
-  return { text, boxes: [box], products: products[0] }
+  const middle = y.at(gflops) + (isCrowded ? 10 : -9)
+  const places = Array.from({ length: 20 }, (_, i): Box[] => [
+    { x: WIDTH - width / 2 - 10 * i, y: middle, width, height: 12 },
+  ])
+  return { text, boxes: firstFree(places, dots), products: products[0] }
+}
+
+/** The first of the places, each a few boxes, that covers no dot; else the first of all. */
+function firstFree(places: readonly Box[][], dots: readonly Dot[]): Box[] {
+  const circles = dots.map(boxOf)
+  const isFree = (boxes: Box[]) => !boxes.some((box) => circles.some((circle) => overlap(box, circle)))
+  return places.find(isFree) ?? places[0]
 }
 
 /** Along the slope that all roofs share, above it, as far to the left as dots leave room. */
@@ -202,13 +212,14 @@ function slopeLabel(peaks: Peaks, dots: readonly Dot[], x: Axis, y: Axis) {
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)]
   const at = (along: number) => ({ x: start.x + along * cos + 9 * sin, y: start.y + along * sin - 9 * cos })
   const half = textWidth(text) / 2
-  const place = (middle: number) => {
-    const parts = Array.from({ length: 9 }, (_, i) => at(middle + (half * (i - 4)) / 4))
-    return { middle: at(middle), boxes: parts.map((part): Box => ({ ...part, width: 14, height: 14 })) }
-  }
-  const places = Array.from({ length: 12 }, (_, i) => place(half + 12 + 12 * i))
-  const free = places.find(({ boxes }) => !boxes.some((box) => dots.some((dot) => overlap(box, boxOf(dot)))))
-  return { text, angle: (angle * 180) / Math.PI, ...(free ?? places[0]) }
+  // nine small boxes, since a large one around slanted text would hold much that the text does not cover
+  const places = Array.from({ length: 12 }, (_, k) =>
+    Array.from({ length: 9 }, (_, i): Box => {
+      return { ...at(half + 12 + 12 * k + (half * (i - 4)) / 4), width: 14, height: 14 }
+    }),
+  )
+  const boxes = firstFree(places, dots)
+  return { text, angle: (angle * 180) / Math.PI, middle: boxes[4], boxes }
 }
 
 /** A table of vega-lite's texts: number, kernel, share of the time, percent of the roof that binds. */
