@@ -1,7 +1,7 @@
 /**
  * Runs benches: every bench/**\/*.bench.ts, built, whose path holds one of the given words, one after the other in
  * processes of their own; each leaves bench/results/STEM.json. Usage: npm run bench -- [--peers] [PART_OF_PATH ...];
- * `npm run bench -- report` writes README's table and the plots from those files. A bench file calls `bench(...)` or
+ * `npm run bench -- report` writes README's table, docs/figures.md and the plots from those files. A bench file calls `bench(...)` or
  * `race(...)` at its top level and awaits it.
  */
 import { spawnSync } from 'node:child_process'

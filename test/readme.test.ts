@@ -37,8 +37,8 @@ test('every command that the README types is there, and the other way round', ()
   for (const name of there) if (!listed.has(name)) fail(`the README does not list ${name}`)
 })
 
-test('the figures and plots are those of the results', () => {
-  for (const [path, content] of report(readme, readResults(join(root, 'bench/results')))) {
+test('the figures and plots are those of the results', async () => {
+  for (const [path, content] of await report(root, readResults(join(root, 'bench/results')))) {
     const file = join(root, path)
     const found = existsSync(file) ? readFileSync(file, 'utf8') : undefined
     if (found !== content) fail(`${path} is not what bench/results/*.json give: npm run bench -- report`)

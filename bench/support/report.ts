@@ -1,6 +1,6 @@
 /**
- * The results of benches for people: a table between two comments of README.md and two plots beside the results, made of
- * bench/results/*.json alone, so that the same files give the same bytes. `npm run bench -- report` writes them.
+ * The results of benches for people: tables between two comments of docs/figures.md, a line for each bench in README.md, and
+ * two plots beside the results, made of bench/results/*.json alone, so that the same files give the same bytes. `npm run bench -- report` writes them.
  */
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -30,21 +30,29 @@ export function readResults(folder: string): NamedResults[] {
     .filter(({ races, figures }) => races.length + figures.length > 0)
 }
 
+/** The pages that have a section of figures. */
+const PAGES = { 'README.md': summary, 'docs/figures.md': section } as const
+
 /** What is written, by path from the root folder of the project; undefined where a file has no reason to be. */
-export function report(readme: string, results: readonly NamedResults[]): Map<string, string | undefined> {
+export async function report(
+  root: string,
+  results: readonly NamedResults[],
+): Promise<Map<string, string | undefined>> {
   const curves = results.filter((one) => one.curves !== undefined)
   const raced = results.flatMap(({ races }) => races).some(({ ratio }) => ratio !== undefined)
   return new Map([
-    ['README.md', replaceSection(readme, section(results))],
-    ['bench/results/figures.svg', raced ? racesSvg(results) : undefined],
-    ['bench/results/precision.svg', curves.length > 0 ? curvesSvg(curves[0]) : undefined],
+    ...Object.entries(PAGES).map(([path, content]): [string, string] => [
+      path,
+      replaceSection(path, readFileSync(join(root, path), 'utf8'), content(results)),
+    ]),
+    ['bench/results/figures.svg', raced ? await racesSvg(results) : undefined],
+    ['bench/results/precision.svg', curves.length > 0 ? await curvesSvg(curves[0]) : undefined],
   ])
 }
 
 /** Writes the report; resolves to the files that it wrote. */
 export async function writeReport(root: string): Promise<string[]> {
-  const readme = readFileSync(join(root, 'README.md'), 'utf8')
-  const files = report(readme, readResults(join(root, 'bench', 'results')))
+  const files = await report(root, readResults(join(root, 'bench', 'results')))
   const written: string[] = []
   for (const [path, content] of files)
     if (content === undefined) rmSync(join(root, path), { force: true })
@@ -55,17 +63,42 @@ export async function writeReport(root: string): Promise<string[]> {
   return written
 }
 
-function replaceSection(readme: string, content: string): string {
-  const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)]
+function replaceSection(path: string, page: string, content: string): string {
+  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)]
   if (begin === -1 || end < begin)
-    throw new UserError(`README.md: found no section of figures, expected ${BEGIN} and after it ${END}`)
-  return `${readme.slice(0, begin + BEGIN.length)}\n${content}${readme.slice(end)}`
+    throw new UserError(`${path}: found no section of figures, expected ${BEGIN} and after it ${END}`)
+  return `${page.slice(0, begin + BEGIN.length)}\n${content}${page.slice(end)}`
 }
 
-/** The text between the comments: for every machine what it is, and a table. */
+const NO_RESULTS = '\nNo results yet: `npm run bench -- --peers` and `npm run bench -- report`.\n\n'
+
+/** The short text: for every bench how its races end, of all machines and precisions together. */
+export function summary(results: readonly NamedResults[]): string {
+  const benches = new Map<string, { ratios: number[]; precisions: Set<string>; machines: Set<string> }>()
+  for (const { name, races, facts } of results)
+    for (const { ratio, precision } of races) {
+      if (ratio === undefined) continue
+      // what follows the first point is a label
+      const bench = name.split('.')[0]
+      const sum = benches.get(bench) ?? { ratios: [], precisions: new Set(), machines: new Set() }
+      benches.set(bench, sum)
+      sum.ratios.push(ratio)
+      sum.precisions.add(precision)
+      sum.machines.add(`${facts.processor}, ${facts.isa}`)
+    }
+  if (benches.size === 0) return NO_RESULTS
+  const lines = [...benches].map(([bench, { ratios, precisions, machines }]) => {
+    const [low, high] = [Math.min(...ratios), Math.max(...ratios)].map((ratio) => ratio.toFixed(2))
+    const range = low === high ? low : `${low} to ${high}`
+    return [bench, `**${range}**`, `${ratios.length}`, [...precisions].join(', '), `${machines.size}`]
+  })
+  const head = ['bench', 'time of the best peer over ours', 'races', 'precisions', 'processors']
+  return `\n${markdownTable([head, ...lines])}\n`
+}
+
+/** The long text: for every machine what it is, and a table. */
 export function section(results: readonly NamedResults[]): string {
-  if (results.length === 0)
-    return '\nNo results yet: `npm run bench -- --peers` and `npm run bench -- report`.\n\n'
+  if (results.length === 0) return NO_RESULTS
   const machines = new Map<string, NamedResults[]>()
   for (const one of results) {
     const machine = machineText(one)
@@ -73,10 +106,10 @@ export function section(results: readonly NamedResults[]): string {
   }
   const parts = [...machines].map(([machine, files]) => `\n${machine}\n\n${table(files)}`)
   const plots = results.some(({ races }) => races.some(({ ratio }) => ratio !== undefined))
-    ? '\n![ratio to the best peer of each race](bench/results/figures.svg)\n'
+    ? '\n![ratio to the best peer of each race](../bench/results/figures.svg)\n'
     : ''
   const curves = results.some((one) => one.curves !== undefined)
-    ? '\n![loss in f32 and in bf16](bench/results/precision.svg)\n'
+    ? '\n![loss in f32 and in bf16](../bench/results/precision.svg)\n'
     : ''
   return `${parts.join('')}${plots}${curves}\n`
 }
@@ -102,11 +135,15 @@ function table(files: readonly NamedResults[]): string {
     const figures = file.figures.map(({ what, value }) => [what, value, '', '', command, state])
     return [...races, ...figures]
   })
-  const lines = [
-    ['what', 'ours', 'best peer', 'ratio (range of rounds)', 'command', 'commit'],
-    Array(6).fill('---'),
-  ]
-  return [...lines, ...rows].map((cells) => `| ${cells.map(escapeCell).join(' | ')} |\n`).join('')
+  const head = ['what', 'ours', 'best peer', 'ratio (range of rounds)', 'command', 'commit']
+  return markdownTable([head, ...rows])
+}
+
+/** The first line is the head. */
+function markdownTable([head, ...rows]: readonly string[][]): string {
+  return [head, head.map(() => '---'), ...rows]
+    .map((cells) => `| ${cells.map(escapeCell).join(' | ')} |\n`)
+    .join('')
 }
 
 function escapeCell(text: string): string {

@@ -1,12 +1,13 @@
-/** The table and the plots that are made of results. */
+/** The tables and the plots that are made of results. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Race, Results } from '../../bench/support/record.js'
-import { BEGIN, END, readResults, report, section, writeReport } from '../../bench/support/report.js'
+import { BEGIN, END, readResults, report, section, summary, writeReport } from '../../bench/support/report.js'
 import { speedText } from '../../bench/support/speed.js'
 import { root } from '../support/paths.js'
+import { checkPicture } from '../support/picture.js'
 import { temporaryFolder } from '../support/temporary.js'
 
 const test = suite('report of benches')
@@ -37,11 +38,15 @@ function results(more: Partial<Results> = {}): Results {
   }
 }
 
-function project(files: Record<string, unknown>, readme = `# T\n\n${BEGIN}\nold\n${END}\n\nrest\n`): string {
+const PAGE = `# T\n\n${BEGIN}\nold\n${END}\n\nrest\n`
+
+function project(files: Record<string, unknown>, page = PAGE): string {
   const folder = temporaryFolder()
   const data = join(folder, 'bench', 'results')
   mkdirSync(data, { recursive: true })
-  writeFileSync(join(folder, 'README.md'), readme)
+  mkdirSync(join(folder, 'docs'))
+  writeFileSync(join(folder, 'README.md'), PAGE)
+  writeFileSync(join(folder, 'docs/figures.md'), page)
   for (const [name, content] of Object.entries(files))
     writeFileSync(join(data, name), JSON.stringify(content))
   return folder
@@ -93,7 +98,24 @@ test('speeds have three digits', () => {
   assert.is(speedText({ ...race, units: undefined }, 0.0123), '12.3 ms')
 })
 
-test('the command writes the section and the plots, and nothing else of the README', async () => {
+test('the short text has a line for each bench: the range of its ratios', () => {
+  const other = results({
+    races: [
+      { ...race, precision: 'bf16', ratio: 2.5 },
+      { ...race, ratio: undefined },
+    ],
+  })
+  other.facts.processor = 'Other CPU'
+  const text = summary([
+    { ...results({ races: [race] }), name: 'linear' },
+    { ...other, name: 'linear.other' },
+    { ...results({ races: [race] }), name: 'finetune' },
+  ])
+  assert.match(text, '| linear | **1.50 to 2.50** | 2 | f32, bf16 | 2 |\n')
+  assert.match(text, '| finetune | **1.50** | 1 | f32 | 1 |\n')
+})
+
+test('the command writes the sections and the plots, and nothing else of the pages', async () => {
   const curves = { step: [1, 2, 3], f32: [4, 3, 2], bf16: [4, 3.1, 2] }
   const figures = [{ what: 'loss', value: '0.1 apart' }]
   const folder = project({
@@ -103,48 +125,54 @@ test('the command writes the section and the plots, and nothing else of the READ
     'precision.json': results({ curves, figures }),
     'older.json': { facts: {}, entries: [] },
   })
-  assert.equal(await writeReport(folder), [
-    'README.md',
-    'bench/results/figures.svg',
-    'bench/results/precision.svg',
-  ])
-  const readme = readFileSync(join(folder, 'README.md'), 'utf8')
-  assert.ok(readme.startsWith(`# T\n\n${BEGIN}\n`) && readme.endsWith(`${END}\n\nrest\n`))
-  assert.not.match(readme, 'old')
-  const svg = readFileSync(join(folder, 'bench/results/figures.svg'), 'utf8')
-  assert.is(svg.match(/<rect class="(f32|bf16)"/g)?.length, 2)
-  assert.match(svg, '1.50 × PyTorch f32')
-  assert.match(svg, 'Some &#60;CPU&#62;')
-  assert.match(svg, 'prefers-color-scheme: dark')
-  assert.not.match(svg, 'NaN')
-  const lines = readFileSync(join(folder, 'bench/results/precision.svg'), 'utf8')
-  assert.is(lines.match(/<polyline/g)?.length, 2)
-  assert.not.match(lines, 'NaN')
+  const files = ['README.md', 'docs/figures.md', 'bench/results/figures.svg', 'bench/results/precision.svg']
+  assert.equal(await writeReport(folder), files)
+  const read = () => files.map((file) => readFileSync(join(folder, file), 'utf8'))
+  const [readme, page, races, lines] = read()
+  for (const text of [readme, page]) {
+    assert.ok(text.startsWith(`# T\n\n${BEGIN}\n`) && text.endsWith(`${END}\n\nrest\n`))
+    assert.not.match(text, 'old')
+  }
+  checkPicture(races)
+  assert.is(races.match(/aria-roledescription="bar"/g)?.length, 2)
+  assert.match(races, '1.50 × PyTorch f32')
+  assert.match(races, 'Some &lt;CPU&gt;')
+  checkPicture(lines)
+  assert.is(lines.match(/aria-roledescription="line mark"/g)?.length, 2)
   await writeReport(folder)
-  assert.is(readFileSync(join(folder, 'README.md'), 'utf8'), readme, 'a second time changes nothing')
+  assert.equal(read(), [readme, page, races, lines], 'a second time changes nothing')
 })
 
-test('a bar lies on the side of its ratio', () => {
-  const edges = (ratio: number) => {
-    const one = { ...results({ races: [{ ...race, ratio, low: ratio, high: ratio }] }), name: 'x' }
-    const svg = report(`${BEGIN}${END}`, [one]).get('bench/results/figures.svg') ?? ''
-    const line = Number(svg.match(/<line class="one" x1="([\d.]+)"/)?.[1])
+test('a bar lies on the side of its ratio', async () => {
+  const edges = async (ratio: number) => {
+    const folder = project({ 'x.json': results({ races: [{ ...race, ratio, low: ratio, high: ratio }] }) })
+    await writeReport(folder)
+    const svg = readFileSync(join(folder, 'bench/results/figures.svg'), 'utf8')
+    const line = Number(
+      svg.match(/translate\(([\d.]+),[\d.]+\)" x2="0" y2="[\d.]+" stroke="#1f2328" stroke-width="1.5"/)?.[1],
+    )
     const [, x, width] =
-      svg.match(/<rect class="f32" x="([\d.]+)" y="[\d.]+" width="([\d.]+)"/)?.map(Number) ?? []
+      svg.match(/aria-roledescription="bar" d="M([\d.]+),[\d.]+h([\d.]+)/)?.map(Number) ?? []
     return { line, from: x, to: x + width }
   }
-  const faster = edges(2)
-  assert.ok(Math.abs(faster.from - faster.line) < 0.2 && faster.to > faster.line + 20)
-  const slower = edges(0.6)
-  assert.ok(Math.abs(slower.to - slower.line) < 0.2 && slower.from < slower.line - 20)
+  const faster = await edges(2)
+  assert.ok(Math.abs(faster.from - faster.line) < 1 && faster.to > faster.line + 20, JSON.stringify(faster))
+  const slower = await edges(0.6)
+  assert.ok(Math.abs(slower.to - slower.line) < 1 && slower.from < slower.line - 20, JSON.stringify(slower))
 })
 
-test('without results the section says what to run; without its comments the README is refused', async () => {
+test('without results the pages say what to run; a page without its comments is refused', async () => {
   const folder = project({})
-  assert.equal(await writeReport(folder), ['README.md'])
-  assert.match(readFileSync(join(folder, 'README.md'), 'utf8'), 'No results yet')
+  assert.equal(await writeReport(folder), ['README.md', 'docs/figures.md'])
+  for (const page of ['README.md', 'docs/figures.md'])
+    assert.match(readFileSync(join(folder, page), 'utf8'), 'No results yet')
   assert.equal(readResults(join(folder, 'nowhere')), [])
-  assert.throws(() => report('no comments', []), /README.md: found no section of figures/)
+  try {
+    await report(project({}, 'no comments'), [])
+    assert.unreachable()
+  } catch (error) {
+    assert.match((error as Error).message, /^docs\/figures.md: found no section of figures/)
+  }
 })
 
 test('no key of the results that are kept has a space', () => {

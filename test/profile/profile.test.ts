@@ -1,11 +1,10 @@
-/** The mathematics of profiles on made-up timelines: the table, the summary, the trace, the drawing. */
+/** The mathematics of profiles on made-up timelines: the table, the summary, the trace. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { TimelineEvent } from '../../src/device/device.js'
 import { kernel } from '../../src/device/kernel.js'
 import type { Call, Program } from '../../src/device/program.js'
 import { roofAt, summarize } from '../../src/profile/profile.js'
-import { rooflineSvg } from '../../src/profile/roofline.js'
 import { buildTrace } from '../../src/profile/trace.js'
 
 const test = suite('profile')
@@ -211,33 +210,6 @@ test('products of 8-bit integers are held against their own peak, by kernels and
   assert.is(row.products, 'int8')
   // 2000 operations of integers, 3 x 800 of floats, in 2000 ns
   near(p.mfu, (2000 / 160 + 2400 / 40) / 2000)
-  const svg = rooflineSvg(p.kernels, peaks, 'two roofs')
-  assert.match(svg, /160 GFLOP\/s of 8-bit integers/)
-  assert.is(svg.match(/<polyline/g)?.length, 2)
-  assert.not.match(rooflineSvg(summarize(input).kernels, peaks, 'one roof'), /8-bit/)
-})
-
-test('the roofline draws both roofs and a point for each kernel that has operations', () => {
-  const { kernels } = summarize(input)
-  const svg = rooflineSvg(kernels, peaks, 'a <step> & more')
-  assert.match(svg, /^<svg xmlns="http:\/\/www.w3.org\/2000\/svg"/)
-  assert.match(svg, /40 GFLOP\/s/)
-  assert.match(svg, /8.0 GB\/s/)
-  assert.is(svg.match(/<circle/g)?.length, 1)
-  assert.match(svg, /no operations, not shown: copy</)
-  assert.match(svg, />product<\/text>/)
-  assert.not.match(svg, /<step>|NaN|Infinity|undefined/)
-  // logarithmic: from 1 to 5 operations a byte as far as from 5 to 25, up along the slope, then flat
-  const points = /points="([^"]+)"/
-    .exec(svg)![1]
-    .split(' ')
-    .map((p) => p.split(',').map(Number))
-  assert.is(points.length, 3)
-  assert.ok(points[0][1] > points[1][1])
-  assert.is(points[1][1], points[2][1])
-  const circle = /cx="([\d.]+)" cy="([\d.]+)"/.exec(svg)!.slice(1).map(Number)
-  // beyond the ridge, and under the roof
-  assert.ok(circle[0] > points[1][0] && circle[1] > points[1][1])
 })
 
 test.run()

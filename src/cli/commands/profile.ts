@@ -70,14 +70,15 @@ async function run(task: Task, options: Options): Promise<void> {
     const { program, peaks } = recording
     const { sizes } = workload
     const profile = summarize({ program, sizes, steps: recording.steps, tokens: rows, peaks, by })
-    const title = `${task} ${options.preset ?? options.model}, ${options.precision}, ${count(rows)} tokens, ${device.info.detail}`
+    const what = `${task} ${options.preset ?? options.model}, ${options.precision}, ${count(rows)} tokens`
+    const title = `${what}, ${device.info.detail}`
     if (trace !== undefined) {
       const facts = { ...device.info.facts, task, rows, sequences: workload.sequences }
       writeFileAtomic(trace, `${JSON.stringify(buildTrace(program, sizes, recording.steps, facts))}\n`)
     }
     if (roofline !== undefined) {
       if (!peaks) throw new UsageError(`--roofline needs peaks, which ${device.info.name} cannot measure`)
-      writeFileAtomic(roofline, rooflineSvg(profile.kernels, peaks, title))
+      writeFileAtomic(roofline, await rooflineSvg(profile.kernels, peaks, what, device.info.detail))
     }
     printResult(options.json, summary(options, workload, device, recording, profile), () =>
       [title, '', text(profile, by), '', ...lines(workload, device, recording, profile)].join('\n'),
