@@ -71,6 +71,7 @@ inline void panel_product(uint32_t rows, uint32_t j0, uint32_t j1, const Pair* a
                           uint32_t first, float* c, bool last, F finish, Ask ask) {
   const bool whole = first == 0 && last;
   const uint32_t down = tiles_of(rows);
+  constexpr uint32_t lines = kBlockSteps * kPanelWords / kLine;
   for (uint32_t j = j0; j < j1; j++) {
     float* column = whole ? c : c + size_t(j - j0) * down * kBlockWords;
     for (uint32_t s = 0; s < held; s += kBlockSteps) {
@@ -79,6 +80,9 @@ inline void panel_product(uint32_t rows, uint32_t j0, uint32_t j1, const Pair* a
         float* block = column + size_t(i) * kBlockWords;
         const bool complete = last && s + n == held;
         if (complete) ask(i, j);
+        // a share of the block of B that comes next, which lies in the third-level cache
+        const Pair* next = b + (size_t(j) * all + first + s + n) * kPanelWords;
+        for (uint32_t l = i * lines / down; l < (i + 1) * lines / down; l++) __builtin_prefetch(next + l * kLine, 0, 2);
         block_product(n, a + (size_t(i) * held + s) * kPanelWords, b + (size_t(j) * all + first + s) * kPanelWords, block,
                       first + s > 0);
         if (complete) finish(i, j, block);
