@@ -46,9 +46,11 @@ void leave(void** save) {
   Block& b = *block;
   if (b.ready.empty() || !b.failure.empty()) return bioalbert_switch(save, b.scheduler);
   const uint32_t i = draw(uint32_t(b.ready.size()));
+  const uint32_t me = b.current;
   b.current = b.ready[i];
   b.ready[i] = b.ready.back();
   b.ready.pop_back();
+  if (save == &b.threads[me].stack_pointer && b.current == me) return;  // its stack pointer is not saved yet
   bioalbert_switch(save, current().stack_pointer);
 }
 
