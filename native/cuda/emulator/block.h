@@ -1,0 +1,123 @@
+// The state of the block that runs, for the parts of the emulator: threads, who waits for whom, and clocks.
+//
+// Clocks. `tick` counts moments at which something was ordered. An access is stamped (thread, tick). It happens before what
+// thread t does now if one of these knows it: t made it itself; `block_floor`, the tick of the last __syncthreads; the floor of
+// t's warp, that of its last __syncwarp; or t's vector clock, which has the last known tick of every other thread. Vector
+// clocks grow by barriers among some threads only, and are kept from the first of these on.
+#pragma once
+#include <cstring>
+#include <vector>
+
+#include "emulator.h"
+
+namespace emulator {
+
+constexpr uint32_t kLanes = 32;
+constexpr uint32_t kMostThreads = 1024;
+// Who writes asynchronously, one for each mbarrier of a block.
+constexpr uint32_t kAgents = 64;
+
+enum class Collective : uint8_t { none, sync, shuffle, vote, ldmatrix, mma, wgmma, other };
+const char* name_of(Collective);
+
+struct Dim3 {
+  uint32_t x, y, z;
+};
+
+struct CopyAsync {
+  char* to;
+  const char* from;
+  uint32_t bytes, zeros;
+};
+
+struct Thread {
+  void* stack_pointer;
+  Dim3 index;
+  uint32_t id;
+  bool ended;
+  const char* waits;  // for what, or null
+  // cp.async: groups that were committed, oldest first, and the one that is open
+  std::vector<std::vector<CopyAsync>> groups;
+  std::vector<CopyAsync> open;
+  uint32_t fenced;  // tick of the last fence.proxy.async
+};
+
+struct Warp {
+  Collective kind;
+  uint32_t arrived;
+  void* payload[kLanes];
+  uint32_t floor;
+};
+
+struct Barrier {
+  uint32_t expected, arrived;
+  std::vector<uint32_t> waiting;  // threads
+  std::vector<uint32_t> clock;    // joined vector clocks
+};
+
+struct Block {
+  const Kernel* kernel;
+  Dim3 index, grid, size;
+  uint32_t number;  // of the block in its grid
+  uint32_t launch;  // of the grid in the process
+  char* shared;
+  size_t shared_bytes;
+  std::vector<Thread> threads;
+  std::vector<Warp> warps;
+  std::vector<uint32_t> ready;
+  Barrier whole;
+  Barrier named[16];
+  uint32_t live;
+  uint32_t current;
+  uint32_t tick, block_floor;
+  bool has_clocks;
+  std::vector<uint32_t> clocks;  // [thread][thread or agent]
+  uint64_t random;
+  std::string failure;
+  void* scheduler;
+
+  uint32_t clock_width() const { return uint32_t(threads.size()) + kAgents; }
+  uint32_t* clock_of(uint32_t thread) { return clocks.data() + size_t(thread) * clock_width(); }
+  // Whether an access stamped (who, when) happened before what `thread` does now.
+  bool ordered(uint32_t who, uint32_t when, uint32_t thread) {
+    if (who == thread || when <= block_floor) return true;
+    if (who < threads.size() && who / kLanes == thread / kLanes && when <= warps[who / kLanes].floor) return true;
+    return has_clocks && clock_of(thread)[who] >= when;
+  }
+};
+
+// The block that runs on this thread of the process, null between launches. initial-exec: read at every access.
+extern thread_local Block* block __attribute__((tls_model("initial-exec")));
+
+inline Thread& current() { return block->threads[block->current]; }
+
+// Ends the launch: throws a Violation that names kernel, block and thread in front of `what`.
+[[noreturn]] void fail(const std::string& what);
+
+// Lets others run until somebody wakes this thread.
+void wait(const char* what);
+void wake(uint32_t thread);
+// Lets others run first, if there are any.
+void pause();
+uint32_t draw(uint32_t below);
+
+// Makes `to` know what `from` knows, and `from`'s own accesses up to now; vector clocks of clock_width().
+void release_into(std::vector<uint32_t>& to, uint32_t from);
+void acquire_from(const std::vector<uint32_t>& from, uint32_t to);
+void start_clocks();
+
+// All lanes of the warp call it with the same kind; the last one to come calls `finish(payloads)`, then all go on.
+void meet(Collective kind, void* payload, void (*finish)(void** payloads, void* context), void* context);
+
+// Checks and shadow memory of accesses by the current thread (access.cc).
+void read(const void* from, size_t bytes);
+void write(void* to, size_t bytes);
+void atomic(const void* at, size_t bytes);
+// Marks shared memory as the target of a copy under way; `write` may come only after `arrive`.
+void begin_copy(void* to, size_t bytes);
+void end_copy(void* to, size_t bytes, uint32_t writer);
+bool is_shared(const void* p);
+void begin_block(Block& b);
+void begin_launch(const Kernel& kernel);
+
+}  // namespace emulator
