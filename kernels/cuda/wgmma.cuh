@@ -58,6 +58,7 @@ __device__ __forceinline__ void wgmma_fence(D&... d) {
   (pin(d), ...);
   asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
 #elif !defined(__CUDACC__)
+  ((void)d, ...);
   emulator::wgmma_fence();
 #endif
 }
@@ -77,6 +78,7 @@ __device__ __forceinline__ void wgmma_wait(D&... d) {
   asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(kLeft) : "memory");
   (pin(d), ...);
 #elif !defined(__CUDACC__)
+  ((void)d, ...);
   emulator::wgmma_wait(kLeft);
 #endif
 }
