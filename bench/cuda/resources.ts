@@ -53,7 +53,7 @@ export function resourcesOf(compiled: Compiled): Resources[] {
         ...(threads && { threads: Number(threads[1]) * Number(threads[2]) * Number(threads[3]) }),
         instructions,
         warnings: warningsOf(log, mangled),
-        empty: /^\{\s*ret;\s*\}/m.test(body.replace(/^[^{]*/, '').replace(/\s*\/\/.*$/gm, '')),
+        empty: isEmpty(body),
       }
     })
     .sort((a, b) => (a.name < b.name ? -1 : 1))
@@ -63,6 +63,17 @@ export function resourcesOf(compiled: Compiled): Resources[] {
 function entries(ptx: string): Map<string, string> {
   const parts = ptx.split(/^\s*(?:\.visible |\.weak )?\.entry /m).slice(1)
   return new Map(parts.map((text) => [text.match(/^[\w$]+/)![0], text.split(/^\}/m)[0]]))
+}
+
+/** Nothing but a return. */
+function isEmpty(body: string): boolean {
+  const lines = body.slice(body.indexOf('{') + 1).split('\n')
+  return (
+    lines
+      .map((line) => line.trim())
+      .filter((line) => line !== '' && !line.startsWith('//'))
+      .join() === 'ret;'
+  )
 }
 
 /** Names as people write them, without the anonymous namespace and the types of arguments. */
