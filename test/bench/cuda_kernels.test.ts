@@ -1,6 +1,6 @@
 /** `check:cuda`: the kept table is what the compiler makes, and planted spills, stack frames and slow products are found. */
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -173,7 +173,7 @@ needsCompiler('a stack frame, spills and serialised products of hot kernels are 
   const folder = temporaryFolder()
   const kernels = join(folder, 'kernels/cuda')
   mkdirSync(kernels, { recursive: true })
-  for (const header of ['language.cuh', 'launch.h', 'kernel.cuh', 'bf16.cuh', 'mma.cuh'])
+  for (const header of readdirSync(join(root, 'kernels/cuda')).filter((file) => /\.(cuh|h)$/.test(file)))
     cpSync(join(root, 'kernels/cuda', header), join(kernels, header))
   const write = (stem: string, body: string) =>
     writeFileSync(join(kernels, `${stem}.cu`), `#include "mma.cuh"\nnamespace {\n${body}\n}\n`)
