@@ -143,7 +143,7 @@ async function contestant(
         windows,
         settings,
         { step, draw: turn * 8 },
-        (done) => losses.push(done.loss) > 0,
+        { onStep: (done) => losses.push(done.loss) > 0 },
       )
       if (!(losses.length === 1 && losses[0] < 2 * loss))
         throw new Error(`ours: losses ${losses} after ${loss}`)
