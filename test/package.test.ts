@@ -4,7 +4,17 @@
  * compiled, once with a binary that was built ahead (here the one of this build, in the place of a prebuilt one).
  */
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -84,6 +94,28 @@ function checkInstalled(tarball: string, isPrebuilt: boolean): void {
   const cpu = devices.devices.find((d: { name: string }) => d.name === 'cpu')
   assert.is(cpu.available, true)
 }
+
+test('packing leaves behind what an earlier build left in dist', () => {
+  const folder = temporaryFolder()
+  for (const name of ['package.json', 'tsconfig.json', 'src', 'test', 'bench'])
+    cpSync(join(root, name), join(folder, name), {
+      recursive: true,
+      filter: (path) => !path.endsWith('node_modules'),
+    })
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+  mkdirSync(join(folder, 'dist/src/ops'), { recursive: true })
+  for (const name of ['stale.js', 'index.js', 'stale.d.ts'])
+    writeFileSync(join(folder, 'dist/src/ops', name), 'of an earlier build\n')
+  run('npm', ['pack', '--pack-destination', folder], folder)
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const packed = run('tar', ['-tzf', `bioalbert-${version}.tgz`], folder).split('\n')
+  for (const file of ['dist/src/ops/index.js', 'dist/src/ops/index.d.ts', 'src/ops/index.ts'])
+    if (!packed.includes(`package/${file}`)) fail(`the package lacks ${file}`)
+  assert.equal(
+    packed.filter((file) => file.includes('stale')),
+    [],
+  )
+})
 
 if (!existsSync(join(root, 'dist/src/index.d.ts')))
   skip(test, 'the package installs', 'it has no declarations yet: npm run build:types')
