@@ -8,6 +8,7 @@ import * as assert from 'uvu/assert'
 import { openCpu } from '../../src/device/cpu.js'
 import type { Device, DeviceBuffer } from '../../src/device/device.js'
 import type { Kernel } from '../../src/device/kernel.js'
+import { openDevice } from '../../src/device/open.js'
 import { type Call, ITERATION, type ParamValue, type Program, type Ref } from '../../src/device/program.js'
 import { accumulate } from '../../src/ops/accumulate.js'
 import { binary } from '../../src/ops/binary.js'
@@ -369,6 +370,17 @@ function conformance(open: () => Promise<Device>, name: string): void {
 }
 
 conformance(async () => openCpu({ threads: 2 }), 'cpu')
+
+for (const name of ['cuda-emulated', 'cuda'] as const) {
+  const found = await openDevice(name).catch((error: Error) => error.message)
+  if (typeof found === 'string') {
+    const test = suite(`${name}: device contract`)
+    skip(test, `device contract on ${name}`, found)
+    test.run()
+  } else {
+    conformance(async () => found, name)
+  }
+}
 
 const opened = await openWebgpuForTest()
 if ('reason' in opened) {
