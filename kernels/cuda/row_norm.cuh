@@ -1,7 +1,7 @@
 // Layer normalisation of rows, forward and backward, shared by layernorm, dropout_add_layernorm and embedding, which say in
 // a functor where a row comes from and where it goes.
 //
-// Work split: a team of 8, 32, 64 or 256 threads has a row in registers, so that each element is read and written once; a
+// Work split: a team of 8 to 256 threads has a row in registers, so that each element is read and written once; a
 // thread has N neighbours (16 bytes of the stored type) every `lanes` N columns. Rows longer than 4,096 elements, or whose
 // addresses are no multiples of 16 bytes, are read again in each pass (the second and third time from cache).
 // Numerics: statistics in f32, the variance in a second pass over the registers, since the difference of squares would lose
@@ -326,17 +326,18 @@ add_norm_partials(const float* __restrict__ partial, float* __restrict__ dweight
 // ---------------------------------------------------------------- host
 
 // Calls f(RowForm) with the smallest form that holds a row of `hidden` in chunks of N, or returns false. Backward has twice
-// the row and its part of two sums in registers: what is longer than 768 is shared by two warps there.
+// the row and its part of two sums in registers: so that two blocks fit a multiprocessor, more threads share a row there.
 template <uint32_t N, bool kBackward, class F>
 bool with_row_form(uint32_t hidden, F f) {
+  constexpr bool floats = N == 4;
   if (hidden <= 128)
-    f(RowForm<8, 16 / N, N>());
-  else if (hidden <= 384 && N == 4)
+    f(RowForm<kBackward ? 16 : 8, (kBackward ? 8 : 16) / N, N>());
+  else if (hidden <= 384 && floats)
     f(RowForm<32, 3, N>());
   else if (hidden <= 768)
-    f(RowForm<32, 24 / N, N>());
+    f(RowForm<kBackward && floats ? 64 : 32, kBackward || !floats ? 3 : 6, N>());
   else if (hidden <= 1024)
-    f(RowForm<kBackward ? 64 : 32, (kBackward ? 16 : 32) / N, N>());
+    f(RowForm<(kBackward ? 2 : 1) * (floats ? 64 : 32), kBackward ? 2 : 4, N>());
   else if (hidden <= 4096)
     f(RowForm<256, 16 / N, N>());
   else
