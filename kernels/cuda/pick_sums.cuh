@@ -3,7 +3,7 @@
 //
 // Work split: a block owns 64 target rows. It looks at all indexes, 1,024 at a time (a segment), and lists those that name
 // its rows, in order. Then a warp has one of these rows and 256 of its columns at a time, adds up the picks of the segment
-// that name the row, four loads ahead, and adds the sum to the row. So each x is read once, and indexes are read again by
+// that name the row, two picks at a time, and adds the sum to the row. So each x is read once, and indexes are read again by
 // every block only. Where targets are so few that they would leave the chip idle, each segment is a block of its own,
 // its sums go through scratch memory and a second launch adds them in order: the same sums, to the last bit.
 // Numerics: f32; a target of bf16 is rounded once a segment that names it.
@@ -15,7 +15,7 @@ namespace {
 constexpr uint32_t kPickThreads = 256, kPickWarps = kPickThreads / kWarp;
 constexpr uint32_t kSegment = 1024, kPicksEach = kSegment / kPickThreads;
 constexpr uint32_t kTargets = 64;  // of a block
-constexpr uint32_t kPickPieces = 2, kPicksAhead = 4;
+constexpr uint32_t kPickPieces = 2, kPicksAhead = 2;
 constexpr uint32_t kNever = 0xffffffffu;
 static_assert(kSegment / kWarp == kWarp, "a warp scans the numbers of hits of all groups of 32 picks");
 
@@ -118,7 +118,7 @@ __device__ __forceinline__ bool sum_picks(const uint32_t* list, uint32_t length,
 enum class PickTo { add, write, partial };
 
 template <PickTo kTo, uint32_t W, class T>
-__global__ void __launch_bounds__(kPickThreads)
+__global__ void __launch_bounds__(kPickThreads, 4)
 pick_sums_kernel(const T* x, const uint32_t* index, T* to, float* partial, Param<uint32_t> rows_size, Param<uint32_t> picks_size,
                  uint32_t hidden) {
   constexpr uint32_t kTile = kWarp * W * kPickPieces;
@@ -181,21 +181,23 @@ pick_sums_kernel(const T* x, const uint32_t* index, T* to, float* partial, Param
         }
       }
     }
-    if (kTo != PickTo::write) continue;
-    for (uint32_t i = warp(); i < targets * tiles; i += kPickWarps) {
-      const uint32_t target = i / tiles, column = (i - target * tiles) * kTile + lane() * W;
-      if (shared.first_hit[warp()][target] != kNever) continue;
+    if constexpr (kTo == PickTo::write) {
+      for (uint32_t i = warp(); i < targets * tiles; i += kPickWarps) {
+        const uint32_t target = i / tiles, column = (i - target * tiles) * kTile + lane() * W;
+        if (shared.first_hit[warp()][target] != kNever) continue;
 #pragma unroll
-      for (uint32_t k = 0; k < kPickPieces; k++)
-        if (column + k * kWarp * W < hidden) store_columns<W>(to + size_t(first + target) * hidden + column + k * kWarp * W, Columns<W>{});
+        for (uint32_t k = 0; k < kPickPieces; k++)
+          if (column + k * kWarp * W < hidden)
+            store_columns<W>(to + size_t(first + target) * hidden + column + k * kWarp * W, Columns<W>{});
+      }
+      __syncwarp();
     }
-    __syncwarp();
   }
 }
 
 // to += the sums of all segments, in order, or = where `write`.
 template <bool write, uint32_t W, class T>
-__global__ void __launch_bounds__(kPickThreads)
+__global__ void __launch_bounds__(kPickThreads, 4)
 segments_kernel(const float* partial, T* to, Param<uint32_t> rows, Param<uint32_t> picks, uint32_t hidden) {
   const uint32_t segments = (picks() + kSegment - 1) / kSegment, n = rows() * hidden;
   for (uint32_t i = (blockIdx.x * kPickThreads + threadIdx.x) * W; i < n; i += gridDim.x * kPickThreads * W) {
