@@ -20,7 +20,8 @@ const SEEDS_OF_RIGHT = 40
 const SEEDS_OF_WRONG = 10
 
 const expected: Record<string, RegExp> = {
-  'pipeline wrong phase': /gives wgmma shared byte \d+( while an asynchronous copy|, which nobody|, which an asynchronous copy wrote, with nothing)/,
+  'pipeline wrong phase':
+    /gives wgmma shared byte \d+( while an asynchronous copy|, which nobody|, which an asynchronous copy wrote, with nothing)/,
   'pipeline no empty wait':
     /writes shared byte \d+, which (an asynchronous copy wrote|a wgmma of warp \d read), with nothing/,
   'pipeline early release':
