@@ -1,0 +1,185 @@
+/**
+ * NVIDIA GPUs as the model of performance sees them (gpu_model.ts): what their makers say of them, what was measured on them,
+ * and how many blocks of a kernel a multiprocessor holds.
+ *
+ * Sources. A100, H100, H200: NVIDIA's architecture whitepapers and data sheets (SXM, dense rates). RTX 4090: the Ada
+ * whitepaper, appendix A. Limits of multiprocessors: CUDA C++ programming guide, "Compute Capabilities", and cuda_occupancy.h.
+ * Bandwidth of L2: chipsandcheese.com, "Nvidia's H100: Funny L2, and Tons of Bandwidth" (A100, H100 PCIe) and
+ * "Microbenchmarking Nvidia's RTX 4090", scaled to the multiprocessors and clock of the card here. Figures marked measured were
+ * read on such a card (PyTorch 2.11): a device copy, and a bf16 product of 8192 x 8192 x 8192; those marked assumed are
+ * an H100's share of its data sheet.
+ */
+export const CARDS = ['a100', 'h100', 'h200', 'rtx4090'] as const
+export type Card = (typeof CARDS)[number]
+
+export interface Chip {
+  readonly name: string
+  /** Compute capability x 10. */
+  readonly capability: number
+  readonly multiprocessors: number
+  /** GHz under load. */
+  readonly clock: number
+  /** Operations of a clock in one multiprocessor, two for a multiply-add: of tensor cores on bf16 with f32 sums, and of f32. */
+  readonly tensorFlops: number
+  readonly vectorFlops: number
+  /** Integer operations and elementary functions (exp2, reciprocal) of a clock in one multiprocessor. */
+  readonly integers: number
+  readonly specials: number
+  /** Bytes of a clock that one multiprocessor reads of its shared memory, and of L2. */
+  readonly sharedBandwidth: number
+  readonly l2PerMultiprocessor: number
+  /** 10^9 bytes a second: the data sheet's, and what a copy reaches (read and written). */
+  readonly memory: number
+  readonly copy: number
+  /** 10^9 bytes a second that L2 serves in all. */
+  readonly l2: number
+  readonly l2Bytes: number
+  readonly memoryBytes: number
+  /** Share of the data sheet's bf16 rate that the best known product keeps up, for power and clocks. */
+  readonly sustained: number
+  /** Products of a whole warp group that read shared memory (wgmma), fed by the copy engine (TMA). */
+  readonly wgmma: boolean
+  readonly limits: Limits
+}
+
+/** What a multiprocessor holds at a time. */
+export interface Limits {
+  readonly warps: number
+  readonly blocks: number
+  readonly registers: number
+  /** Bytes of all blocks together, and of one block. */
+  readonly shared: number
+  readonly sharedBlock: number
+}
+
+const KIB = 1024
+const MIB = 1024 * KIB
+const GIB = 1024 * MIB
+
+const hopper = {
+  capability: 90,
+  multiprocessors: 132,
+  clock: 1.83,
+  tensorFlops: 4096,
+  vectorFlops: 256,
+  integers: 64,
+  specials: 16,
+  sharedBandwidth: 128,
+  l2PerMultiprocessor: 64,
+  l2: 6500,
+  wgmma: true,
+  limits: { warps: 64, blocks: 32, registers: 65536, shared: 228 * KIB, sharedBlock: 227 * KIB },
+} as const
+
+export const CHIPS: Readonly<Record<Card, Chip>> = {
+  a100: {
+    name: 'A100 SXM 80 GB',
+    capability: 80,
+    multiprocessors: 108,
+    clock: 1.41,
+    tensorFlops: 2048,
+    vectorFlops: 128,
+    integers: 64,
+    specials: 16,
+    sharedBandwidth: 128,
+    l2PerMultiprocessor: 64,
+    memory: 2039,
+    copy: 1820, // assumed
+    l2: 4800,
+    l2Bytes: 40 * MIB,
+    memoryBytes: 80 * GIB,
+    sustained: 0.87, // assumed: 270 TFLOP/s
+    wgmma: false,
+    limits: { warps: 64, blocks: 32, registers: 65536, shared: 164 * KIB, sharedBlock: 163 * KIB },
+  },
+  h100: {
+    ...hopper,
+    name: 'H100 SXM 80 GB',
+    memory: 3352,
+    copy: 3000, // measured
+    l2Bytes: 50 * MIB,
+    memoryBytes: 80 * GIB,
+    sustained: 798 / 989, // measured
+  },
+  h200: {
+    ...hopper,
+    name: 'H200 SXM 141 GB',
+    memory: 4800,
+    copy: 4300, // measured
+    l2Bytes: 60 * MIB,
+    memoryBytes: 141e9,
+    sustained: 784 / 989, // measured, 770 to 798
+  },
+  rtx4090: {
+    name: 'GeForce RTX 4090',
+    capability: 89,
+    multiprocessors: 128,
+    clock: 2.52,
+    tensorFlops: 512,
+    vectorFlops: 256,
+    integers: 64,
+    specials: 16,
+    sharedBandwidth: 128,
+    l2PerMultiprocessor: 64,
+    memory: 1008,
+    copy: 900, // assumed
+    l2: 5000,
+    l2Bytes: 72 * MIB,
+    memoryBytes: 24 * GIB,
+    sustained: 0.95, // assumed
+    wgmma: false,
+    limits: { warps: 48, blocks: 24, registers: 65536, shared: 100 * KIB, sharedBlock: 99 * KIB },
+  },
+}
+
+/** Limits by target of the compiler. */
+export const TARGET_LIMITS: Readonly<Record<'80' | '90a', Limits>> = {
+  '80': CHIPS.a100.limits,
+  '90a': CHIPS.h100.limits,
+}
+
+export interface BlockResources {
+  readonly threads: number
+  /** Of a thread. */
+  readonly registers: number
+  /** Bytes of the block. */
+  readonly shared: number
+}
+
+export interface Occupancy {
+  /** Of a multiprocessor. */
+  readonly blocks: number
+  /** Of the warps that a multiprocessor holds, in [0, 1]. */
+  readonly share: number
+  /** What keeps a further block out. */
+  readonly limit: 'warps' | 'blocks' | 'registers' | 'shared'
+}
+
+const WARP = 32
+/** Registers are handed out to a warp in steps of 256, to warps of one of four parts; shared memory in steps of 128 bytes. */
+const REGISTER_STEP = 256
+const PARTS = 4
+const SHARED_STEP = 128
+/** Shared memory of each block that the system takes, from compute capability 8.0 on. */
+const SHARED_SYSTEM = KIB
+
+/**
+ * How many blocks of a kernel a multiprocessor holds, by the rules of cuda_occupancy.h for compute capability 8.0 to 9.0.
+ * No block fits (`blocks` 0) where one alone wants more than there is.
+ */
+export function occupancyOf({ threads, registers, shared }: BlockResources, limits: Limits): Occupancy {
+  const warps = Math.ceil(threads / WARP)
+  const perWarp = Math.ceil((registers * WARP) / REGISTER_STEP) * REGISTER_STEP
+  const warpsOfPart = perWarp === 0 ? Infinity : Math.floor(limits.registers / PARTS / perWarp)
+  // the hardware looks whether a block fits as if its warps were dealt out evenly
+  const tooMany = perWarp * Math.ceil(warps / PARTS) * PARTS > limits.registers
+  const sharedBlock = Math.ceil((shared + SHARED_SYSTEM) / SHARED_STEP) * SHARED_STEP
+  const most = {
+    warps: Math.floor(limits.warps / warps),
+    blocks: limits.blocks,
+    registers: tooMany ? 0 : perWarp === 0 ? Infinity : Math.floor((warpsOfPart * PARTS) / warps),
+    shared: shared > limits.sharedBlock ? 0 : Math.floor(limits.shared / sharedBlock),
+  }
+  const limit = (Object.keys(most) as Occupancy['limit'][]).reduce((a, b) => (most[b] < most[a] ? b : a))
+  return { blocks: most[limit], share: (most[limit] * warps) / limits.warps, limit }
+}
