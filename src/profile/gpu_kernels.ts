@@ -131,8 +131,11 @@ function tiledProduct(
 export const ATTENTION_TILE = { queries: 128, keys: 64 } as const
 /** F32 operations for a score beside products: scaling, maximum, difference, sum, rounding; backward also dP - D, times P. */
 const SCORE_OPERATIONS = { forward: 6, backward: 8 } as const
-/** Integer operations for a random word (ten rounds of Philox for four words) and its comparison. */
-const WORD_OPERATIONS = 17
+/**
+ * Integer operations for a random word: four words take ten rounds of Philox of two long products, which count twice, and two
+ * exclusive ors, whose unit works beside that of the products; then a comparison and a choice (assumed).
+ */
+const WORD_OPERATIONS = 12
 /**
  * Share of the rate that products, exponentials and masks in turn would give. Forward 1 and backward 0.6 are what
  * FlashAttention reaches (sources in gpu_model.ts): 333 of 335 TFLOP/s, and of -2 about 200 of 330.

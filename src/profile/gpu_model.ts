@@ -218,7 +218,7 @@ export const FMA_PRODUCTS = 0.75
 /** Share of the data sheet's bf16 rate at which instructions of a kind are issued at best. */
 export function issueRate(chip: Chip, wgmma: boolean): number {
   if (!chip.wgmma) return 0.93 * chip.sustained // assumed
-  return wgmma ? (763 / 798) * chip.sustained : 0.64
+  return wgmma ? chip.sustained : 0.64
 }
 
 /** Seconds that one multiprocessor needs for each part of a load. `issue`: of tensor cores, in [0, 1]. */
@@ -237,12 +237,12 @@ export function partsOf(chip: Chip, load: Load, issue: number): Parts {
 
 /**
  * Time of parts that work at the same time: that of the slowest, and more where others are nearly as slow, because nothing
- * overlaps wholly (the norm of order four: two equal parts take 1.19 times as long as one).
+ * overlaps wholly (the norm of order eight, assumed: two equal parts take 1.09 times as long as one).
  */
 export function overlapped(parts: Parts): number {
   const times = Object.values(parts)
   const most = Math.max(0, ...times)
-  return most === 0 ? 0 : most * times.reduce((n, t) => n + (t / most) ** 4, 0) ** 0.25
+  return most === 0 ? 0 : most * times.reduce((n, t) => n + (t / most) ** 8, 0) ** (1 / 8)
 }
 
 /** Time of parts of which each waits for the one before. */

@@ -46,7 +46,7 @@ export interface WorkloadOptions {
 export interface Workload {
   readonly parameters: ParameterSet
   readonly graph: Graph
-  /** The parameter arena before the first step. */
+  /** The parameter arena before the first step; drawn when it is asked for. */
   readonly initial: Float32Array
   readonly inputs: Readonly<Record<string, InputData>>
   /** Scalars of a run, and what the work of kernels depends on beside them. */
@@ -85,8 +85,6 @@ export function makeWorkload(options: WorkloadOptions): Workload {
     task === 'pretrain'
       ? pretraining(parameters, config, lengths, options, draw)
       : classification(parameters, config, lengths, model?.labels?.length ?? LABELS, options, draw)
-  const initial = initialValues(parameters, seed)
-  if (model) load(model, task, parameters, initial)
   const sequences = lengths.length
   const scalars = {
     rows,
@@ -102,7 +100,11 @@ export function makeWorkload(options: WorkloadOptions): Workload {
   return {
     parameters,
     graph: made.graph,
-    initial,
+    get initial() {
+      const values = initialValues(parameters, seed)
+      if (model) load(model, task, parameters, values)
+      return values
+    },
     inputs: { ...batch, ...made.inputs },
     scalars,
     sizes: { ...scalars, [SQUARES]: squares },
