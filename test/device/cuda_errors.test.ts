@@ -200,7 +200,7 @@ function tests(addon: EmulatedCudaAddon): void {
     const buffer = device.alloc(1024, 'arena')
     const prepared = device.prepare(two, [buffer])
     await device.run(prepared, scalars)
-    addon.failCall('kernel', 4, ILLEGAL_ADDRESS)
+    addon.failCall('kernel', 2, ILLEGAL_ADDRESS)
     const queued = [
       message(() => device.run(prepared, scalars)),
       message(() => device.run(prepared, scalars)),
@@ -211,9 +211,7 @@ function tests(addon: EmulatedCudaAddon): void {
     ]
     const lost =
       /^UserError: cuda-emulated was lost while program test ran: an illegal memory access was encountered \(cudaErrorIllegalAddress\)\. Nothing more can run .* checkpoint\) is whole/
-    const [good, ...failed] = await Promise.all(queued)
-    assert.is(good, 'no error')
-    for (const said of failed) assert.match(said, lost)
+    for (const said of await Promise.all(queued)) assert.match(said, lost)
     for (const later of [
       () => device.alloc(4, 'x'),
       () => device.prepare(two, [buffer]),
