@@ -2,7 +2,7 @@
  * The table of kernels that the repository keeps: a line for each kernel and target, so that a change shows as a line of a
  * diff. And what is wrong with a kernel that must be fast.
  */
-import { type Occupancy, occupancyOf, TARGET_LIMITS } from '../../src/profile/gpu_chips.js'
+import { type Occupancy, occupancyOf, TARGET_LIMITS } from '../../src/profile/gpu_model.js'
 import { ruleOf } from './hot.js'
 import type { Resources } from './resources.js'
 

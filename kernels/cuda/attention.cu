@@ -10,6 +10,8 @@
 // rowsum(p dp) for the gradient of the softmax. Dropout: element = key within the sequence, plane = row * A + head.
 //
 // This file is the entry points; which form computes what is said in the file of each.
+#include "attention_mma.cuh"
+#include "attention_mma_backward.cuh"
 #include "attention_vector.cuh"
 
 namespace {
@@ -22,7 +24,20 @@ Attention attention_of(Buffer<const T> qkv, Buffer<const int32_t> cu_seqlens, Pa
   return {cu_seqlens.data, rows, sequences, causal, dropout, heads.most, hidden.most, D, 1.0f / sqrtf(float(D)), vector};
 }
 
+// Sizes at capacity, and whether masks have to be drawn at all.
+struct Sizes {
+  uint32_t rows, sequences;
+  bool drops;
+};
+
 // ---------------------------------------------------------------- forward
+
+inline void forward(Launch& launch, const Attention& call, Sizes most, const float* qkv, float* y, float* lse) {
+  vector_forward(launch, call, most.rows, most.sequences, qkv, y, lse);
+}
+inline void forward(Launch& launch, const Attention& call, Sizes most, const bf16* qkv, bf16* y, float* lse) {
+  mma_forward(launch, call, most.drops, most.rows, most.sequences, qkv, y, lse);
+}
 
 template <class T>
 void attention_forward(Launch& launch, Buffer<const T> qkv, Buffer<const int32_t> cu_seqlens, Buffer<T> y, Buffer<float> lse,
@@ -31,10 +46,20 @@ void attention_forward(Launch& launch, Buffer<const T> qkv, Buffer<const int32_t
                        Param<uint32_t> layer) {
   Attention call = attention_of(qkv, cu_seqlens, rows, sequences, heads, hidden, causal, {p, seed, draw, stream, layer});
   call.vector = call.vector && is_aligned(y.data);
-  vector_forward(launch, call, uint32_t(y.size / call.hidden), uint32_t(cu_seqlens.size) - 1, qkv.data, y.data, lse.data);
+  const Sizes most{uint32_t(y.size / call.hidden), uint32_t(cu_seqlens.size) - 1, !p.is_constant() || p.most > 0};
+  forward(launch, call, most, qkv.data, y.data, lse.data);
 }
 
 // ---------------------------------------------------------------- backward
+
+inline void backward(Launch& launch, const Attention& call, Sizes most, const float* dy, const float* qkv, const float* y,
+                     const float* lse, float* dqkv) {
+  vector_backward(launch, call, most.sequences, dy, qkv, y, lse, dqkv);
+}
+inline void backward(Launch& launch, const Attention& call, Sizes most, const bf16* dy, const bf16* qkv, const bf16* y, const float* lse,
+                     bf16* dqkv) {
+  mma_backward(launch, call, most.drops, most.rows, most.sequences, dy, qkv, y, lse, dqkv);
+}
 
 template <class T>
 void attention_backward(Launch& launch, Buffer<const T> dy, Buffer<const T> qkv, Buffer<const int32_t> cu_seqlens, Buffer<const T> y,
@@ -43,9 +68,10 @@ void attention_backward(Launch& launch, Buffer<const T> dy, Buffer<const T> qkv,
                         Param<uint32_t> stream, Param<uint32_t> layer) {
   Attention call = attention_of(qkv, cu_seqlens, rows, sequences, heads, hidden, causal, {p, seed, draw, stream, layer});
   call.vector = call.vector && is_aligned(y.data) && is_aligned(dy.data) && is_aligned(dqkv.data);
-  vector_backward(launch, call, uint32_t(cu_seqlens.size) - 1, dy.data, qkv.data, y.data, lse.data, dqkv.data);
+  const Sizes most{uint32_t(y.size / call.hidden), uint32_t(cu_seqlens.size) - 1, !p.is_constant() || p.most > 0};
+  backward(launch, call, most, dy.data, qkv.data, y.data, lse.data, dqkv.data);
 }
 
 }  // namespace
 
-EXPORT_KERNELS(attention, BIOALBERT_KERNEL("attention_forward", attention_forward<float>), BIOALBERT_KERNEL("attention_backward", attention_backward<float>))
+EXPORT_KERNELS(attention, KERNELS(attention_forward), KERNELS(attention_backward))

@@ -18,7 +18,7 @@
 //   State join(State a, State b)
 //   void put(output, State, uint32_t axis)
 #pragma once
-#include "kernel.cuh"
+#include "ahead.cuh"
 
 namespace {
 
@@ -39,16 +39,8 @@ __device__ __forceinline__ uint32_t chunks_of(uint32_t axis, uint32_t chunk) { r
 template <class Op>
 __device__ __forceinline__ void take_terms(const Op& op, typename Op::State& s, const float* x, size_t stride, uint32_t first,
                                            uint32_t end, uint32_t step, float target) {
-  constexpr uint32_t kAhead = 8;
-  uint32_t k = first;
-  for (; k < end && end - k > (kAhead - 1) * step; k += kAhead * step) {
-    float v[kAhead];
-#pragma unroll
-    for (uint32_t j = 0; j < kAhead; j++) v[j] = x[(k + j * step) * stride];
-#pragma unroll
-    for (uint32_t j = 0; j < kAhead; j++) op.take(s, v[j], k + j * step, target);
-  }
-  for (; k < end; k += step) op.take(s, x[k * stride], k, target);
+  ahead<8>(
+      first, end, step, [&](uint32_t k) { return x[k * stride]; }, [&](uint32_t k, float v) { op.take(s, v, k, target); });
 }
 
 // ---------------------------------------------------------------- inner = 1
@@ -76,7 +68,7 @@ __device__ __forceinline__ void short_rows(const Op& op, const float* x, typenam
 
 // With `partial`, state [chunk, row].
 template <class Op>
-__global__ void __launch_bounds__(kAxisThreads)
+__global__ void __launch_bounds__(kAxisThreads, 5)
 rows_kernel(Op op, const float* x, typename Op::State* partial, Param<uint32_t> outer_size, Param<uint32_t> axis_size) {
   using State = typename Op::State;
   AxisShared<State>& shared = shared_as<AxisShared<State>>();
@@ -107,7 +99,7 @@ rows_kernel(Op op, const float* x, typename Op::State* partial, Param<uint32_t> 
 // ---------------------------------------------------------------- inner > 1
 
 template <class Op>
-__global__ void __launch_bounds__(kAxisThreads)
+__global__ void __launch_bounds__(kAxisThreads, 5)
 outputs_kernel(Op op, const float* x, Param<uint32_t> outer, Param<uint32_t> axis_size, uint32_t inner) {
   using State = typename Op::State;
   const uint32_t n = axis_size(), outputs = outer() * inner, step = gridDim.x * kAxisThreads;
@@ -143,7 +135,7 @@ outputs_kernel(Op op, const float* x, Param<uint32_t> outer, Param<uint32_t> axi
 
 // `columns`, a power of two up to 32: of a block. With `partial`, state [chunk, output].
 template <class Op>
-__global__ void __launch_bounds__(kAxisThreads)
+__global__ void __launch_bounds__(kAxisThreads, 5)
 chains_kernel(Op op, const float* x, typename Op::State* partial, Param<uint32_t> outer_size, Param<uint32_t> axis_size,
               uint32_t inner, uint32_t columns) {
   using State = typename Op::State;
@@ -178,7 +170,7 @@ chains_kernel(Op op, const float* x, typename Op::State* partial, Param<uint32_t
 
 // Thread: one group of chunks of one output; `columns` as above.
 template <class Op>
-__global__ void __launch_bounds__(kAxisThreads)
+__global__ void __launch_bounds__(kAxisThreads, 5)
 chunks_kernel(Op op, const typename Op::State* partial, Param<uint32_t> outer, Param<uint32_t> axis_size, uint32_t inner,
               uint32_t chunk_terms, uint32_t columns) {
   using State = typename Op::State;

@@ -1,7 +1,7 @@
 // Layer normalisation of rows, forward and backward, shared by layernorm, dropout_add_layernorm and embedding, which say in
 // a functor where a row comes from and where it goes.
 //
-// Work split: a team of 8, 32 or 256 threads has a row in registers, so that each element is read and written once; a
+// Work split: a team of 8 to 256 threads has a row in registers, so that each element is read and written once; a
 // thread has N neighbours (16 bytes of the stored type) every `lanes` N columns. Rows longer than 4,096 elements, or whose
 // addresses are no multiples of 16 bytes, are read again in each pass (the second and third time from cache).
 // Numerics: statistics in f32, the variance in a second pass over the registers, since the difference of squares would lose
@@ -54,14 +54,15 @@ __device__ __forceinline__ float2 team_sum(float a, float b) {
     b += __shfl_xor_sync(kWholeWarp, b, d);
   }
   if constexpr (kLanes > kWarp) {
-    static_assert(kLanes == kNormThreads, "a team is a block");
+    constexpr uint32_t kWarps = kLanes / kWarp;
     TeamSums& s = shared_as<TeamSums>();
     __syncthreads();  // the last sums have been read
     if (lane() == 0) s.a[warp()] = a, s.b[warp()] = b;
     __syncthreads();
+    const uint32_t first = warp() / kWarps * kWarps;
     a = b = 0;
 #pragma unroll
-    for (uint32_t w = 0; w < kNormWarps; w++) a += s.a[w], b += s.b[w];
+    for (uint32_t w = 0; w < kWarps; w++) a += s.a[first + w], b += s.b[first + w];
   }
   return make_float2(a, b);
 }
@@ -195,7 +196,7 @@ __device__ __forceinline__ void add_teams(const float (&sum)[Form::chunks][Form:
 
 template <class Form>
 constexpr size_t norm_shared() {
-  return Form::teams == 1 ? sizeof(TeamSums) : Form::teams * Form::columns * sizeof(float);
+  return Form::teams == 1 ? sizeof(TeamSums) : Form::teams * Form::columns * sizeof(float);  // of add_teams, which is more
 }
 
 template <class Form, class Row>
@@ -324,18 +325,19 @@ add_norm_partials(const float* __restrict__ partial, float* __restrict__ dweight
 
 // ---------------------------------------------------------------- host
 
-// Calls f(RowForm) with the smallest form that holds a row of `hidden` in chunks of N, or returns false.
-template <uint32_t N, class F>
+// Calls f(RowForm) with the smallest form that holds a row of `hidden` in chunks of N, or returns false. Backward has twice
+// the row and its part of two sums in registers: so that two blocks fit a multiprocessor, more threads share a row there.
+template <uint32_t N, bool kBackward, class F>
 bool with_row_form(uint32_t hidden, F f) {
-  constexpr uint32_t four = 4 / (N / 4);  // chunks of the width of four floats
+  constexpr bool floats = N == 4;
   if (hidden <= 128)
-    f(RowForm<8, four, N>());
-  else if (hidden <= 384 && N == 4)
+    f(RowForm<kBackward ? 16 : 8, (kBackward ? 8 : 16) / N, N>());
+  else if (hidden <= 384 && floats)
     f(RowForm<32, 3, N>());
   else if (hidden <= 768)
-    f(RowForm<32, 24 / N, N>());
+    f(RowForm<kBackward && floats ? 64 : 32, kBackward || !floats ? 3 : 6, N>());
   else if (hidden <= 1024)
-    f(RowForm<32, 32 / N, N>());
+    f(RowForm<(kBackward ? 2 : 1) * (floats ? 64 : 32), kBackward ? 2 : 4, N>());
   else if (hidden <= 4096)
     f(RowForm<256, 16 / N, N>());
   else
@@ -353,9 +355,9 @@ void record_norm_forward(Launch& launch, bool wide, const Row& row, Buffer<const
   };
   const auto in_registers = [&](auto form) {
     using Form = decltype(form);
-    record(norm_forward<Form, Row>, Form::teams, Form::teams == 1 ? sizeof(TeamSums) : 0);
+    record(norm_forward<Form, Row>, Form::teams, Form::lanes > kWarp ? sizeof(TeamSums) : 0);
   };
-  if (wide && with_row_form<N>(hidden.most, in_registers)) return;
+  if (wide && with_row_form<N, false>(hidden.most, in_registers)) return;
   if (hidden.most <= 1024)
     record(norm_forward_any<kWarp, Row>, kNormThreads / kWarp, 0);
   else
@@ -374,7 +376,7 @@ void record_norm_backward(Launch& launch, bool wide, const Row& row, Buffer<cons
     using Form = decltype(form);
     record(norm_backward<Form, Row>, norm_shared<Form>());
   };
-  if (!wide || !with_row_form<N>(hidden.most, in_registers)) record(norm_backward_any<Row>, sizeof(TeamSums));
+  if (!wide || !with_row_form<N, true>(hidden.most, in_registers)) record(norm_backward_any<Row>, sizeof(TeamSums));
   launch(add_norm_partials, ceil_div(2 * hidden.most, kWarp), kPartialThreads, kPartialThreads * sizeof(float), partial.data,
          dweight.data, dbias.data, rows, hidden.most);
 }

@@ -29,6 +29,7 @@ Executable::Executable(std::shared_ptr<Device> device, std::string name, std::ve
     : device_(std::move(device)), name_(std::move(name)), arenas_(std::move(arenas)), scalars_(std::move(scalars)),
       labels_(std::move(labels)), scalar_is_float_(std::move(is_float)) {
   try {
+    for (std::string& label : labels_) label = "prepare " + name_ + ": " + label;
     std::vector<size_t> sizes;
     for (const auto& arena : arenas_) sizes.push_back(arena->bytes());
     uint32_t first = 0;  // index of the loop's first call
@@ -107,7 +108,7 @@ void Executable::record() {
       try {
         call.kernel->record(launch, call.buffers.data(), call.params.data());
       } catch (const std::exception& error) {
-        throw std::invalid_argument(place(call) + ": " + error.what());
+        throw std::invalid_argument(labels_[call.call] + ": " + error.what());
       }
       most = std::max(most, launch.scratch_bytes());
       call.launches = std::move(launch.recorded);
@@ -118,13 +119,6 @@ void Executable::record() {
   if (scratch > 0) workspace_ = device_->workspace(scratch, name_);
   // where nobody wants any, nobody uses the address, but it must not be null
   record_all(workspace_ ? workspace_->data() : reinterpret_cast<char*>(this));
-}
-
-std::string Executable::place(const RecordedCall& call) const {
-  std::string text = "prepare " + name_ + ": " + labels_[call.call];
-  for (size_t i = 0; i < call.buffers.size(); i++)
-    text += (i == 0 ? " [" : ", ") + std::to_string(call.buffers[i].bytes) + " bytes";
-  return call.buffers.empty() ? text : text + "]";
 }
 
 std::vector<Word> Executable::words(const uint32_t* scalars, size_t count) const {
@@ -148,7 +142,7 @@ std::vector<Word> Executable::words(const uint32_t* scalars, size_t count) const
 void Executable::add_launch(cudaGraph_t graph, cudaGraphNode_t* last, RecordedCall& call, size_t i) {
   Recorded& r = call.launches[i];
   const auto what = [&] {
-    return place(call) + ": launch " + std::to_string(i + 1) + " of " + std::to_string(call.launches.size()) + " (grid " +
+    return labels_[call.call] + ": launch " + std::to_string(i + 1) + " of " + std::to_string(call.launches.size()) + " (grid " +
            std::to_string(r.grid.x) + " x " + std::to_string(r.grid.y) + " x " + std::to_string(r.grid.z) + ", " +
            std::to_string(r.threads) + " threads, " + std::to_string(r.shared) + " bytes of shared memory)";
   };

@@ -66,13 +66,12 @@ class Executable {
   void record();
   cudaGraphExec_t make_graph(const std::vector<cudaEvent_t>& events);
   void add_launch(cudaGraph_t graph, cudaGraphNode_t* last, RecordedCall& call, size_t i);
-  // What an error says of a call.
-  std::string place(const RecordedCall& call) const;
 
   std::shared_ptr<Device> device_;
   std::string name_;
   std::vector<std::shared_ptr<Buffer>> arenas_;
-  std::vector<std::string> scalars_, labels_;
+  std::vector<std::string> scalars_;
+  std::vector<std::string> labels_;  // what an error says of a call
   std::vector<bool> scalar_is_float_;
   std::vector<RunWord> words_;
   std::vector<RecordedCall> calls_;

@@ -1,50 +1,43 @@
-// The CUDA runtime over the block emulator; see include/cuda_runtime_api.h.
-#include <cuda_runtime_api.h>
+#include "runtime.h"
 
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <map>
-#include <memory>
-#include <mutex>
-#include <string>
 
-struct EmulatedStream {};
-struct EmulatedEvent {
-  unsigned flags;
-  double nanoseconds;
-};
-struct EmulatedNode {
-  cudaKernelNodeParams params;  // none of an event
-  std::vector<void*> arguments;
-  cudaEvent_t event;
-};
-struct EmulatedGraph {
-  std::vector<std::unique_ptr<EmulatedNode>> nodes;
-};
-struct EmulatedExec {
-  std::vector<EmulatedNode> nodes;
-};
+namespace emulator {
 
 namespace {
 
-// Never destroyed: a process may end while a thread is in here.
-struct State {
-  std::mutex mutex, launching;
-  std::map<std::string, std::pair<unsigned, int>> failures;
-  std::map<void*, size_t> pinned;
-  size_t pinned_bytes = 0, objects = 0, streams = 0;
-  cudaError_t lasting = cudaSuccess;  // of the context, which ends with its last stream
-  std::string violation;
+thread_local cudaError_t last = cudaSuccess;
+thread_local std::string violation_text;
+
+const struct {
+  cudaError_t code;
+  const char *name, *text;
+} kErrors[] = {
+    {cudaSuccess, "cudaSuccess", "no error"},
+    {cudaErrorInvalidValue, "cudaErrorInvalidValue", "invalid argument"},
+    {cudaErrorMemoryAllocation, "cudaErrorMemoryAllocation", "out of memory"},
+    {cudaErrorInitializationError, "cudaErrorInitializationError", "initialization error"},
+    {cudaErrorInvalidConfiguration, "cudaErrorInvalidConfiguration", "invalid configuration argument"},
+    {cudaErrorInsufficientDriver, "cudaErrorInsufficientDriver", "CUDA driver version is insufficient for CUDA runtime version"},
+    {cudaErrorNoDevice, "cudaErrorNoDevice", "no CUDA-capable device is detected"},
+    {cudaErrorInvalidDevice, "cudaErrorInvalidDevice", "invalid device ordinal"},
+    {cudaErrorECCUncorrectable, "cudaErrorECCUncorrectable", "uncorrectable ECC error encountered"},
+    {cudaErrorInvalidResourceHandle, "cudaErrorInvalidResourceHandle", "invalid resource handle"},
+    {cudaErrorIllegalAddress, "cudaErrorIllegalAddress", "an illegal memory access was encountered"},
+    {cudaErrorLaunchTimeout, "cudaErrorLaunchTimeout", "the launch timed out and was terminated"},
+    {cudaErrorMisalignedAddress, "cudaErrorMisalignedAddress", "misaligned address"},
+    {cudaErrorLaunchFailure, "cudaErrorLaunchFailure", "unspecified launch failure"},
 };
+
+}  // namespace
+
 State& state() {
   static State* const kept = new State();
   return *kept;
 }
-
-thread_local cudaError_t last = cudaSuccess;
-thread_local std::string violation_text;
 
 cudaError_t give(cudaError_t code) {
   if (code != cudaSuccess) last = code;
@@ -89,43 +82,9 @@ double clock_ns() {
   return double(duration_cast<nanoseconds>(steady_clock::now().time_since_epoch()).count());
 }
 
-void launch(EmulatedNode& node) {
-  const cudaError_t planted = begin("kernel");
-  if (planted != cudaSuccess) return lose(planted, "");
-  const cudaKernelNodeParams& p = node.params;
-  const auto* function = static_cast<const EmulatedFunction*>(p.func);
-  emulator::Kernel kernel{function->invoke, node.arguments.data(), {p.gridDim.x, p.gridDim.y, p.gridDim.z},
-                          p.blockDim.x,     p.sharedMemBytes,      &function->ranges};
-  try {
-    emulator::run(kernel);
-  } catch (const emulator::Violation& violation) {
-    lose(cudaErrorIllegalAddress, violation.what());
-  }
-}
+}  // namespace emulator
 
-const struct {
-  cudaError_t code;
-  const char *name, *text;
-} kErrors[] = {
-    {cudaSuccess, "cudaSuccess", "no error"},
-    {cudaErrorInvalidValue, "cudaErrorInvalidValue", "invalid argument"},
-    {cudaErrorMemoryAllocation, "cudaErrorMemoryAllocation", "out of memory"},
-    {cudaErrorInitializationError, "cudaErrorInitializationError", "initialization error"},
-    {cudaErrorInvalidConfiguration, "cudaErrorInvalidConfiguration", "invalid configuration argument"},
-    {cudaErrorInsufficientDriver, "cudaErrorInsufficientDriver", "CUDA driver version is insufficient for CUDA runtime version"},
-    {cudaErrorNoDevice, "cudaErrorNoDevice", "no CUDA-capable device is detected"},
-    {cudaErrorInvalidDevice, "cudaErrorInvalidDevice", "invalid device ordinal"},
-    {cudaErrorECCUncorrectable, "cudaErrorECCUncorrectable", "uncorrectable ECC error encountered"},
-    {cudaErrorInvalidResourceHandle, "cudaErrorInvalidResourceHandle", "invalid resource handle"},
-    {cudaErrorIllegalAddress, "cudaErrorIllegalAddress", "an illegal memory access was encountered"},
-    {cudaErrorLaunchTimeout, "cudaErrorLaunchTimeout", "the launch timed out and was terminated"},
-    {cudaErrorMisalignedAddress, "cudaErrorMisalignedAddress", "misaligned address"},
-    {cudaErrorLaunchFailure, "cudaErrorLaunchFailure", "unspecified launch failure"},
-};
-
-constexpr unsigned kMostThreads = 1024, kMostGrid = 65535;
-
-}  // namespace
+using namespace emulator;
 
 const char* cudaGetErrorName(cudaError_t error) {
   for (const auto& e : kErrors)
@@ -309,84 +268,6 @@ cudaError_t cudaFuncSetAttribute(const void*, cudaFuncAttribute, int value) {
   const cudaError_t code = begin("cudaFuncSetAttribute");
   if (code != cudaSuccess) return code;
   return size_t(value) <= emulator::chip().shared_bytes ? cudaSuccess : give(cudaErrorInvalidValue);
-}
-
-cudaError_t cudaGraphCreate(cudaGraph_t* graph, unsigned) {
-  const cudaError_t code = begin("cudaGraphCreate");
-  if (code != cudaSuccess) return code;
-  *graph = new EmulatedGraph();
-  count(1);
-  return cudaSuccess;
-}
-
-cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
-  delete graph;
-  count(-1);
-  return begin("cudaGraphDestroy");
-}
-
-namespace {
-
-// A chain is all that there can be: each node stands behind the one before it.
-cudaError_t add(cudaGraphNode_t* node, cudaGraph_t graph, const cudaGraphNode_t* after, size_t count, EmulatedNode made) {
-  const bool is_chain = graph->nodes.empty() ? count == 0 : count == 1 && *after == graph->nodes.back().get();
-  if (!is_chain) return give(cudaErrorInvalidValue);
-  graph->nodes.push_back(std::make_unique<EmulatedNode>(std::move(made)));
-  *node = graph->nodes.back().get();
-  return cudaSuccess;
-}
-
-}  // namespace
-
-cudaError_t cudaGraphAddKernelNode(cudaGraphNode_t* node, cudaGraph_t graph, const cudaGraphNode_t* after, size_t count,
-                                   const cudaKernelNodeParams* params) {
-  const cudaError_t code = begin("cudaGraphAddKernelNode");
-  if (code != cudaSuccess) return code;
-  const dim3 &g = params->gridDim, &b = params->blockDim;
-  if (g.x == 0 || g.x > 0x7fffffffu || g.y == 0 || g.y > kMostGrid || g.z == 0 || g.z > kMostGrid || b.x == 0 ||
-      b.x > kMostThreads || b.y != 1 || b.z != 1 || params->sharedMemBytes > emulator::chip().shared_bytes)
-    return give(cudaErrorInvalidConfiguration);
-  EmulatedNode made{*params, {}, nullptr};
-  // a list that ends with null, since nothing else tells how long it is
-  for (void** argument = params->kernelParams; *argument; argument++) made.arguments.push_back(*argument);
-  return add(node, graph, after, count, std::move(made));
-}
-
-cudaError_t cudaGraphAddEventRecordNode(cudaGraphNode_t* node, cudaGraph_t graph, const cudaGraphNode_t* after, size_t count,
-                                        cudaEvent_t event) {
-  const cudaError_t code = begin("cudaGraphAddEventRecordNode");
-  return code == cudaSuccess ? add(node, graph, after, count, {{}, {}, event}) : code;
-}
-
-cudaError_t cudaGraphInstantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long long) {
-  const cudaError_t code = begin("cudaGraphInstantiate");
-  if (code != cudaSuccess) return code;
-  *exec = new EmulatedExec();
-  for (const auto& node : graph->nodes) (*exec)->nodes.push_back(*node);
-  count(1);
-  return cudaSuccess;
-}
-
-cudaError_t cudaGraphUpload(cudaGraphExec_t, cudaStream_t) { return begin("cudaGraphUpload"); }
-
-cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t) {
-  const cudaError_t code = begin("cudaGraphLaunch");
-  if (code != cudaSuccess) return code;
-  const std::lock_guard<std::mutex> lock(state().launching);
-  for (EmulatedNode& node : exec->nodes) {
-    if (is_lost()) break;
-    if (node.event)
-      node.event->nanoseconds = clock_ns();
-    else
-      launch(node);
-  }
-  return cudaSuccess;
-}
-
-cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
-  delete exec;
-  count(-1);
-  return begin("cudaGraphExecDestroy");
 }
 
 namespace emulator {
