@@ -106,13 +106,15 @@ struct AddBias {
   bool wide() const { return pitch % 8 == 0 && aligned_16(y) && aligned_16(bias); }
 };
 
-// z = sums + bias, y = gelu(z); z is written if `save`.
-template <class T, GeluForm form, bool save>
+// z = sums + bias, y = gelu(z); z is written if `save`. Values that are stored as bf16 take the fast forms of GELU.
+template <class T>
 struct AddBiasGelu {
   T* y;
   T* z;
   const float* bias;
   uint32_t pitch;
+  GeluForm form;
+  bool save;
   template <uint32_t kN>
   __device__ __forceinline__ void operator()(uint32_t row, uint32_t column, const float (&sums)[kN]) const {
     float v[kN];
@@ -121,8 +123,13 @@ struct AddBiasGelu {
     for (uint32_t i = 0; i < kN; i++) v[i] += sums[i];
     const size_t at = size_t(row) * pitch + column;
     if (save) store_run<kN>(z + at, v);
+    if (form == kErfForm) {
 #pragma unroll
-    for (uint32_t i = 0; i < kN; i++) v[i] = gelu<form, sizeof(T) == 2>(v[i]);
+      for (uint32_t i = 0; i < kN; i++) v[i] = gelu<kErfForm, sizeof(T) == 2>(v[i]);
+    } else {
+#pragma unroll
+      for (uint32_t i = 0; i < kN; i++) v[i] = gelu<kTanhForm, sizeof(T) == 2>(v[i]);
+    }
     store_run<kN>(y + at, v);
   }
   bool wide() const { return pitch % 8 == 0 && aligned_16(y) && aligned_16(bias) && (!save || aligned_16(z)); }

@@ -43,7 +43,7 @@ struct TensorLayout {
 
 // A kernel's parameter `const __grid_constant__ TensorMap map`. On a GPU its words are the driver's, emulated they are
 // a TensorLayout.
-struct alignas(64) TensorMap {
+struct alignas(128) TensorMap {
   uint64_t words[16];
 };
 
@@ -54,8 +54,8 @@ TensorMap make_tensor_map(const TensorLayout& layout);
 
 // A launch as it is kept: arguments by value in `storage`, each at one of `offsets`.
 struct Recorded {
-  struct alignas(64) Line {
-    char bytes[64];
+  struct alignas(128) Line {
+    char bytes[128];
   };
 
   const void* function;
@@ -76,7 +76,7 @@ struct Recorded {
   template <class T>
   void keep(const T& value) {
     static_assert(std::is_trivially_copyable<T>::value, "arguments of kernels are copied byte by byte");
-    static_assert(alignof(T) <= 64, "no argument has a larger alignment");
+    static_assert(alignof(T) <= 128, "no argument has a larger alignment");
     const size_t at = (end_ + alignof(T) - 1) / alignof(T) * alignof(T);
     end_ = at + sizeof(T);
     storage.resize((end_ + sizeof(Line) - 1) / sizeof(Line));

@@ -150,7 +150,7 @@ export async function finetuneNer(
     }),
     tag: captureTagging(parameters, run.model, tagRows(run.maxLength), options.precision),
   }
-  refuseTooLarge(memoryPlan(parameters, compile(graphs).values()), device.bytes)
+  refuseTooLarge(memoryPlan(parameters, compile(graphs).values()), device)
   const runtime = new Runtime(device, parameters, graphs)
   const tagger = new NerTagger(runtime, run.tokenizer, {
     labels: data.labels,

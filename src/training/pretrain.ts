@@ -84,7 +84,7 @@ export async function pretrain(
   device: Device,
   run: PretrainRun,
 ): Promise<PretrainResult> {
-  refuseTooLarge(setup.memory, device.bytes)
+  refuseTooLarge(setup.memory, device)
   const runtime = new Runtime(device, setup.programs.parameters, setup.programs.graphs)
   try {
     return await new Pretraining(setup, runtime, run).run()
