@@ -4,14 +4,14 @@
  * start from the same weights and batch, whose loss without dropout must agree.
  */
 import { rmSync } from 'node:fs'
-import { openCpu } from '../../src/device/cpu.js'
 import type { FloatType } from '../../src/ops/shape.js'
 import { type StepShape, steps } from '../shapes.js'
 import { quick } from '../support/bench.js'
 import { isCase } from '../support/case.js'
+import { openBenchDevice } from '../support/device.js'
 import { temporaryFolder } from '../support/folder.js'
 import { openPeers } from '../support/peer.js'
-import { type PeerSpec, threads } from '../support/peers.js'
+import type { PeerSpec } from '../support/peers.js'
 import { type PretrainingStep, pretrainingStep } from '../support/pretraining_step.js'
 import { type Contestant, ownCpu, race } from '../support/race.js'
 
@@ -29,7 +29,7 @@ for (const shape of quick ? [steps.mini_8x128] : shapes) {
 async function compare(name: string, shape: StepShape, dropout: number): Promise<void> {
   if (!isCase(name)) return
   const folder = temporaryFolder()
-  const device = openCpu({ threads })
+  const device = await openBenchDevice()
   const ours: { precision: FloatType; step: PretrainingStep }[] = []
   try {
     for (const precision of PRECISIONS)

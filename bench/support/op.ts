@@ -6,7 +6,6 @@
  */
 import { backward } from '../../src/autograd/backward.js'
 import { Capture } from '../../src/autograd/tensor.js'
-import { openCpu } from '../../src/device/cpu.js'
 import type { Device, DeviceBuffer, Prepared } from '../../src/device/device.js'
 import type { Products } from '../../src/device/kernel.js'
 import { calls, type Program } from '../../src/device/program.js'
@@ -24,6 +23,7 @@ import { philox } from '../../test/support/philox.js'
 import { type Random, random } from '../../test/support/random.js'
 import { bench } from './bench.js'
 import { isCase } from './case.js'
+import { openBenchDevice } from './device.js'
 
 export interface Operand {
   readonly role: 'activation' | 'weight' | 'packed' | 'packed_int8' | 'fixed'
@@ -69,7 +69,7 @@ const tolerance16 = { forward: 2e-2, backward: 3e-2 }
 /** Times forward and backward of an op. Rejects when one of them computes something else than expected. */
 export async function benchOp<A extends Attrs>(name: string, op: Op<A>, options: OpBench<A>): Promise<void> {
   if (!isCase(name)) return
-  const device = openCpu()
+  const device = await openBenchDevice()
   try {
     const { data, values, parts, read } = await prepareOp(device, op, options)
     const isLow = [...values.values()].some(({ spec }) => ['bf16', 'packed_int8'].includes(spec.dtype))

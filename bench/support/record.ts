@@ -11,6 +11,7 @@ import { isaFromEnvironment, threadsFromEnvironment } from '../../src/environmen
 import { makeFolder, writeFileAtomic } from '../../src/files.js'
 import { onlyCase } from './case.js'
 import type { Cost } from './cost.js'
+import { benchDevice, isEmulated } from './device.js'
 import { type Precision, racedPrecisions } from './precisions.js'
 import type { Whole } from './speed.js'
 
@@ -100,10 +101,12 @@ export function recordPeer(name: string, description: Record<string, unknown>): 
 
 export function recordRace(result: Race): void {
   races.push(result)
+  writeResults()
 }
 
 export function recordFigure(figure: Figure): void {
   figures.push(figure)
+  writeResults()
 }
 
 export function recordCurves(given: Record<string, number[]>): void {
@@ -120,22 +123,31 @@ export function record(name: string, cost: Cost, timing: Timing, more?: Record<s
   entries.push(entry)
 }
 
+/** The bench file whose results these are: `steps/pretraining`. */
+let bench: string | undefined
+
+/** Says whose results are recorded: from then on each race and figure is written as soon as it is there. */
+export function keepResults(path: string): void {
+  bench = path
+}
+
 /**
- * Writes bench/results/STEM.json for the bench file `path` (`steps/pretraining`) and returns where; undefined when there
- * is nothing to write. A label and an instruction set that was asked for go into the name. Quick runs, whose times mean
- * nothing, write to bench/results/quick.
+ * Writes bench/results/STEM.json for the bench file and returns where; undefined when there is nothing to write. A label
+ * and an instruction set that was asked for go into the name. Quick and emulated runs, whose times mean nothing, write to
+ * bench/results/quick; BIOALBERT_BENCH_OUT names another folder.
  */
-export function writeResults(path: string): string | undefined {
-  if (entries.length + races.length + figures.length === 0) return undefined
-  const isQuick = process.env.BIOALBERT_BENCH_QUICK === '1'
-  const folder = join(root, 'bench', 'results', ...(isQuick ? ['quick'] : []))
+export function writeResults(): string | undefined {
+  if (bench === undefined || entries.length + races.length + figures.length === 0) return undefined
+  const isQuick = process.env.BIOALBERT_BENCH_QUICK === '1' || isEmulated
+  const folder =
+    process.env.BIOALBERT_BENCH_OUT || join(root, 'bench', 'results', ...(isQuick ? ['quick'] : []))
   makeFolder(folder)
   const label = process.env.BIOALBERT_BENCH_LABEL || undefined
   const isa = isaFromEnvironment()
-  const name = [basename(path), label, isa].filter((part) => part !== undefined).join('.')
+  const name = [basename(bench), label, isa].filter((part) => part !== undefined).join('.')
   const file = join(folder, `${name}.json`)
   const results: Results = {
-    command: commandLine(path, label),
+    command: commandLine(bench, label),
     facts,
     peaks,
     date: new Date().toISOString(),
@@ -156,6 +168,7 @@ function commandLine(path: string, label: string | undefined): string {
     ...(isa === undefined ? [] : [`BIOALBERT_ISA=${isa}`]),
     ...(threads === undefined ? [] : [`BIOALBERT_THREADS=${threads}`]),
     `npm run bench -- ${path}`,
+    ...(benchDevice === 'cpu' ? [] : [`--device ${benchDevice}`]),
     ...(process.env.BIOALBERT_BENCH_PEERS === '1' ? ['--peers'] : []),
     ...(racedPrecisions === '' ? [] : [`--precision ${racedPrecisions}`]),
     ...(onlyCase === '' ? [] : [`--case ${/\s/.test(onlyCase) ? `'${onlyCase}'` : onlyCase}`]),
