@@ -14,6 +14,9 @@ export const isCuda = benchDevice.startsWith('cuda')
 /** Whether times mean nothing and sizes are small. */
 export const isEmulated = benchDevice === 'cuda-emulated'
 
+/** BIOALBERT_BENCH_SHORT=1: what matters most, in fewer rounds; for a GPU that is at hand for minutes. */
+export const isShort = process.env.BIOALBERT_BENCH_SHORT === '1'
+
 /** What PyTorch runs on, as its peers take it. */
 export const peerDevice = isCuda && !isEmulated ? 'cuda' : 'cpu'
 

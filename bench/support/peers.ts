@@ -31,6 +31,8 @@ export interface PeerSpec {
   /** What a Node peer cannot do without. */
   readonly npm?: string
   readonly options: Readonly<Record<string, string | number | boolean>>
+  /** Steps of a turn (default 1), of which it tells the time of one. */
+  readonly turn?: number
 }
 
 export interface PeerCommand {
