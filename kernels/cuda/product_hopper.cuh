@@ -124,72 +124,81 @@ __device__ __forceinline__ void hopper_clear(HopperShared<Tile>& s, uint32_t sta
   barrier_sync(2, kHopperConsumers);
 }
 
-template <class Tile, bool kInnerA, bool kInnerB, bool kSums, class Epilogue>
-__device__ __forceinline__ void hopper_multiply(HopperShared<Tile>& s, const HopperProduct& p, uint32_t m, uint32_t depth,
-                                                const HopperUnits<Tile>& units, const Epilogue& epilogue) {
+// The steps of a unit: d, and with kSums the sums of A. `starts`: the first unit of a block, in which the warpgroups get apart.
+template <class Tile, bool kInnerA, bool kInnerB, bool kSums>
+__device__ __forceinline__ void hopper_steps(HopperShared<Tile>& s, HopperRing<Tile>& ring, Stretch steps, uint32_t depth, bool starts,
+                                             float (&d)[Tile::kN / 2], float (&sums)[kSums ? 4 : 1]) {
   constexpr uint32_t kN = Tile::kN, kK = Tile::kK;
   constexpr Major kA = kInnerA ? Major::k : Major::mn, kB = kInnerB ? Major::k : Major::mn;
   constexpr uint32_t kFurtherA = kInnerA ? 32 : 2048, kFurtherB = kInnerB ? 32 : 2048;  // bytes to the next 16 of k
   const uint32_t group = threadIdx.x / kWarpgroup;
+  const uint32_t led = steps.first + Tile::kLead < steps.end ? steps.first + Tile::kLead : steps.end - 1;
+  if (starts && group == 1) barrier_sync(1, kHopperConsumers);
+  uint32_t last = 0;
+  for (uint32_t step = steps.first; step < steps.end; step++) {
+    mbarrier_wait(s.full[ring.stage], ring.turn);
+    if (starts && group == 0 && step == led) barrier_arrive(1, kHopperConsumers);
+    if (!kInnerA && !kInnerB && (step + 1) * kK > depth) hopper_clear(s, ring.stage, depth - step * kK);
+    const uint64_t at_a = descriptor(s.a[ring.stage] + group * (64 * kK), 0, 1024, Swizzle::b128);
+    const uint64_t at_b = descriptor(s.b[ring.stage], 64 * kK * 2, 1024, Swizzle::b128);
+    const bool adds = step > steps.first;
+    if constexpr (kSums)
+      wgmma_fence(d, sums);
+    else
+      wgmma_fence(d);
+#pragma unroll
+    for (uint32_t i = 0; i < kK / 16; i++)
+      wgmma<kN, kA, kB>(d, further(at_a, i * kFurtherA), further(at_b, i * kFurtherB), adds || i > 0);
+    if constexpr (kSums) {
+      const uint64_t ones = descriptor(s.ones, 128, 256, Swizzle::none);
+#pragma unroll
+      for (uint32_t i = 0; i < kK / 16; i++) wgmma<8, kA, Major::k>(sums, further(at_a, i * kFurtherA), ones, adds || i > 0);
+    }
+    wgmma_commit();
+    if (adds) {
+      if constexpr (kSums)
+        wgmma_wait<1>(d, sums);
+      else
+        wgmma_wait<1>(d);
+      if (lane() == 0) mbarrier_arrive(s.empty[last]);
+    }
+    last = ring.stage;
+    ring.next();
+  }
+  wgmma_wait<0>(d);
+  if constexpr (kSums) pin(sums);
+  if (lane() == 0) mbarrier_arrive(s.empty[last]);
+}
+
+template <class Tile, bool kInnerA, bool kInnerB, bool kSums, class Epilogue>
+__device__ __forceinline__ void hopper_multiply(HopperShared<Tile>& s, const HopperProduct& p, uint32_t m, uint32_t depth,
+                                                const HopperUnits<Tile>& units, const Epilogue& epilogue) {
   HopperRing<Tile> ring;
-  bool is_first = true;
   const uint32_t count = units.count();
   for (uint32_t u = blockIdx.x; u < count; u += gridDim.x) {
     const HopperUnit unit = units.get(u);
-    const uint32_t end = unit.steps.end;
-    const uint32_t led = unit.steps.first + Tile::kLead < end ? unit.steps.first + Tile::kLead : end;
-    const bool sums_wanted = kSums && unit.n == 0;
-    float d[kN / 2], sums[4];
-    if (is_first && group == 1) barrier_sync(1, kHopperConsumers);
-    uint32_t last = 0;
-    for (uint32_t step = unit.steps.first; step < end; step++) {
-      mbarrier_wait(s.full[ring.stage], ring.turn);
-      if (!kInnerA && !kInnerB && (step + 1) * kK > depth) hopper_clear(s, ring.stage, depth - step * kK);
-      const uint64_t at_a = descriptor(s.a[ring.stage] + group * (64 * kK), 0, 1024, Swizzle::b128);
-      const uint64_t at_b = descriptor(s.b[ring.stage], 64 * kK * 2, 1024, Swizzle::b128);
-      wgmma_fence(d);
-#pragma unroll
-      for (uint32_t i = 0; i < kK / 16; i++)
-        wgmma<kN, kA, kB>(d, further(at_a, i * kFurtherA), further(at_b, i * kFurtherB), step > unit.steps.first || i > 0);
-      if constexpr (kSums) {
-        if (sums_wanted) {
-          const uint64_t ones = descriptor(s.ones, 128, 256, Swizzle::none);
-          wgmma_fence(sums);
-#pragma unroll
-          for (uint32_t i = 0; i < kK / 16; i++)
-            wgmma<8, kA, Major::k>(sums, further(at_a, i * kFurtherA), ones, step > unit.steps.first || i > 0);
-        }
-      }
-      wgmma_commit();
-      if (step > unit.steps.first) {
-        wgmma_wait<1>(d, sums);
-        if (lane() == 0) mbarrier_arrive(s.empty[last]);
-      }
-      if (is_first && group == 0 && step + 1 == led) barrier_arrive(1, kHopperConsumers);
-      last = ring.stage;
-      ring.next();
-    }
-    wgmma_wait<0>(d, sums);
-    if (lane() == 0) mbarrier_arrive(s.empty[last]);
-    is_first = false;
-
     const uint32_t row = unit.m + warp() * kRowsOfWarp;
+    const bool starts = u == blockIdx.x;
+    float d[Tile::kN / 2];
+    if (kSums && unit.n == 0) {
+      float sums[4];
+      hopper_steps<Tile, kInnerA, kInnerB, true>(s, ring, unit.steps, depth, starts, d, sums);
+#pragma unroll
+      for (uint32_t half = 0; half < 2; half++) {
+        const uint32_t r = row + lane() / 4 + half * 8;
+        if (lane() % 4 != 0 || r >= m) continue;
+        if (p.splits > 1)
+          p.sums[size_t(unit.split) * m + r] = sums[2 * half];
+        else
+          p.sums[r] += sums[2 * half];
+      }
+    } else {
+      float none[1];
+      hopper_steps<Tile, kInnerA, kInnerB, false>(s, ring, unit.steps, depth, starts, d, none);
+    }
     Epilogue e = epilogue;
     if constexpr (std::is_same<Epilogue, StorePart>::value) e.parts += unit.split * e.plane;
-    finish_rows<kN>(d, s.rows[warp()], e, row, m, unit.n, p.n);
-    if constexpr (kSums) {
-      if (sums_wanted && lane() % 4 == 0) {
-#pragma unroll
-        for (uint32_t half = 0; half < 2; half++) {
-          const uint32_t r = row + lane() / 4 + half * 8;
-          if (r >= m) continue;
-          if (p.splits > 1)
-            p.sums[size_t(unit.split) * m + r] = sums[2 * half];
-          else
-            p.sums[r] += sums[2 * half];
-        }
-      }
-    }
+    finish_rows<Tile::kN>(d, s.rows[warp()], e, row, m, unit.n, p.n);
   }
 }
 
