@@ -14,35 +14,43 @@ import type { Precision } from './precisions.js'
 import { type Contestant, race } from './race.js'
 import { recordPeer } from './record.js'
 
+/** A case of op_cases.py, and which of its modes race (all). */
+export interface PeerCase {
+  readonly sizes: object
+  readonly modes?: readonly string[]
+}
+
 /** PyTorch's ops of op_cases.py, in a process of their own. */
 export class OpsPeer {
-  private constructor(
-    private readonly precision: Precision,
-    private readonly peer: Peer | undefined,
-  ) {}
+  private constructor(private readonly peer: Peer | undefined) {}
 
   /** Without --peers, or where PyTorch is not there, it has no contestants. */
-  static async open(what: string, precision: 'f32' | 'bf16' = 'bf16'): Promise<OpsPeer> {
-    if (!peersWanted) return new OpsPeer(precision, undefined)
-    const options = { serve: true, precision }
-    const found = peerCommand({ name: 'PyTorch', precision, script: 'ops.py', options })
+  static async open(what: string): Promise<OpsPeer> {
+    if (!peersWanted) return new OpsPeer(undefined)
+    const options = { serve: true, precision: 'bf16' }
+    const found = peerCommand({ name: 'PyTorch', precision: 'bf16', script: 'ops.py', options })
     const none = (reason: string) => {
       skipPeer(what, 'PyTorch', reason)
-      return new OpsPeer(precision, undefined)
+      return new OpsPeer(undefined)
     }
     if ('missing' in found) return none(found.missing)
     const peer = startPeer(found.command, found.argv, found.env)
     try {
       recordPeer('PyTorch', await peer.ready)
-      return new OpsPeer(precision, peer)
+      return new OpsPeer(peer)
     } catch (error) {
       return none((error as Error).message)
     }
   }
 
   /** One for each way in which PyTorch does that op; `repeat` passes a turn. */
-  async case(what: string, sizes: object, repeat: number, wanted?: readonly string[]): Promise<Contestant[]> {
-    const { peer, precision } = this
+  async case(
+    what: string,
+    precision: Precision,
+    { sizes, modes: wanted }: PeerCase,
+    repeat: number,
+  ): Promise<Contestant[]> {
+    const { peer } = this
     if (!peer) return []
     const { modes, failed } = (await peer.ask(`case ${JSON.stringify({ ...sizes, repeat })}`)) as {
       modes: string[]
@@ -53,7 +61,7 @@ export class OpsPeer {
       .filter((mode) => wanted === undefined || wanted.includes(mode))
       .map((mode) => ({
         name: `PyTorch ${mode}`,
-        precision: mode === 'f32' ? 'f32' : precision,
+        precision: mode === 'autocast' ? 'bf16' : precision,
         run: async () => (await peer.step(mode)).seconds,
       }))
   }
@@ -73,7 +81,7 @@ export interface GpuCase<A extends Attrs> extends Pick<OpBench<A>, 'inputs' | 'a
   readonly races: readonly {
     readonly name: string
     readonly kernels: readonly string[]
-    readonly peer?: { readonly sizes: object; readonly modes?: readonly string[] }
+    readonly peer?: PeerCase
     /** Of one pass, where it is not what the op declares. */
     readonly cost?: Cost
   }[]
@@ -127,7 +135,7 @@ export async function raceOnGpu<A extends Attrs>(
           return (performance.now() - start) / 1000 / count
         },
       }
-      const peers = other ? await peer.case(name, other.sizes, count, other.modes) : []
+      const peers = other ? await peer.case(name, one.precision, other, count) : []
       await race(name, cost, [contestant, ...peers], rounds())
     }
   } finally {

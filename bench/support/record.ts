@@ -56,6 +56,16 @@ export interface Figure {
   value: string
 }
 
+/** A step on a GPU: seconds from one to the next, and from its first kernel to its last; milliseconds of families of kernels. */
+export interface StepTimes {
+  name: string
+  seconds: number
+  span: number
+  /** JavaScript's share of a step, seconds. */
+  javascript: number
+  families: { family: string; calls: number; ms: number }[]
+}
+
 /** What stands in a file of bench/results. */
 export interface Results {
   /** What prints these figures. */
@@ -69,6 +79,8 @@ export interface Results {
   peers: ({ name: string } & Record<string, unknown>)[]
   races: Race[]
   figures: Figure[]
+  /** Where steps on a GPU spend their time. */
+  steps?: StepTimes[]
   /** Curves by name, of equally many points: x is the step. */
   curves?: Record<string, number[]>
 }
@@ -91,6 +103,7 @@ const entries: Entry[] = []
 const peers: Results['peers'] = []
 const races: Race[] = []
 const figures: Figure[] = []
+const steps: StepTimes[] = []
 let curves: Results['curves']
 
 /** Keeps what a peer says of itself; of peers of one name the last. */
@@ -106,6 +119,11 @@ export function recordRace(result: Race): void {
 
 export function recordFigure(figure: Figure): void {
   figures.push(figure)
+  writeResults()
+}
+
+export function recordStepTimes(times: StepTimes): void {
+  steps.push(times)
   writeResults()
 }
 
@@ -155,6 +173,7 @@ export function writeResults(): string | undefined {
     peers,
     races,
     figures,
+    ...(steps.length > 0 && { steps }),
     curves,
   }
   writeFileAtomic(file, `${JSON.stringify(results, null, 2)}\n`)
