@@ -33,14 +33,16 @@ Arguments::Arguments(napi_env env, napi_callback_info info) : env_(env) {
   check(napi_get_cb_info(env, info, &count, values_, nullptr, nullptr));
 }
 
-std::string Arguments::text(size_t i) const {
+std::string Arguments::text_of(napi_value from) const {
   size_t length = 0;
-  check(napi_get_value_string_utf8(env_, values_[i], nullptr, 0, &length), "a string");
+  check(napi_get_value_string_utf8(env_, from, nullptr, 0, &length), "a string");
   std::string value(length, '\0');
   // the terminating zero has its place in a std::string
-  check(napi_get_value_string_utf8(env_, values_[i], &value[0], length + 1, &length), "a string");
+  check(napi_get_value_string_utf8(env_, from, &value[0], length + 1, &length), "a string");
   return value;
 }
+
+std::string Arguments::text(size_t i) const { return text_of(values_[i]); }
 
 bool Arguments::boolean(size_t i) const {
   bool value;
@@ -77,6 +79,12 @@ std::vector<napi_value> Arguments::list(size_t i) const {
   std::vector<napi_value> values(length);
   for (uint32_t n = 0; n < length; n++) check(napi_get_element(env_, values_[i], n, &values[n]));
   return values;
+}
+
+std::vector<std::string> Arguments::texts(size_t i) const {
+  std::vector<std::string> found;
+  for (const napi_value value : list(i)) found.push_back(text_of(value));
+  return found;
 }
 
 napi_value text(napi_env env, const std::string& value) {

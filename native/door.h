@@ -43,9 +43,11 @@ class Arguments {
   View<uint32_t> words(size_t i) const;
   View<double> numbers(size_t i) const;
   std::vector<napi_value> list(size_t i) const;
+  std::vector<std::string> texts(size_t i) const;
 
  private:
-  static constexpr size_t kMost = 4;
+  static constexpr size_t kMost = 8;
+  std::string text_of(napi_value value) const;
   template <class T>
   View<T> view(size_t i, napi_typedarray_type type, const char* expected) const;
 

@@ -21,6 +21,11 @@ export function addonFromEnvironment(): string | undefined {
   return process.env.BIOALBERT_ADDON || undefined
 }
 
+/** `BIOALBERT_CUDA_ADDON`: file of the CUDA addon, or of the emulated one, instead of the one in native/cuda (a build with a sanitizer). */
+export function cudaAddonFromEnvironment(): string | undefined {
+  return process.env.BIOALBERT_CUDA_ADDON || undefined
+}
+
 /** `BIOALBERT_SHARED_DATA`: folder of the public data sets that some tests read. */
 export function sharedDataFromEnvironment(): string | undefined {
   return process.env.BIOALBERT_SHARED_DATA || undefined

@@ -4,10 +4,20 @@
  * and exit status 2. `addShared(command, 'device', 'seed')` adds the options of the table in one call.
  */
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { DeviceChoice } from '../device/device.js'
 
-/** What can execute programs. */
+/** What can execute programs, as `devices` lists it. */
 export const deviceNames = ['cpu', 'webgpu', 'cuda'] as const
 export type DeviceName = (typeof deviceNames)[number]
+
+/** One of `deviceNames`, `cuda:1` for the second GPU, or `cuda-emulated`, which is for tests. */
+export function deviceChoice(text: string): DeviceChoice {
+  const isKnown = (deviceNames as readonly string[]).includes(text) || text === 'cuda-emulated'
+  if (isKnown || /^cuda:\d{1,4}$/.test(text)) return text as DeviceChoice
+  throw new InvalidArgumentError(
+    `Allowed choices are ${deviceNames.join(', ')}, and cuda:1 for the second GPU.`,
+  )
+}
 
 /** Number formats of activations and matrix operands; everything else is f32. */
 export const precisions = ['f32', 'bf16'] as const
@@ -67,7 +77,7 @@ export function integerWithin(low: number, high: number): (text: string) => numb
 
 /** What the shared options leave in the object that a command's action receives. */
 export interface SharedOptions {
-  device: DeviceName
+  device: DeviceChoice
   precision: Precision
   /** Worker threads; undefined leaves the choice to the device (one for each core). */
   threads?: number
@@ -84,7 +94,11 @@ export interface InferenceOptions extends Omit<SharedOptions, 'precision'> {
 }
 
 const shared: Record<keyof SharedOptions, () => Option> = {
-  device: () => new Option('--device <name>', 'what runs the kernels').choices(deviceNames).default('cpu'),
+  device: () =>
+    new Option('--device <name>', 'what runs the kernels; cuda:1 is the second GPU')
+      .choices(deviceNames)
+      .argParser(deviceChoice)
+      .default('cpu'),
   precision: () =>
     new Option('--precision <type>', 'activations and matrix operands').choices(precisions).default('f32'),
   threads: () =>

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { addonFromEnvironment } from '../environment.js'
 import { UserError } from '../error.js'
 import { packageRoot } from '../paths.js'
+import type { DeviceName } from './device.js'
 import { type Call, ITERATION, type Program } from './program.js'
 
 declare const handle: unique symbol
@@ -50,14 +51,21 @@ export function loadAddon(): Addon {
   return addon
 }
 
-/** Numbers that native/addon.cc reads in `prepare`: loops of (count, reverse, calls, then each call). */
-export function encodeProgram(program: Program, kernelIndex: ReadonlyMap<string, number>): Float64Array {
+/**
+ * Numbers that native/addon.cc reads in `prepare`: loops of (count, reverse, calls, then each call). With `capacities` every
+ * parameter ends with the largest value of its scalar, 0 where that is not known (native/cuda/code.h).
+ */
+export function encodeProgram(
+  program: Program,
+  kernelIndex: ReadonlyMap<string, number>,
+  { device = 'cpu', capacities = false }: { device?: DeviceName; capacities?: boolean } = {},
+): Float64Array {
   const code: number[] = []
   const scalars = new Map(program.scalars.map((s, i) => [s.name, i + 1]))
   scalars.set(ITERATION, 0)
   const encodeCall = (call: Call) => {
     const index = kernelIndex.get(call.kernel.name)
-    if (index === undefined) throw new UserError(`the cpu device has no kernel ${call.kernel.name}`)
+    if (index === undefined) throw new UserError(`the ${device} device has no kernel ${call.kernel.name}`)
     code.push(index, call.refs.length)
     for (const r of call.refs) code.push(r.arena, r.offset, r.bytes, r.stride, r.shift, r.modulo)
     code.push(call.params.length)
@@ -65,6 +73,7 @@ export function encodeProgram(program: Program, kernelIndex: ReadonlyMap<string,
       const isFloat = call.kernel.params[i].type === 'f32' ? 1 : 0
       if (typeof value === 'number') code.push(-1, isFloat, value)
       else code.push(scalars.get(value.scalar)!, isFloat, value.times)
+      if (capacities) code.push(typeof value === 'number' ? 0 : (value.capacity ?? 0))
     })
   }
   for (const step of program.steps) {

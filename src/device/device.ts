@@ -13,7 +13,11 @@
  */
 import type { Program } from './program.js'
 
-export type DeviceName = 'cpu' | 'webgpu' | 'cuda'
+/** `cuda-emulated` runs the kernels of `cuda` on the CPU, slowly, and checks every access: for tests. */
+export type DeviceName = 'cpu' | 'webgpu' | 'cuda' | 'cuda-emulated'
+
+/** A device to open; `cuda` is the first GPU, `cuda:1` the second. */
+export type DeviceChoice = DeviceName | `cuda:${number}`
 
 export interface DeviceInfo {
   readonly name: DeviceName
@@ -54,6 +58,8 @@ export interface Device {
   readonly timelineClock: 'device' | 'host'
   /** Bytes held now: buffers and the device's own working memory. */
   readonly bytes: number
+  /** Bytes that buffers can still take, where the device has memory of its own; undefined where that is the machine's. */
+  readonly available?: number
   supports(kernel: string): boolean
   alloc(bytes: number, label: string): DeviceBuffer
   free(buffer: DeviceBuffer): void

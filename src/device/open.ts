@@ -1,18 +1,25 @@
 /** Opens a device by name, and tells which there are. */
 import { UsageError } from '../error.js'
 import { type CpuOptions, openCpu } from './cpu.js'
-import type { Device, DeviceName } from './device.js'
+import { openCuda } from './cuda.js'
+import type { Device, DeviceChoice } from './device.js'
 
 export type OpenOptions = CpuOptions
 
 /** Opens a device. Throws a UsageError with the reason when it is not to be had. */
-export async function openDevice(name: DeviceName, options: OpenOptions = {}): Promise<Device> {
+export async function openDevice(name: DeviceChoice, options: OpenOptions = {}): Promise<Device> {
   switch (name) {
     case 'cpu':
       return openCpu(options)
     case 'webgpu':
       return (await import('./webgpu_node.js')).openWebgpuInNode()
     case 'cuda':
-      throw new UsageError('the cuda device is not built')
+      return openCuda()
+    case 'cuda-emulated':
+      return openCuda({ emulated: true })
   }
+  const index = /^cuda:(\d{1,4})$/.exec(name)?.[1]
+  if (index === undefined)
+    throw new UsageError(`there is no device ${name} (want cpu, webgpu, cuda, or cuda:1 for the second GPU)`)
+  return openCuda({ index: Number(index) })
 }

@@ -22,6 +22,8 @@ export interface Ref {
 export interface ScalarParam {
   readonly scalar: string
   readonly times: number
+  /** The largest value of the scalar, where it is a size; anything below 2^32 if left out. */
+  readonly capacity?: number
 }
 
 export type ParamValue = number | ScalarParam

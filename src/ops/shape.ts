@@ -102,7 +102,7 @@ export function sameShape(a: readonly Dim[], b: readonly Dim[]): boolean {
 
 /** A dimension as a kernel parameter. */
 export function param(dim: Dim): ParamValue {
-  return typeof dim === 'number' ? dim : { scalar: dim.scalar, times: dim.times }
+  return typeof dim === 'number' ? dim : { scalar: dim.scalar, times: dim.times, capacity: dim.capacity }
 }
 
 /** `[rows<=4096,768]`, as errors print shapes. */

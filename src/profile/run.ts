@@ -24,7 +24,7 @@ export interface Recording {
 /** Records `steps` steps. Throws a UserError when memory does not suffice. */
 export async function record(workload: Workload, device: Device, steps: number): Promise<Recording> {
   const { parameters, graph, initial, inputs, scalars } = workload
-  refuseTooLarge(memoryPlan(parameters, compile({ step: graph }).values()), device.bytes)
+  refuseTooLarge(memoryPlan(parameters, compile({ step: graph }).values()), device)
   const before = await measurePeaks(device)
   const runtime = new Runtime(device, parameters, { step: graph })
   try {

@@ -1,5 +1,6 @@
-/** Memory of a run against what the machine has left, before anything is allocated. */
+/** Memory of a run against what the machine or its GPU has left, before anything is allocated. */
 import { freemem } from 'node:os'
+import type { Device, DeviceChoice } from '../device/device.js'
 import { UserError } from '../error.js'
 import type { MemoryPlan } from '../graph/runtime.js'
 
@@ -15,11 +16,22 @@ export function availableMemory(): number | undefined {
 /** What a person hears in place of figures where that is so. */
 export const UNKNOWN_MEMORY = 'how much memory is free cannot be known here (0 bytes are reported)'
 
+/** Whether a device's buffers lie in memory of its own, whatever the machine has. */
+export function hasOwnMemory(device: DeviceChoice): boolean {
+  return device.startsWith('cuda')
+}
+
 /**
- * Refuses a run whose native memory does not fit, with the figures. `working`: the device's own bytes. Where free memory
- * is unknown no run is refused.
+ * Refuses a run whose native memory does not fit the device, with the figures; without a device, the machine. Where free
+ * memory is unknown no run is refused.
  */
-export function refuseTooLarge(plan: MemoryPlan, working: number, available = availableMemory()): void {
+export function refuseTooLarge(
+  plan: MemoryPlan,
+  device?: Pick<Device, 'bytes' | 'available'>,
+  available = device?.available ?? availableMemory(),
+): void {
+  // what a device of its own memory holds already is not free there
+  const working = device?.available === undefined ? (device?.bytes ?? 0) : 0
   const need = plan.totalBytes + working
   if (available === undefined || need <= available) return
   throw new UserError(

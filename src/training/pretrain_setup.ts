@@ -56,6 +56,8 @@ export interface PretrainSources {
   readonly continueFrom?: string
   /** Go on from the newest checkpoint in `out`, or start if there is none. */
   readonly resume: boolean
+  /** The run is for a device with memory of its own: whether it fits is seen when that is open. */
+  readonly ownMemory?: boolean
   /** Held-out instances to evaluate on, at most. */
   readonly evalInstances: number
 }
@@ -140,7 +142,7 @@ export async function setUpPretraining(sources: PretrainSources): Promise<Pretra
   )
   const programs = pretrainingPrograms(settings.config, capacity, settings.optimizer, settings)
   const memory = memoryPlan(programs.parameters, compile(programs.graphs).values())
-  refuseTooLarge(memory, 0)
+  if (!sources.ownMemory) refuseTooLarge(memory)
   const facts = dataFacts(folders.instances, stream)
   const other = from && otherData(from.state, facts)
   if (resumed && other)

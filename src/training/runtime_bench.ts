@@ -106,8 +106,8 @@ async function race(
 ): Promise<BenchResult[]> {
   const contestants = names.map((name) => prepare(name, choices))
   const need = contestants.reduce((sum, { memory }) => sum + memory.totalBytes, device.bytes)
-  const available = availableMemory()
-  if (device.info.name === 'cpu' && available !== undefined && need > available)
+  const available = device.info.name === 'cpu' ? availableMemory() : device.available
+  if (available !== undefined && need > available)
     throw new UserError(
       `not enough memory: ${names.join(' and ')} need ${gib(need)} together, ${gib(available)} are available; ` +
         'name fewer --models, or fewer --rows',

@@ -300,11 +300,11 @@ badInput(test, [
     says: /p\/checkpoint-2: the run was started on other instances \(masking static, here dynamic\)/,
   },
   {
-    name: 'pretrain on a device that is not built',
-    argv: nano('--device', 'cuda'),
+    name: 'pretrain on a GPU that is not there',
+    argv: nano('--device', 'cuda:99'),
     files: good,
     status: 2,
-    says: /cuda/,
+    says: /the cuda device is not available: (its addon is not built|no driver|there is no cuda:99)/,
   },
   {
     name: 'pretrain with an instruction set that no processor has',

@@ -78,6 +78,11 @@ test('a device that does not exist is refused with the choices', () => {
     .exitOverride()
     .configureOutput({ outputError: () => {} })
   assert.throws(() => command.parse(['--device', 'tpu'], { from: 'user' }), /cpu, webgpu, cuda/)
+  assert.throws(() => command.parse(['--device', 'cuda:x'], { from: 'user' }), /cuda:1 for the second GPU/)
+  assert.throws(() => command.parse(['--device', 'webgpu:1'], { from: 'user' }), /cpu, webgpu, cuda/)
+  for (const name of ['cuda', 'cuda:3', 'cuda-emulated'])
+    assert.is(command.parse(['--device', name], { from: 'user' }).opts().device, name)
+  assert.not.match(command.helpInformation(), /emulated/)
 })
 
 test.run()

@@ -58,9 +58,9 @@ async function run(options: Options): Promise<void> {
   const memory = memoryPlan(parameters, compile(graphs).values())
   const device = await openDevice(options.device, { threads: options.threads })
   const working = device.bytes
+  const available = device.available ?? availableMemory()
   await device.destroy()
   const total = memory.totalBytes + working
-  const available = availableMemory()
   const result = {
     parameters: memory.parameters,
     parameter_bytes: memory.parameterBytes,

@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander'
 import type { Device } from '../../device/device.js'
 import { openDevice } from '../../device/open.js'
+import { hasOwnMemory } from '../../training/memory.js'
 import { type PretrainResult, pretrain } from '../../training/pretrain.js'
 import type { PretrainChoices } from '../../training/pretrain_settings.js'
 import { type PretrainSetup, setUpPretraining } from '../../training/pretrain_setup.js'
@@ -118,6 +119,7 @@ async function run(options: Options): Promise<void> {
     init: options.init,
     continueFrom: options.continueFrom,
     resume: options.resume ?? false,
+    ownMemory: hasOwnMemory(options.device),
     evalInstances: options.evalInstances,
   })
   for (const message of setup.warnings) warn(message)
