@@ -6,8 +6,7 @@
 // f32: `weight` is the matrix [out,in] itself. bf16: what pack.cu wrote, the same matrix rounded; all three products read it
 // as it lies. `rows` is a size of the run; buffers tell how many there may be.
 #pragma once
-#include "product_f32.cuh"
-#include "product_mma.cuh"
+#include "product.cuh"
 
 namespace {
 

@@ -24,13 +24,13 @@ void matmul_forward(Launch& launch, Buffer<const float> a, Buffer<const float> b
   p.a_step = a_step.most, p.b_step = b_step.most;
   const Store<float> store{y.data, p.n};
   if (ta && tb)
-    product<false, true>(launch, p, store);
+    product_fma<false, true>(launch, p, store);
   else if (ta)
-    product<false, false>(launch, p, store);
+    product_fma<false, false>(launch, p, store);
   else if (tb)
-    product<true, true>(launch, p, store);
+    product_fma<true, true>(launch, p, store);
   else
-    product<true, false>(launch, p, store);
+    product_fma<true, false>(launch, p, store);
 }
 
 }  // namespace

@@ -271,7 +271,7 @@ inline bool wide_operand(const float* p, Param<uint32_t> pitch, uint32_t step) {
 
 // The pitch of an operand is the length of its lines. kSums: with p.sums.
 template <bool kInnerA, bool kInnerB, bool kSums = false, class Epilogue>
-inline void product(Launch& launch, const Product<float>& p, const Epilogue& epilogue) {
+inline void product_fma(Launch& launch, const Product<float>& p, const Epilogue& epilogue) {
   const bool wide = wide_operand(p.a, p.a_pitch, p.a_step) && wide_operand(p.b, p.b_pitch, p.b_step);
   const TileKind* kinds = wide ? kFmaKinds : kFmaKinds + 1;
   const Plan plan = plan_product(launch.chip(), kinds, wide ? 3 : 1, p.most_batch, p.most_m, p.n, p.most_k);

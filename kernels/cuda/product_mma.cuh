@@ -336,7 +336,7 @@ inline bool wide_operand(const bf16* p, Param<uint32_t> pitch) { return aligned_
 
 // Pitches are constants. kSums: with p.sums; kThree: operands of two parts, which are wide.
 template <bool kInnerA, bool kInnerB, bool kSums = false, bool kThree = false, class Epilogue>
-inline void product(Launch& launch, const Product<bf16>& p, const Epilogue& epilogue) {
+inline void product_mma(Launch& launch, const Product<bf16>& p, const Epilogue& epilogue) {
   const bool wide = kThree || (wide_operand(p.a, p.a_pitch) && wide_operand(p.b, p.b_pitch));
   const TileKind* kinds = wide ? kMmaKinds : kMmaKinds + 2;
   const Plan plan = plan_product(launch.chip(), kinds, wide ? 3 : 1, 1, p.most_m, p.n, p.most_k * (kThree ? 3 : 1));
