@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { suite } from 'uvu'
 import { fail } from './failure.js'
 
-const program = fileURLToPath(new URL('..//storm.js', import.meta.url))
+const program = fileURLToPath(new URL('./storm.js', import.meta.url))
 
 /** BIOALBERT_STORM_SHARE=0.1: a tenth of everything, under a sanitizer that takes ten times as long. */
 const share = Number(process.env.BIOALBERT_STORM_SHARE ?? 1)
