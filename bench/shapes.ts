@@ -2,6 +2,8 @@
  * Named shapes that benches share. Letters as everywhere: B sequences, S length, N = B S rows, H hidden,
  * E embedding, A heads, D head size, I intermediate, V vocabulary, L layers. The names say model_BxS.
  */
+export { ncbiDisease } from '../src/profile/ncbi_disease.js'
+
 export interface ModelShape {
   H: number
   L: number
@@ -84,17 +86,4 @@ export const attentionRaces = {
 export const vocabularies = {
   vocabulary_160: { M: 160, E: 128, V: 30000 },
   vocabulary_640: { M: 640, E: 128, V: 30000 },
-} as const
-
-/**
- * Sentences by their pieces, [CLS] and [SEP] among them: lengths[i] of them have from 8 i to 8 i + 7. Counted in the 5,424
- * training sentences of NCBI-disease (Dogan et al. 2014, as BioBERT's data has them), which the vocabulary of
- * ALBERT cuts into 37.6 pieces a sentence, at most 193. A word begins at 0.665 of the pieces.
- */
-export const ncbiDisease = {
-  sentences: 5424,
-  firstPieces: 0.665,
-  lengths: [
-    65, 310, 819, 1106, 1019, 789, 539, 337, 175, 116, 57, 30, 18, 17, 7, 6, 2, 3, 0, 1, 2, 1, 2, 2, 1,
-  ],
 } as const

@@ -1,10 +1,11 @@
 /**
  * What `npm install` runs. In an installed package the JavaScript is there, and native code is compiled only if no prebuilt
- * binary loads (native/prebuilds, in the convention of node-gyp-build); in a clone both are built. Kernels for NVIDIA's GPUs
- * are compiled where there is one and a toolkit.
+ * binary loads (native/prebuilds, in the convention of node-gyp-build) or `npm install --build-from-source` asks for it; in
+ * a clone both are built. Kernels for NVIDIA's GPUs are compiled where there is one and a toolkit.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findToolkit, hasDriver } from './cuda/toolkit.mjs'
@@ -22,18 +23,24 @@ function prebuiltLoads() {
   return status === 0
 }
 
+/** Whether compiling was asked for, of every package or of this one by name, as npm hands it to scripts. */
+function isFromSource() {
+  const asked = process.env.npm_config_build_from_source ?? ''
+  return asked === 'true' || asked.split(',').includes('bioalbert')
+}
+
 function runs(command) {
   return spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0
 }
 
-/** What is missing for a build, by name. */
+/** What is missing for a build, by name. On Windows Visual Studio brings the compiler and what runs it. */
 function missing() {
+  const isWindows = process.platform === 'win32'
   const compilers = process.env.CXX ? [process.env.CXX.split(' ')[0]] : ['c++', 'g++', 'clang++']
   return [
-    ...(process.platform === 'win32' || compilers.some(runs)
-      ? []
-      : [`a C++17 compiler (${compilers.join(', ')})`]),
+    ...(isWindows || compilers.some(runs) ? [] : [`a C++17 compiler (${compilers.join(', ')})`]),
     ...(runs('cmake') ? [] : ['CMake']),
+    ...(isWindows || ['ninja', 'make', 'gmake'].some(runs) ? [] : ['Ninja or Make']),
   ]
 }
 
@@ -41,7 +48,9 @@ function missing() {
 function run(script) {
   const npm = process.env.npm_execpath
   const [command, ...args] = npm ? [process.execPath, npm] : ['npm']
-  const { status } = spawnSync(command, [...args, 'run', script], { cwd: root, stdio: 'inherit' })
+  // Make takes one file at a time unless it is told otherwise
+  const env = { CMAKE_BUILD_PARALLEL_LEVEL: String(availableParallelism()), ...process.env }
+  const { status } = spawnSync(command, [...args, 'run', script], { cwd: root, env, stdio: 'inherit' })
   return status ?? 1
 }
 
@@ -57,16 +66,19 @@ function buildCuda() {
     console.error('bioalbert: the CUDA addon could not be built; all other devices work. Later: npm run build:cuda')
 }
 
-if (!isClone && prebuiltLoads()) {
+const isAsked = isFromSource()
+if (!isClone && !isAsked && prebuiltLoads()) {
   buildCuda()
   process.exit(0)
 }
 
 const lacking = missing()
 if (lacking.length > 0) {
-  console.error(
-    `bioalbert: no prebuilt binary fits ${process.platform}-${process.arch}, and building one wants ${lacking.join(' and ')}, which is not found`,
-  )
+  const why =
+    isClone || isAsked
+      ? 'building native code'
+      : `no prebuilt binary fits ${process.platform}-${process.arch}, and building one`
+  console.error(`bioalbert: ${why} wants ${lacking.join(' and ')}, which is not found`)
   process.exit(1)
 }
 mustRun('build:native')

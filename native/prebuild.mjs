@@ -2,7 +2,7 @@
  * Makes the prebuilt binary of this platform, native/prebuilds/linux-x64/bioalbert.glibc.node, which `npm pack` takes along:
  * `npm run prebuild`. One for all processors, since instruction sets are chosen at run time.
  *
- * It must load on every Linux on which Node 20 does: no glibc newer than 2.28, no libstdc++ of the system. A compiler links
+ * It must load on every Linux on which Node 20 does: no glibc newer than 2.28, no library but glibc's. A compiler links
  * what its own system has, so Zig's is taken (BIOALBERT_ZIG names it; otherwise it is installed from PyPI into
  * native/build), which brings the symbols of every glibc and a C++ library of its own. Afterwards the result is checked:
  * what it asks for, that it loads, and that it offers the instruction sets of the build from source.
@@ -10,8 +10,10 @@
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { foreignLibraries } from './elf.mjs'
 
 const GLIBC = '2.28'
 const ZIG = 'ziglang==0.17.0'
@@ -49,15 +51,12 @@ function wrapper(name, words) {
   return file
 }
 
-/** Newest version of glibc and libraries that a shared object asks for, read from its strings of versions. */
-function asksFor(file) {
-  const text = readFileSync(file).toString('latin1')
+/** Newest version of glibc that a shared object asks for, read from its strings of versions. */
+function glibcOf(file) {
+  const text = file.toString('latin1')
   const numbers = [...text.matchAll(/GLIBC_(\d+)\.(\d+)/g)].map((m) => [Number(m[1]), Number(m[2])])
   const newest = numbers.sort((a, b) => a[0] - b[0] || a[1] - b[1]).at(-1)
-  return {
-    glibc: newest?.join('.') ?? 'none',
-    libraries: [...new Set(text.match(/lib(stdc\+\+|c\+\+)\.so[.\d]*/g) ?? [])],
-  }
+  return newest?.join('.') ?? 'none'
 }
 
 /** What processor() of an addon says, asked in a process of its own. */
@@ -90,13 +89,15 @@ run('cmake', [
   `-DCMAKE_JS_INC=${require('node-api-headers').include_dir}`,
   `-DCMAKE_LIBRARY_OUTPUT_DIRECTORY=${join(build, 'Release')}`,
 ])
-run('cmake', ['--build', build, '--target', 'bioalbert', '--parallel', '2'])
+run('cmake', ['--build', build, '--target', 'bioalbert', '--parallel', String(availableParallelism())])
 
 const made = join(build, 'Release', 'bioalbert.node')
-const { glibc, libraries } = asksFor(made)
+const bytes = readFileSync(made)
+const glibc = glibcOf(bytes)
+const libraries = foreignLibraries(bytes)
 if (glibc.localeCompare(GLIBC, undefined, { numeric: true }) > 0)
   fail(`asks for glibc ${glibc} (want at most ${GLIBC})`)
-if (libraries.length > 0) fail(`asks for ${libraries.join(', ')} of the system`)
+if (libraries.length > 0) fail(`asks for ${libraries.join(', ')} (want libraries of glibc only)`)
 const isas = isasOf(made)
 const own = join(native, 'build', 'Release', 'bioalbert.node')
 if (existsSync(own) && isasOf(own) !== isas) fail(`offers ${isas}, the build from source ${isasOf(own)}`)
@@ -106,5 +107,5 @@ mkdirSync(folder, { recursive: true })
 const file = join(folder, 'bioalbert.glibc.node')
 renameSync(made, file)
 console.log(
-  `${file}: ${(readFileSync(file).length / 1e6).toFixed(1)} MB, glibc ${glibc}, instruction sets ${JSON.parse(isas)[0].join(', ')}`,
+  `${file}: ${(bytes.length / 1e6).toFixed(1)} MB, glibc ${glibc}, instruction sets ${JSON.parse(isas)[0].join(', ')}`,
 )

@@ -42,7 +42,7 @@ function compare(
 ): Map<string, KernelSignature> {
   const found = read(readFileSync(join(root, file), 'utf8'))
   const kernels = [op.forward, ...(op.backward ?? []), ...(op.kernels ?? [])]
-  const forms = (kernel: Kernel) => [kernel.name, inBf16(kernel, false).name, inInt8(kernel).name]
+  const forms = (kernel: Kernel) => [kernel.name, inBf16(kernel).name, inInt8(kernel).name]
   for (const kernel of kernels) {
     const signatures = forms(kernel).flatMap((name) => found.get(name) ?? [])
     assert.ok(signatures.length > 0, `${file} does not export ${kernel.name}`)

@@ -175,6 +175,25 @@ test('environment variables of the project are read in one file', () => {
   assert.ok(readers.length <= 1, readers.join(', '))
 })
 
+test('src and bench write through src/files.ts only, so that a failure names the file', () => {
+  const writers =
+    /\b((write|append|copy)File|mkdir|mkdtemp|rename|cp|symlink|link|truncate|createWriteStream)(Sync)?\b/
+  const complaints: string[] = []
+  for (const file of [...files('src', '.ts'), ...files('bench', '.ts', '.mjs')]) {
+    if (file === 'src/files.ts') continue
+    const text = read(file)
+    for (const [, names] of text.matchAll(/^import\s+([^;'"]*?)\s+from\s+'(?:node:)?fs'/gm)) {
+      const found = names.startsWith('{') ? writers.exec(names)?.[0] : names
+      if (found) complaints.push(`${file} imports ${found}`)
+    }
+    if (/'(node:)?fs\/promises'/.test(text)) complaints.push(`${file} imports fs/promises`)
+    // a file that is opened is one to read
+    for (const [, rest] of text.matchAll(/\bopenSync\((.*)/g))
+      if (!/'r'/.test(rest)) complaints.push(`${file} opens ${rest}`)
+  }
+  none(complaints)
+})
+
 test('the lock file holds every optional package that it names, or `npm ci` refuses it', () => {
   type Locked = { optionalDependencies?: Record<string, string> }
   const { packages } = JSON.parse(read('package-lock.json')) as { packages: Record<string, Locked> }

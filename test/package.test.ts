@@ -1,10 +1,21 @@
 /**
  * The package as others install it: packed, installed in an empty folder outside the repository with nothing but what npm
  * brings, README's examples compiled under strict types against its declarations, and run. Once where native code must be
- * compiled, once with a binary that was built ahead (here the one of this build, in the place of a prebuilt one).
+ * compiled, once with a binary that was built ahead (here the one of this build, in the place of a prebuilt one) and
+ * without the packages that are optional.
  */
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -57,11 +68,15 @@ const examples = [...readFileSync(join(root, 'README.md'), 'utf8').matchAll(/```
   (m) => m[1],
 )
 
-/** Installs a tarball in an empty project, and checks what a user of it would do first. */
+/**
+ * Installs a tarball in an empty project, and checks what a user of it would do first: the prebuilt one with nothing that
+ * is optional, the other with all of it.
+ */
 function checkInstalled(tarball: string, isPrebuilt: boolean): void {
   const project = temporaryFolder()
   writeFileSync(join(project, 'package.json'), '{"name": "user", "private": true, "type": "module"}\n')
-  run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', tarball], project)
+  const omitted = isPrebuilt ? ['--omit=optional'] : []
+  run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', ...omitted, tarball], project)
   const installed = join(project, 'node_modules/bioalbert')
   assert.is(existsSync(join(installed, 'native/build/Release/bioalbert.node')), !isPrebuilt)
   for (const name of ['esbuild', 'typescript', 'benchmark', 'uvu'])
@@ -78,12 +93,42 @@ function checkInstalled(tarball: string, isPrebuilt: boolean): void {
   )
   if (!(losses.length === 6 && losses[5] < 0.05)) fail(`losses of the first example: ${losses}`)
 
-  const devices = JSON.parse(
+  const { devices } = JSON.parse(
     run('npx', ['bioalbert', 'devices', '--json'], project).trimEnd().split('\n').at(-1)!,
+  ) as { devices: { name: string; available: boolean; reason: string | null }[] }
+  const device = (name: string) => devices.find((d) => d.name === name)!
+  assert.is(device('cpu').available, true)
+  // without it the device says so; with it any other reason may be given, such as that there is no adapter
+  const absence = 'the npm package webgpu is not installed, it is optional (npm install webgpu)'
+  assert.is(existsSync(join(project, 'node_modules/webgpu')), !isPrebuilt)
+  assert.is(
+    device('webgpu').reason === `the webgpu device is not available: ${absence}`,
+    isPrebuilt,
+    device('webgpu').reason ?? '',
   )
-  const cpu = devices.devices.find((d: { name: string }) => d.name === 'cpu')
-  assert.is(cpu.available, true)
 }
+
+test('packing leaves behind what an earlier build left in dist', () => {
+  const folder = temporaryFolder()
+  for (const name of ['package.json', 'tsconfig.json', 'src', 'test', 'bench'])
+    cpSync(join(root, name), join(folder, name), {
+      recursive: true,
+      filter: (path) => !path.endsWith('node_modules'),
+    })
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+  mkdirSync(join(folder, 'dist/src/ops'), { recursive: true })
+  for (const name of ['stale.js', 'index.js', 'stale.d.ts'])
+    writeFileSync(join(folder, 'dist/src/ops', name), 'of an earlier build\n')
+  run('npm', ['pack', '--pack-destination', folder], folder)
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const packed = run('tar', ['-tzf', `bioalbert-${version}.tgz`], folder).split('\n')
+  for (const file of ['dist/src/ops/index.js', 'dist/src/ops/index.d.ts', 'src/ops/index.ts'])
+    if (!packed.includes(`package/${file}`)) fail(`the package lacks ${file}`)
+  assert.equal(
+    packed.filter((file) => file.includes('stale')),
+    [],
+  )
+})
 
 if (!existsSync(join(root, 'dist/src/index.d.ts')))
   skip(test, 'the package installs', 'it has no declarations yet: npm run build:types')
@@ -106,7 +151,7 @@ else {
       if (existsSync(join(folder, file))) fail(`the package holds ${file}`)
   })
 
-  test('with a binary built ahead nothing is compiled', () => {
+  test('with a binary built ahead and no optional package nothing is compiled, and all works on the CPU', () => {
     const folder = unpacked()
     const place = join(folder, 'native/prebuilds', `${process.platform}-${process.arch}`)
     mkdirSync(place, { recursive: true })
@@ -116,20 +161,6 @@ else {
 
   test('without one native code is compiled', () => {
     checkInstalled(pack(unpacked()).file, false)
-  })
-
-  test('where a compiler is missing, one line says so', () => {
-    const folder = unpacked()
-    const { status, stderr } = spawnSync(process.execPath, ['native/install.mjs'], {
-      cwd: folder,
-      encoding: 'utf8',
-      env: { PATH: temporaryFolder() },
-    })
-    assert.is(status, 1)
-    assert.match(
-      stderr,
-      /^bioalbert: no prebuilt binary fits .* a C\+\+17 compiler .* and CMake, which is not found\n$/,
-    )
   })
 }
 

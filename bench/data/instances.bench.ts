@@ -6,8 +6,7 @@
  *   BIOALBERT_PEER_PYTHON                    a Python with sentencepiece, for --peers
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { writeCorpus } from '../../src/data/corpus.js'
@@ -15,6 +14,7 @@ import { buildInstances } from '../../src/data/instance_build.js'
 import { importVocabulary } from '../../src/data/vocabulary_import.js'
 import { sharedDataFromEnvironment } from '../../src/environment.js'
 import { bench } from '../support/bench.js'
+import { temporaryFolder } from '../support/folder.js'
 import { INSTALL, peerFile, peerPython, peersWanted, skipPeer } from '../support/peers.js'
 import { type Contestant, race } from '../support/race.js'
 
@@ -26,7 +26,7 @@ const spiece = join(data, 'vocab', 'albert', 'spiece.model')
 if (!existsSync(sample) || !existsSync(spiece)) {
   console.log(`skipped: no ${existsSync(sample) ? spiece : sample}`)
 } else {
-  const folder = mkdtempSync(join(tmpdir(), 'bioalbert-bench-'))
+  const folder = temporaryFolder()
   try {
     await run(folder)
   } finally {

@@ -1,6 +1,7 @@
 /** What the peers of one matrix product in Node share: inputs a [M,K] and b [K,N] as raw f32 files, the result as one. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { writeFileAtomic } from '../../dist/src/files.js'
 import { peerOptions, serve } from './serve.mjs'
 
 /** Options, sizes and operands of a product. */
@@ -16,7 +17,7 @@ export function readProduct() {
 
 /** Writes the first result of `multiply`, which resolves to the values [M,N], and takes steps of `repeat` calls. */
 export async function serveProduct(multiply, { options }, description) {
-  writeFileSync(`${options.out}.y.f32`, new Uint8Array((await multiply()).slice().buffer))
+  writeFileAtomic(`${options.out}.y.f32`, new Uint8Array((await multiply()).slice().buffer))
   const repeat = Number(options.repeat)
   const step = async () => {
     for (let i = 0; i < repeat; i++) await multiply()

@@ -1,6 +1,7 @@
 /** Sentences as the padded batches of the peers on ONNX Runtime, sorted by length, and their logits back in order. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { writeFileAtomic } from '../../dist/src/files.js'
 
 /** Batches of `size` sentences of sentences.json: `feeds(tensor)` makes input_ids, attention_mask, token_type_ids. */
 export function readBatches(folder, size) {
@@ -39,5 +40,5 @@ export function writeLogits(path, { sentences, batches }, data) {
       found[i] = Buffer.from(data[k].slice(start, start + sentences[i].length * labels).buffer)
     })
   })
-  writeFileSync(path, Buffer.concat(found))
+  writeFileAtomic(path, Buffer.concat(found))
 }

@@ -4,9 +4,7 @@
  * a race of its own, padded to 512 as the papers' scripts do. All start from the same weights and take the same batches in the
  * same order; the loss of the first must agree.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
 import { Capture } from '../../src/autograd/tensor.js'
 import { openCpu } from '../../src/device/cpu.js'
 import type { Device } from '../../src/device/device.js'
@@ -20,6 +18,7 @@ import { DEFAULT_OPTIMIZER, type OptimizerSettings } from '../../src/training/op
 import { random } from '../../test/support/random.js'
 import { ncbiDisease } from '../shapes.js'
 import { quick } from '../support/bench.js'
+import { temporaryFolder } from '../support/folder.js'
 import { openPeers } from '../support/peer.js'
 import { type PeerSpec, threads } from '../support/peers.js'
 import { type Contestant, ownCpu, race } from '../support/race.js'
@@ -49,7 +48,7 @@ const whole = {
   count: ncbiDisease.sentences / BATCH,
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'bioalbert-bench-'))
+const folder = temporaryFolder()
 const device = openCpu({ threads })
 try {
   await saveTagging(folder, model, labelledJson(windows, order))
@@ -143,7 +142,7 @@ async function contestant(
         windows,
         settings,
         { step, draw: turn * 8 },
-        (done) => losses.push(done.loss) > 0,
+        { onStep: (done) => losses.push(done.loss) > 0 },
       )
       if (!(losses.length === 1 && losses[0] < 2 * loss))
         throw new Error(`ours: losses ${losses} after ${loss}`)

@@ -5,8 +5,7 @@
  * 32. All have the same weights and their logits must agree. Tokens are real pieces.
  */
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { openCpu } from '../../src/device/cpu.js'
 import type { Device } from '../../src/device/device.js'
@@ -16,6 +15,7 @@ import { tagRows } from '../../src/training/ner_model.js'
 import { captureTagging, TAG_PROGRAM } from '../../src/training/ner_tagger.js'
 import { random } from '../../test/support/random.js'
 import { quick } from '../support/bench.js'
+import { temporaryFolder } from '../support/folder.js'
 import { lastError, openPeers } from '../support/peer.js'
 import {
   INSTALL,
@@ -45,7 +45,7 @@ const lengths = Array.from({ length: SENTENCES }, () => draw.integer(10, 129))
 const { examples } = madeUp(lengths, 1, draw)
 const tokens = lengths.reduce((a, b) => a + b, 0)
 
-const folder = mkdtempSync(join(tmpdir(), 'bioalbert-bench-'))
+const folder = temporaryFolder()
 const device = openCpu({ threads })
 try {
   await saveTagging(

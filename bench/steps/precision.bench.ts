@@ -4,11 +4,11 @@
  * race: the numbers are the same on every machine of one instruction set.
  */
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { quick } from '../support/bench.js'
+import { temporaryFolder } from '../support/folder.js'
 import { threads } from '../support/peers.js'
 import { recordCurves, recordFigure } from '../support/record.js'
 
@@ -19,7 +19,7 @@ const EVERY = quick ? 2 : 10
 /** Smoothed losses that differ by more are no longer the same training. */
 const BOUND = 0.05
 const cli = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
-const folder = mkdtempSync(join(tmpdir(), 'bioalbert-bench-'))
+const folder = temporaryFolder()
 
 try {
   bioalbert('synthesize --out s --documents 400')

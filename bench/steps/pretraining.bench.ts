@@ -3,14 +3,13 @@
  * matrix products and oneDNN's, bf16 by autocast, and torch.compile of f32 and bf16, which needs a C++ compiler. All
  * start from the same weights and batch, whose loss without dropout must agree.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rmSync } from 'node:fs'
 import { openCpu } from '../../src/device/cpu.js'
 import type { FloatType } from '../../src/ops/shape.js'
 import { type StepShape, steps } from '../shapes.js'
 import { quick } from '../support/bench.js'
 import { isCase } from '../support/case.js'
+import { temporaryFolder } from '../support/folder.js'
 import { openPeers } from '../support/peer.js'
 import { type PeerSpec, threads } from '../support/peers.js'
 import { type PretrainingStep, pretrainingStep } from '../support/pretraining_step.js'
@@ -29,7 +28,7 @@ for (const shape of quick ? [steps.mini_8x128] : shapes) {
 
 async function compare(name: string, shape: StepShape, dropout: number): Promise<void> {
   if (!isCase(name)) return
-  const folder = mkdtempSync(join(tmpdir(), 'bioalbert-bench-'))
+  const folder = temporaryFolder()
   const device = openCpu({ threads })
   const ours: { precision: FloatType; step: PretrainingStep }[] = []
   try {

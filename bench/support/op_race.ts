@@ -3,15 +3,16 @@
  * other. The peers get our operands, and their results must agree with ours in f32. A turn is as many passes as take some
  * tens of milliseconds, on both sides. Nothing runs without --peers.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { openCpu } from '../../src/device/cpu.js'
 import type { Device } from '../../src/device/device.js'
+import { writeFileAtomic } from '../../src/files.js'
 import type { InputData } from '../../src/graph/runtime.js'
 import type { Attrs, Op } from '../../src/ops/op.js'
 import { quick } from './bench.js'
 import { isCase } from './case.js'
+import { temporaryFolder } from './folder.js'
 import { dropoutScalars, type OpBench, prepareOp } from './op.js'
 import { openPeers } from './peer.js'
 import { type PeerSpec, peersWanted, threads } from './peers.js'
@@ -51,14 +52,14 @@ const TURN = quick ? 1e8 : 5e9
 /** Rejects where results do not agree. */
 export async function raceOp<A extends Attrs>(name: string, op: Op<A>, options: OpRace<A>): Promise<void> {
   if (!peersWanted || !isCase(name)) return
-  const folder = mkdtempSync(join(tmpdir(), 'bioalbert-bench-'))
+  const folder = temporaryFolder()
   const device = openCpu({ threads })
   try {
     const ours: Awaited<ReturnType<typeof contestant<A>>>[] = []
     for (const one of options.ours) ours.push(await contestant(device, op, one, options))
     const [{ data, results: want, flops, repeat }] = ours
     for (const [key, values] of Object.entries(data))
-      if (values instanceof Float32Array) writeFileSync(join(folder, `${key}.f32`), values)
+      if (values instanceof Float32Array) writeRaw(join(folder, `${key}.f32`), values)
     for (const { name: who, precision, results } of ours)
       agree(`${name}: ${who}`, results, want, TOLERANCE[precision])
     const specs = options.peers.map(({ linear, ...peer }, i): PeerSpec => {
@@ -123,6 +124,10 @@ async function contestant<A extends Attrs>(
       return (performance.now() - start) / 1000 / repeat
     },
   }
+}
+
+function writeRaw(path: string, { buffer, byteOffset, byteLength }: Float32Array): void {
+  writeFileAtomic(path, new Uint8Array(buffer, byteOffset, byteLength))
 }
 
 function readRaw(path: string): Float32Array {

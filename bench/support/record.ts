@@ -3,12 +3,12 @@
  * timing, in one JSON file under bench/results/.
  */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Peaks } from '../../src/device/peak.js'
 import { isaFromEnvironment, threadsFromEnvironment } from '../../src/environment.js'
+import { makeFolder, writeFileAtomic } from '../../src/files.js'
 import { onlyCase } from './case.js'
 import type { Cost } from './cost.js'
 import { type Precision, racedPrecisions } from './precisions.js'
@@ -129,7 +129,7 @@ export function writeResults(path: string): string | undefined {
   if (entries.length + races.length + figures.length === 0) return undefined
   const isQuick = process.env.BIOALBERT_BENCH_QUICK === '1'
   const folder = join(root, 'bench', 'results', ...(isQuick ? ['quick'] : []))
-  mkdirSync(folder, { recursive: true })
+  makeFolder(folder)
   const label = process.env.BIOALBERT_BENCH_LABEL || undefined
   const isa = isaFromEnvironment()
   const name = [basename(path), label, isa].filter((part) => part !== undefined).join('.')
@@ -145,7 +145,7 @@ export function writeResults(path: string): string | undefined {
     figures,
     curves,
   }
-  writeFileSync(file, `${JSON.stringify(results, null, 2)}\n`)
+  writeFileAtomic(file, `${JSON.stringify(results, null, 2)}\n`)
   return file
 }
 

@@ -2,9 +2,10 @@
  * The results of benches for people: tables between two comments of docs/figures.md, a line for each bench in README.md, and
  * two plots beside the results, made of bench/results/*.json alone, so that the same files give the same bytes. `npm run bench -- report` writes them.
  */
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { UserError } from '../../src/error.js'
+import { writeFileAtomic } from '../../src/files.js'
 import { curvesSvg, raceName, racesSvg } from './plot.js'
 import type { Race, Results } from './record.js'
 import { speedText } from './speed.js'
@@ -57,7 +58,7 @@ export async function writeReport(root: string): Promise<string[]> {
   for (const [path, content] of files)
     if (content === undefined) rmSync(join(root, path), { force: true })
     else {
-      writeFileSync(join(root, path), content)
+      writeFileAtomic(join(root, path), content)
       written.push(path)
     }
   return written

@@ -2,9 +2,9 @@
  * A token classifier with random weights and made-up sentences, for the benches of labelling and fine-tuning: ours on a
  * device, and the same as a folder (model, sentences.json) from which the peers start.
  */
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { NerExample } from '../../src/data/ner_windows.js'
+import { writeFileAtomic } from '../../src/files.js'
 import { ParameterSet } from '../../src/graph/parameters.js'
 import { type ModelConfig, preset } from '../../src/model/config.js'
 import { saveModel } from '../../src/model/folder.js'
@@ -51,7 +51,7 @@ export async function saveTagging(folder: string, one: Tagging, sentences: unkno
     vocabulary: new Map(),
     vocabularyDigest: 'none',
   })
-  writeFileSync(join(folder, 'sentences.json'), JSON.stringify(sentences))
+  writeFileAtomic(join(folder, 'sentences.json'), JSON.stringify(sentences))
 }
 
 /** Lengths drawn as those of NCBI-disease, uniform within 8. */

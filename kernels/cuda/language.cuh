@@ -10,9 +10,10 @@
 
 extern __shared__ __align__(1024) char bioalbert_shared[];
 
-// The block's shared memory as a struct.
+// The block's shared memory as a struct. A comment in the PTX tells its size to `npm run check:cuda`.
 template <class T>
 __device__ __forceinline__ T& shared_as() {
+  asm volatile("// bioalbert shared %0" ::"n"(int(sizeof(T))));
   return *reinterpret_cast<T*>(bioalbert_shared);
 }
 

@@ -48,7 +48,7 @@ inline uint32_t blocks_for(const Launch& launch, uint64_t n, uint32_t per_block,
   return uint32_t(wanted < 1 ? 1 : wanted < most ? wanted : most);
 }
 
-inline uint32_t ceil_div(uint32_t a, uint32_t b) { return a / b + (a % b != 0); }
+__host__ __device__ inline uint32_t ceil_div(uint32_t a, uint32_t b) { return a / b + (a % b != 0); }
 
 // ---------------------------------------------------------------- the table
 

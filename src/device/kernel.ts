@@ -23,6 +23,8 @@ export interface Kernel {
   readonly name: string
   readonly buffers: readonly BufferSlot[]
   readonly params: readonly ParamSlot[]
+  /** Its operations are matrix products, which a model's FLOPs count. */
+  readonly multiplies?: boolean
   /** What its products are of, where that has a peak of its own. */
   readonly products?: Products
 }
@@ -32,11 +34,10 @@ export type Products = 'bf16' | 'int8'
 
 /**
  * The same kernel on activations of bf16: same buffers, same parameters, an entry point of its own. Which of its buffers
- * hold bf16 then is said by the source; statistics, weights and their gradients stay f32. `multiplies`: its work is matrix
- * products, of operands of bf16.
+ * hold bf16 then is said by the source; statistics, weights and their gradients stay f32. Matrix products then are of bf16.
  */
-export function inBf16(kernel: Kernel, multiplies: boolean): Kernel {
-  return { ...kernel, name: `${kernel.name}_bf16`, ...(multiplies && { products: 'bf16' as const }) }
+export function inBf16(kernel: Kernel): Kernel {
+  return { ...kernel, name: `${kernel.name}_bf16`, ...(kernel.multiplies && { products: 'bf16' as const }) }
 }
 
 /** The same kernel on a weight of 8-bit integers (ops/pack_int8.ts), an entry point of its own too. */
@@ -44,15 +45,17 @@ export function inInt8(kernel: Kernel): Kernel {
   return { ...kernel, name: `${kernel.name}_int8`, products: 'int8' }
 }
 
-/** Declares a kernel; the order of the keys is the order of the arguments. */
+/** Declares a kernel; the order of the keys is the order of the arguments. `multiplies` as in `Kernel`. */
 export function kernel(
   name: string,
   buffers: Readonly<Record<string, Access>>,
   params: Readonly<Record<string, ParamType>>,
+  { multiplies }: Pick<Kernel, 'multiplies'> = {},
 ): Kernel {
   return {
     name,
     buffers: Object.entries(buffers).map(([name, access]) => ({ name, access })),
     params: Object.entries(params).map(([name, type]) => ({ name, type })),
+    ...(multiplies && { multiplies }),
   }
 }

@@ -29,9 +29,12 @@ export async function openWebgpuInNode(): Promise<Device> {
     // Timestamps are rounded to 0.1 ms otherwise.
     gpu = create(['disable-dawn-features=timestamp_quantization'])
   } catch (error) {
-    throw new UsageError(
-      `the webgpu device is not available: the npm package webgpu does not load (${(error as Error).message})`,
-    )
+    const { code, message } = error as NodeJS.ErrnoException
+    const isAbsent = code === 'ERR_MODULE_NOT_FOUND' && message.includes("'webgpu'")
+    const why = isAbsent
+      ? 'is not installed, it is optional (npm install webgpu)'
+      : `does not load (${message})`
+    throw new UsageError(`the webgpu device is not available: the npm package webgpu ${why}`)
   }
   return openWebgpu(gpu, kernelSources())
 }

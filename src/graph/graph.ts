@@ -258,7 +258,7 @@ export class Graph {
       ({ access }, i) => access === 'read' && bindings[i].spec.dtype === 'packed_int8',
     )
     const isBf16 = bindings.some((v) => v.spec.dtype === 'bf16')
-    const chosen = isInt8 ? inInt8(kernel) : isBf16 ? inBf16(kernel, op.products ?? false) : kernel
+    const chosen = isInt8 ? inInt8(kernel) : isBf16 ? inBf16(kernel) : kernel
     this.current.nodes.push({
       kind: 'call',
       op,

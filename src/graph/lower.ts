@@ -58,7 +58,7 @@ export function lower(name: string, graph: Graph, plan: Plan, stateBytes: number
     const bytes = byteSize(spec)
     return {
       kind: 'call',
-      kernel: spec.dtype === 'bf16' ? inBf16(copy.forward, false) : copy.forward,
+      kernel: spec.dtype === 'bf16' ? inBf16(copy.forward) : copy.forward,
       refs: [refOf(node.init), toRef(plan.carryStart(node), bytes)],
       params: copy.forward.params.map((slot) => values[slot.name]),
       label: `${copy.forward.name} ${node.body.name}`,

@@ -188,8 +188,13 @@ export class Runtime {
 
   /** Fills the inputs of a program; those of bf16 are given as f32. A leading run-time size may be filled in part. */
   async write(name: string, inputs: Readonly<Record<string, InputData>>): Promise<void> {
+    await Promise.all(this.queueWrites(name, inputs))
+  }
+
+  /** Queues writes, without waiting for one. The arrays must stay as they are until all are done. */
+  private queueWrites(name: string, inputs: Readonly<Record<string, InputData>>): Promise<void>[] {
     const { graph, plan } = this.get(name)
-    for (const [key, data] of Object.entries(inputs)) {
+    const data = Object.entries(inputs).map(([key, data]) => {
       const value = graph.inputs.get(key)
       if (!value) throw new Error(`program ${name} has no input ${key}`)
       const { dtype, shape } = value.spec
@@ -198,12 +203,17 @@ export class Runtime {
         throw new Error(
           `input ${key}: ${data.length} values of ${given ? 'f32' : 'i32'} do not fit ${shapeText(shape)} ${dtype}`,
         )
-      const stored = given && dtype === 'bf16' ? toBf16(data) : data
-      await this.device.write(this.arenas.get('activations')!, plan.place(value).offset, stored)
-    }
+      return { at: plan.place(value).offset, stored: given && dtype === 'bf16' ? toBf16(data) : data }
+    })
+    const activations = this.arenas.get('activations')!
+    return data.map(({ at, stored }) => this.device.write(activations, at, stored))
   }
 
-  /** Fills inputs and runs. Inputs that are not named must have been written since the last run of another program. */
+  /**
+   * Fills inputs and runs. Inputs that are not named must have been written since the last run of another program. All of
+   * it is queued on the device before this returns its promise, so further runs and reads may be asked for without awaiting
+   * it: they come after it. The arrays must stay as they are until the promise is settled.
+   */
   async run(
     name: string,
     inputs: Readonly<Record<string, InputData>> = {},
@@ -211,19 +221,23 @@ export class Runtime {
   ): Promise<void> {
     for (const key of this.get(name).graph.inputs.keys())
       if (!(key in inputs)) throw new Error(`program ${name}: input ${key} is missing`)
-    await this.write(name, inputs)
-    await this.prepare(name)
-    await this.device.run(this.prepared.get(name)!, scalars)
+    await Promise.all([
+      ...this.queueWrites(name, inputs),
+      ...this.queuePreparation(name),
+      this.device.run(this.prepared.get(name)!, scalars),
+    ])
   }
 
-  /** Makes what a program wants prepared, unless that has been done since the parameters changed. */
-  private async prepare(name: string): Promise<void> {
+  /** Queues what a program wants prepared, unless that has been done since the parameters changed. */
+  private queuePreparation(name: string): Promise<void>[] {
     const { graph, program } = this.get(name)
+    const queued: Promise<void>[] = []
     if (graph.preparation && this.ready.get(name) !== this.state.version) {
       this.ready.set(name, this.state.version)
-      await this.device.run(this.prepared.get(preparing(name))!, {})
+      queued.push(this.device.run(this.prepared.get(preparing(name))!, {}))
     }
     if (updates(program)) this.state.version++
+    return queued
   }
 
   /** As `run`, and tells when every call ran. */
@@ -232,9 +246,10 @@ export class Runtime {
     inputs: Readonly<Record<string, InputData>>,
     scalars: Readonly<Record<string, number>>,
   ): Promise<TimelineEvent[]> {
-    await this.write(name, inputs)
-    await this.prepare(name)
-    return this.device.timeline(this.prepared.get(name)!, scalars)
+    const queued = [...this.queueWrites(name, inputs), ...this.queuePreparation(name)]
+    const events = this.device.timeline(this.prepared.get(name)!, scalars)
+    await Promise.all([...queued, events])
+    return events
   }
 
   private output(name: string, output: string): GraphValue {

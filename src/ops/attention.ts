@@ -79,16 +79,18 @@ export const attention = defineOp<AttentionAttrs>({
     causal: causal ? 1 : 0,
     ...dropoutParams(p, stream),
   }),
-  forward: kernel('attention_forward', { qkv: 'read', cu_seqlens: 'read', y: 'write', lse: 'write' }, slots),
+  forward: kernel('attention_forward', { qkv: 'read', cu_seqlens: 'read', y: 'write', lse: 'write' }, slots, {
+    multiplies: true,
+  }),
   backward: [
     kernel(
       'attention_backward',
       { dy: 'read', qkv: 'read', cu_seqlens: 'read', y: 'read', lse: 'read', dqkv: 'write' },
       slots,
+      { multiplies: true },
     ),
   ],
   flops: products,
-  products: true,
   // five products to the two of forward: the scores are computed again
   work: (kernel, specs, attrs, sizes) =>
     kernel === 'attention_backward' ? { flops: 2.5 * products(specs, attrs, sizes) } : {},

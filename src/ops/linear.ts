@@ -41,19 +41,21 @@ export const linear = defineOp<Record<string, never>>({
     'linear_forward',
     { x: 'read', weight: 'read', bias: 'read', y: 'write' },
     { rows: 'u32', in: 'u32', out: 'u32' },
+    { multiplies: true },
   ),
   backward: [
     kernel(
       'linear_backward_input',
       { dy: 'read', weight: 'read', dx: 'write' },
       { rows: 'u32', in: 'u32', out: 'u32' },
+      { multiplies: true },
     ),
     kernel(
       'linear_backward_weight',
       { dy: 'read', x: 'read', dweight: 'accumulate', dbias: 'accumulate' },
       { rows: 'u32', in: 'u32', out: 'u32' },
+      { multiplies: true },
     ),
   ],
   flops: ({ x, weight }) => 2 * elements(x) * capacity(weight.shape[0]),
-  products: true,
 })

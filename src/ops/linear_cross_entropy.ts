@@ -69,6 +69,7 @@ export const linearCrossEntropy = defineOp<Record<string, never>>({
       statistics: 'scratch',
     },
     { rows: 'u32', width: 'u32', vocabulary: 'u32' },
+    { multiplies: true },
   ),
   backward: [
     kernel(
@@ -86,10 +87,10 @@ export const linearCrossEntropy = defineOp<Record<string, never>>({
         partial: 'scratch',
       },
       { rows: 'u32', width: 'u32', vocabulary: 'u32' },
+      { multiplies: true },
     ),
   ],
   flops: ({ x, weight }) => 2 * elements(x) * capacity(weight.shape[0]),
-  products: true,
   // three products, of which the logits are computed a second time
   work(kernel, { x, weight }) {
     if (kernel !== 'linear_cross_entropy_backward') return {}

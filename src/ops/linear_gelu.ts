@@ -37,6 +37,7 @@ export const linearGelu = defineOp<{ readonly form?: GeluForm; readonly save?: b
     'linear_gelu_forward',
     { x: 'read', weight: 'read', bias: 'read', y: 'write', z: 'write' },
     { rows: 'u32', in: 'u32', out: 'u32', form: 'u32', save: 'u32' },
+    { multiplies: true },
   ),
   kernels: [activation],
   gradient(scope, attrs) {
@@ -59,7 +60,6 @@ export const linearGelu = defineOp<{ readonly form?: GeluForm; readonly save?: b
     }
   },
   flops: ({ x, weight }) => 2 * elements(x) * capacity(weight.shape[0]),
-  products: true,
   // the argument of tanh (5), tanh, the derivative of both (10), dy
-  work: (kernel, { z }) => (kernel === activation.name ? { flops: 17 * elements(z), modelFlops: 0 } : {}),
+  work: (kernel, { z }) => (kernel === activation.name ? { flops: 17 * elements(z) } : {}),
 })

@@ -103,6 +103,7 @@ export const matmul = defineOp<MatmulAttrs>({
       transpose_a: 'u32',
       transpose_b: 'u32',
     },
+    { multiplies: true },
   ),
   gradient(scope, attrs) {
     const { transposeA: tA, transposeB: tB } = attrs
@@ -127,7 +128,6 @@ export const matmul = defineOp<MatmulAttrs>({
     const { m, n, k, repeats } = sizes(a, b, attrs)!
     return 2 * capacity(repeats) * capacity(m) * capacity(n) * capacity(k)
   },
-  products: true,
 })
 
 function asMatrix(scope: GradientScope, value: Value): Value {

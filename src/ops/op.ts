@@ -70,8 +70,6 @@ export interface Op<A extends Attrs = Attrs> {
    * run; `sizes` has what shapes do not tell.
    */
   flops(specs: Readonly<Record<string, Spec>>, attrs: A, sizes: Sizes): number
-  /** The operations are matrix products, which a model's FLOPs count. */
-  readonly products?: boolean
   /**
    * What a kernel has to do where that is not the usual: kernels of `backward` share twice the operations of the forward
    * kernel, those of `kernels` must be told; all of every buffer is touched. See ops/work.ts.

@@ -30,7 +30,7 @@ export function kernelWork<A extends Attrs>(
     const flops = own.flops ?? usualFlops(op, kernel, () => op.flops(resolved, chosen, sizes))
     return {
       flops,
-      modelFlops: own.modelFlops ?? (op.products ? flops : 0),
+      modelFlops: own.modelFlops ?? (kernel.multiplies ? flops : 0),
       bytes: own.bytes ?? bytesOf(kernel, bindings, sizes),
     }
   }

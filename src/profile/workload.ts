@@ -32,6 +32,10 @@ export interface WorkloadOptions {
   /** Tokens of a step, and of a sequence (default 128, as far as the model has positions). */
   readonly rows: number
   readonly length?: number
+  /** Tokens of each sequence, in place of `rows` and `length`. */
+  readonly lengths?: readonly number[]
+  /** Of the encoder, instead of the preset's. */
+  readonly dropout?: number
   /** Compute activations again in the backward pass. */
   readonly recompute: boolean
   /** As in EncodeOptions; int8 for `predict` only. */
@@ -42,7 +46,7 @@ export interface WorkloadOptions {
 export interface Workload {
   readonly parameters: ParameterSet
   readonly graph: Graph
-  /** The parameter arena before the first step. */
+  /** The parameter arena before the first step; drawn when it is asked for. */
   readonly initial: Float32Array
   readonly inputs: Readonly<Record<string, InputData>>
   /** Scalars of a run, and what the work of kernels depends on beside them. */
@@ -63,7 +67,7 @@ const STREAM = 0x70726f66
 
 /** Captures and fills a workload. Throws a UsageError for options that do not go together. */
 export function makeWorkload(options: WorkloadOptions): Workload {
-  const { task, rows, seed, precision } = options
+  const { task, seed, precision } = options
   if (precision === 'int8' && task !== 'predict')
     throw new UsageError(
       `--precision int8 is for inference (want f32 or bf16 for ${task}, or profile predict)`,
@@ -71,12 +75,9 @@ export function makeWorkload(options: WorkloadOptions): Workload {
   const { config, model } = configuration(options)
   if (config.vocabularySize <= FIRST_ID)
     throw new UsageError(`a vocabulary of ${config.vocabularySize} pieces has only special ones`)
-  const length = Math.min(options.length ?? Math.min(128, config.maxPositions), rows)
-  if (length > config.maxPositions)
-    throw new UsageError(`--length is ${length}, but the model has ${config.maxPositions} positions`)
-  const lengths = Array.from({ length: Math.ceil(rows / length) }, (_, b) =>
-    Math.min(length, rows - b * length),
-  )
+  const lengths = lengthsOf(options, config)
+  const length = Math.max(...lengths)
+  const rows = lengths.reduce((a, b) => a + b, 0)
   const parameters = new ParameterSet()
   const draw = new Philox(seed, STREAM)
   const batch = makeBatch(lengths, config, draw)
@@ -84,8 +85,6 @@ export function makeWorkload(options: WorkloadOptions): Workload {
     task === 'pretrain'
       ? pretraining(parameters, config, lengths, options, draw)
       : classification(parameters, config, lengths, model?.labels?.length ?? LABELS, options, draw)
-  const initial = initialValues(parameters, seed)
-  if (model) load(model, task, parameters, initial)
   const sequences = lengths.length
   const scalars = {
     rows,
@@ -101,7 +100,11 @@ export function makeWorkload(options: WorkloadOptions): Workload {
   return {
     parameters,
     graph: made.graph,
-    initial,
+    get initial() {
+      const values = initialValues(parameters, seed)
+      if (model) load(model, task, parameters, values)
+      return values
+    },
     inputs: { ...batch, ...made.inputs },
     scalars,
     sizes: { ...scalars, [SQUARES]: squares },
@@ -110,13 +113,27 @@ export function makeWorkload(options: WorkloadOptions): Workload {
   }
 }
 
-function configuration({ preset: name, vocabulary, model: dir }: WorkloadOptions): {
+/** Sequences of one length, but for the last; or those that were given. */
+function lengthsOf(options: WorkloadOptions, { maxPositions }: ModelConfig): readonly number[] {
+  const { rows } = options
+  const length = Math.min(options.length ?? Math.min(128, maxPositions), rows)
+  const lengths =
+    options.lengths ??
+    Array.from({ length: Math.ceil(rows / length) }, (_, b) => Math.min(length, rows - b * length))
+  const longest = Math.max(...lengths)
+  if (longest > maxPositions)
+    throw new UsageError(`--length is ${longest}, but the model has ${maxPositions} positions`)
+  return lengths
+}
+
+function configuration({ preset: name, vocabulary, model: dir, dropout }: WorkloadOptions): {
   config: ModelConfig
   model?: PretrainedModel
 } {
   if ((name === undefined) === (dir === undefined))
     throw new UsageError('which model? give either --preset or --model')
-  if (name !== undefined) return { config: preset(name, vocabulary) }
+  if (name !== undefined)
+    return { config: preset(name, vocabulary, dropout === undefined ? {} : { dropout }) }
   const model = openModel(dir as string)
   return { config: model.config, model }
 }

@@ -2,8 +2,9 @@
 import type { Instance, InstanceStream } from '../data/instance_stream.js'
 import type { Runtime } from '../graph/runtime.js'
 import type { PretrainingCapacity } from '../model/pretraining.js'
-import { Collator, splitStep } from './pretraining_batch.js'
-import { addLosses, type Losses, means, noLosses } from './pretraining_programs.js'
+import { Collators, splitStep } from './pretraining_batch.js'
+import { type Losses, means, noLosses, runLosses } from './pretraining_programs.js'
+import { Queue } from './queue.js'
 
 /** The first instances of the held-out split, at most `limit`. */
 export function heldOutInstances(stream: InstanceStream, limit: number): Instance[] {
@@ -28,14 +29,18 @@ export async function evaluatePretraining(
   capacity: PretrainingCapacity,
   instances: readonly Instance[],
 ): Promise<Losses> {
-  const collator = new Collator(capacity)
+  const collators = new Collators(capacity)
+  const queue = new Queue()
   const sums = noLosses()
+  const runs: Promise<void>[] = []
   for (const part of splitStep(instances, capacity)) {
-    const batch = collator.collate(part)
-    const { rows, sequences, masked } = batch
-    const scalars = { rows, sequences, masked, mlm_scale: 1, sop_scale: 1, seed: 0, draw: 0 }
-    await runtime.run('evaluate', batch.inputs, scalars)
-    await addLosses(runtime, 'evaluate', batch, sums)
+    await queue.room()
+    const batch = collators.collate(part)
+    const scalars = { mlm_scale: 1, sop_scale: 1, seed: 0, draw: 0 }
+    const run = runLosses(runtime, 'evaluate', batch, scalars, {}, sums)
+    queue.add(run)
+    runs.push(run)
   }
+  await Promise.all(runs)
   return means(sums)
 }

@@ -211,6 +211,7 @@ export async function finetuneNer(
 
   hooks.onStart?.(restored?.step ?? 0, device.bytes)
   let stopped = 0
+  let isInterrupted = false
   let before = performance.now()
   const loop = {
     totalSteps: schedule.total,
@@ -222,7 +223,8 @@ export async function finetuneNer(
     rate: (step: number) => learningRate(schedule, step),
   }
   const start: NerPosition = restored ?? { step: 0, draw: continued?.draw ?? 0 }
-  await trainTagger(runtime, run.windows, loop, start, async (step) => {
+  const isBoundary = (step: number) => step % run.evalEvery === 0 || step === schedule.total
+  const onStep = async (step: NerStep, settled: boolean) => {
     const elapsed = (performance.now() - before) / 1000
     trainingSeconds += elapsed
     tokens += step.tokens
@@ -236,12 +238,16 @@ export async function finetuneNer(
       tokens_per_second: Math.round(rate),
     })
     hooks.onStep?.(step, rate)
-    if (step.step % run.evalEvery === 0 || step.step === schedule.total) await evaluate(step)
-    else if (hooks.interrupted?.()) await save(step)
-    if (step.step < schedule.total && hooks.interrupted?.()) stopped = step.step
+    if (isBoundary(step.step)) await evaluate(step)
+    isInterrupted ||= hooks.interrupted?.() === true
+    if (isInterrupted && settled && step.step < schedule.total) {
+      if (!isBoundary(step.step)) await save(step)
+      stopped = step.step
+    }
     before = performance.now()
-    return stopped === 0
-  })
+    return !isInterrupted
+  }
+  await trainTagger(runtime, run.windows, loop, start, { isBoundary, onStep })
   if (stopped) throw new Interruption(out, stopped)
   if (best === undefined) throw new Error('a run ended without an evaluation')
 

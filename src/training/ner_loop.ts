@@ -1,7 +1,8 @@
 /**
  * The steps of fine-tuning a tagger: windows in a fresh order every epoch, `batchSize` of them a step, a step in as
  * many ragged micro-batches as the rows make necessary, their losses and gradients divided by the labelled words of
- * the whole step. What the next micro-batch needs is put together while the device works on this one.
+ * the whole step. What the next micro-batch needs is put together while the device works on this one, and queued behind
+ * it (queue.ts).
  */
 import { Capture } from '../autograd/tensor.js'
 import type { NerExample } from '../data/ner_windows.js'
@@ -13,6 +14,7 @@ import { type TokenClassificationModel, tokenClassification } from '../model/tok
 import { collate, epochOrder, pack, type TokenBatch } from './ner_batches.js'
 import { tokenCapacity } from './ner_tagger.js'
 import { appendUpdate, corrections, type OptimizerSettings, optimizerInputs } from './optimizer.js'
+import { Queue, queued, runAhead } from './queue.js'
 
 export interface NerLoopSettings {
   readonly totalSteps: number
@@ -113,56 +115,88 @@ function* microBatches(
   }
 }
 
+export interface NerLoopEvents {
+  /** Whether the caller looks at the state of the device after that step, so that nothing may be queued behind it. */
+  isBoundary?(step: number): boolean
+  /**
+   * Hears of every update; `settled` if nothing is queued behind it, so that other programs of the runtime may be run. False
+   * ends the run: behind a step that is not settled another one comes, of which this hears as well.
+   */
+  onStep(step: NerStep, settled: boolean): boolean | Promise<boolean>
+}
+
 /**
- * Trains from `start` to the last step. `onStep` hears of every update and may run other programs of the runtime
- * before the next one; it returns false to end the run there. Returns where the run ended.
- * Throws a UserError where a loss or a gradient norm is not finite; parameters then are those before the step.
+ * Trains from `start` to the last step, one step queued behind the one that runs. Returns where the run ended.
+ * Throws a UserError where a loss or a gradient norm is not finite; that update was left out then.
  */
 export async function trainTagger(
   runtime: Runtime,
   windows: LabelledWindows,
   settings: NerLoopSettings,
   start: NerPosition,
-  onStep: (step: NerStep) => boolean | Promise<boolean>,
+  { isBoundary = () => false, onStep }: NerLoopEvents,
 ): Promise<NerPosition> {
   const tables = optimizerInputs(runtime.parameters)
   const batches = microBatches(windows, settings, start)
+  const queue = new Queue()
+  let next = batches.next()
   let position = start
-  let sum = { loss: 0, correct: 0, tokens: 0 }
-  for (let next = batches.next(); !next.done; ) {
-    const { inputs, scalars, step, draw, last, stepWords } = next.value
-    const program = last ? 'step' : 'accumulate'
+  let submitted = start.step
+  let goesOn = true
+
+  /** Queues the micro-batches of one step. */
+  const submit = async () => {
+    if (next.done || !goesOn) return undefined
+    const { step, stepWords } = next.value
     const lr = settings.rate(step)
-    const running = runtime.run(program, last ? { ...inputs, ...tables } : inputs, {
-      ...scalars,
-      loss_scale: 1 / stepWords,
-      seed: settings.seed,
-      draw,
-      ...(last && { lr, ...corrections(settings.optimizer, (settings.before ?? 0) + step + 1) }),
+    const runs: Promise<{ loss: number; correct: number; tokens: number; gradNorm: number }>[] = []
+    let draw = 0
+    for (let last = false; !last && !next.done; next = batches.next()) {
+      await queue.room()
+      const { inputs, scalars } = next.value
+      last = next.value.last
+      draw = next.value.draw
+      const program = last ? 'step' : 'accumulate'
+      const run = queued(
+        runtime.run(program, last ? { ...inputs, ...tables } : inputs, {
+          ...scalars,
+          loss_scale: 1 / stepWords,
+          seed: settings.seed,
+          draw,
+          ...(last && { lr, ...corrections(settings.optimizer, (settings.before ?? 0) + step + 1) }),
+        }),
+        () => ['loss_sum', 'correct', ...(last ? ['grad_norm'] : [])].map((n) => runtime.read(program, n)),
+      ).then(([loss, correct, norm]) => ({
+        ...{ loss: loss[0], correct: correct[0], gradNorm: norm?.[0] ?? 0 },
+        tokens: scalars.rows,
+      }))
+      queue.add(run)
+      runs.push(run)
+    }
+    submitted = step + 1
+    const done = Promise.all(runs).then((parts): NerStep => {
+      const sum = (pick: (part: (typeof parts)[number]) => number) => parts.reduce((s, p) => s + pick(p), 0)
+      return {
+        step: step + 1,
+        draw: draw + 1,
+        loss: sum((p) => p.loss) / stepWords,
+        accuracy: sum((p) => p.correct) / stepWords,
+        lr,
+        gradNorm: parts.at(-1)!.gradNorm,
+        tokens: sum((p) => p.tokens),
+      }
     })
-    next = batches.next()
-    await running
-    const read = async (name: string) => (await runtime.read(program, name))[0]
-    sum = {
-      loss: sum.loss + (await read('loss_sum')),
-      correct: sum.correct + (await read('correct')),
-      tokens: sum.tokens + scalars.rows,
-    }
-    if (!last) continue
-    const done: NerStep = {
-      step: step + 1,
-      draw: draw + 1,
-      loss: sum.loss / stepWords,
-      accuracy: sum.correct / stepWords,
-      lr,
-      gradNorm: await read('grad_norm'),
-      tokens: sum.tokens,
-    }
-    checkFinite(done)
-    position = { step: done.step, draw: done.draw }
-    sum = { loss: 0, correct: 0, tokens: 0 }
-    if (!(await onStep(done))) break
+    return { done }
   }
+  await runAhead<NerStep>({
+    submit,
+    isBoundary: () => isBoundary(submitted),
+    onDone: async (done, settled) => {
+      checkFinite(done)
+      position = { step: done.step, draw: done.draw }
+      goesOn = (await onStep(done, settled)) && goesOn
+    },
+  })
   return position
 }
 

@@ -1,8 +1,9 @@
 /**
- * The pretraining loop. A step draws `batch` instances, runs its micro-batches (all but the last through the program
+ * The pretraining loop. A step draws `batch` instances, queues its micro-batches (all but the last through the program
  * `accumulate`, the last through `step`) and logs what came out; while the device runs, the next micro-batch is
- * collated or the next step drawn. Held-out evaluation, checkpoints and the end of the run happen between steps. What
- * a run will do is a function of its settings and seed: a resumed run continues with the same bits.
+ * collated or the next step drawn, and queued behind (queue.ts). Held-out evaluation, checkpoints and the end of the run
+ * happen between steps, with nothing queued. What a run will do is a function of its settings and seed: a resumed run
+ * continues with the same bits.
  */
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Instance } from '../data/instance_stream.js'
@@ -17,8 +18,9 @@ import { TrainingLog } from './log.js'
 import { refuseTooLarge } from './memory.js'
 import { corrections, optimizerInputs } from './optimizer.js'
 import { KIND, type PretrainSetup } from './pretrain_setup.js'
-import { Collator, type MicroBatch, maskedCount, splitStep } from './pretraining_batch.js'
-import { addLosses, type Losses, means, mlmScale, noLosses } from './pretraining_programs.js'
+import { Collators, maskedCount, splitStep } from './pretraining_batch.js'
+import { type Losses, type LossSums, means, mlmScale, noLosses, runLosses } from './pretraining_programs.js'
+import { Queue, runAhead } from './queue.js'
 import { learningRate } from './schedule.js'
 
 export interface PretrainRun {
@@ -68,11 +70,10 @@ export interface PretrainResult {
   readonly interrupted: boolean
 }
 
-/** Instances of a step, cut into micro-batches of which the first is collated; `cursor`: the stream before them. */
+/** Instances of a step, cut into micro-batches; `cursor`: the stream before them. */
 interface PendingStep {
   readonly cursor: object
   readonly batches: Instance[][]
-  readonly first: MicroBatch
   readonly masked: number
   readonly sequences: number
 }
@@ -93,7 +94,10 @@ export async function pretrain(
 }
 
 class Pretraining {
+  /** Steps that are done. */
   private step = 0
+  /** Steps that were queued. */
+  private submitted = 0
   /** Updates that the moments had seen before step 0. */
   private updates = 0
   /** Micro-batches run so far, which is what dropout masks are drawn for. */
@@ -107,7 +111,10 @@ class Pretraining {
   private tokens = 0
   private seconds = 0
   private readonly log: TrainingLog
-  private readonly collators: [Collator, Collator]
+  /** When the last step was done, or the device had nothing queued. */
+  private since = 0
+  private readonly queue = new Queue()
+  private readonly collators: Collators
   private readonly tables: Record<string, Int32Array>
   private readonly parameters
 
@@ -117,7 +124,7 @@ class Pretraining {
     private readonly options: PretrainRun,
   ) {
     this.parameters = setup.programs.parameters
-    this.collators = [new Collator(setup.capacity), new Collator(setup.capacity)]
+    this.collators = new Collators(setup.capacity)
     this.tables = optimizerInputs(this.parameters)
     if (setup.resumed) this.restore(setup.resumed.place.step, setup.resumed.state)
     else if (setup.continued) {
@@ -143,6 +150,7 @@ class Pretraining {
       heldOut?: { step: number; losses: Losses }
     }
     this.step = step
+    this.submitted = step
     this.saved = step
     this.updates = updates ?? 0
     this.draw = draw
@@ -160,14 +168,23 @@ class Pretraining {
     const end = Math.min(setup.settings.schedule.total, options.steps ?? Number.POSITIVE_INFINITY)
     const deadline = performance.now() + (options.minutes ?? Number.POSITIVE_INFINITY) * 60_000
     events?.started?.(this.step, this.runtime.device)
-    while (this.step < end && performance.now() < deadline && !signal?.aborted) {
-      const line = await this.trainStep()
-      this.log.write({ ...line })
-      events?.step?.(line)
-      let save = this.step % options.saveEvery === 0
-      if (this.step % options.evalEvery === 0 || this.step === end) save = (await this.evaluate()) || save
-      if (save) await this.save()
-    }
+    const isBoundary = (step: number) =>
+      step % options.saveEvery === 0 || step % options.evalEvery === 0 || step === end
+    this.since = performance.now()
+    await runAhead<StepLine>({
+      submit: async () =>
+        this.submitted < end && performance.now() < deadline && !signal?.aborted ? this.submit() : undefined,
+      isBoundary: () => isBoundary(this.submitted),
+      onDone: async (line, settled) => {
+        this.log.write({ ...line })
+        events?.step?.(line)
+        if (!settled || !isBoundary(this.step)) return
+        let save = this.step % options.saveEvery === 0
+        if (this.step % options.evalEvery === 0 || this.step === end) save = (await this.evaluate()) || save
+        if (save) await this.save()
+        this.since = performance.now()
+      },
+    })
     const interrupted = signal?.aborted === true && this.step < end
     if (!interrupted && this.step > 0) await this.evaluate()
     await this.save()
@@ -197,20 +214,14 @@ class Pretraining {
     const cursor = stream.state()
     const instances = Array.from({ length: settings.batch }, () => stream.next())
     const batches = splitStep(instances, capacity)
-    const first = this.collate(batches[0])
-    return { cursor, batches, first, masked: maskedCount(instances), sequences: instances.length }
+    return { cursor, batches, masked: maskedCount(instances), sequences: instances.length }
   }
 
-  /** The buffers of the other collator may still be on their way to the device. */
-  private collate(instances: readonly Instance[]): MicroBatch {
-    this.collators.reverse()
-    return this.collators[0].collate(instances)
-  }
-
-  private async trainStep(): Promise<StepLine> {
-    const { runtime, pending, step } = this
+  /** Queues the pending step, and draws the next one while the device works. */
+  private async submit(): Promise<{ done: Promise<StepLine> }> {
+    const { runtime, pending } = this
+    const step = this.submitted++
     const { schedule, optimizer, seed } = this.setup.settings
-    const started = performance.now()
     const lr = learningRate(schedule, step)
     const common = {
       seed,
@@ -220,38 +231,40 @@ class Pretraining {
       sop_scale: 1 / pending.sequences,
     }
     const sums = noLosses()
-    let batch = pending.first
-    for (let i = 0; i < pending.batches.length; i++) {
+    const runs: Promise<unknown>[] = []
+    let gradNorm: Promise<Float32Array> | undefined
+    for (const [i, instances] of pending.batches.entries()) {
+      await this.queue.room()
       const isLast = i === pending.batches.length - 1
       const program = isLast ? 'step' : 'accumulate'
-      const { inputs, rows, sequences, masked } = batch
-      const current = batch
-      const running = runtime.run(program, isLast ? { ...inputs, ...this.tables } : inputs, {
-        ...common,
-        rows,
-        sequences,
-        masked,
-        draw: this.draw,
-      })
-      // its failure is met below, when the next batch is ready
-      running.catch(() => undefined)
+      const batch = this.collators.collate(instances)
+      const tables = isLast ? this.tables : {}
+      const run = runLosses(runtime, program, batch, { ...common, draw: this.draw }, tables, sums)
       this.draw = (this.draw + 1) % 2 ** 32
+      if (isLast) gradNorm = runtime.read('step', 'grad_norm')
+      gradNorm?.catch(() => undefined)
+      this.queue.add(run)
+      runs.push(run)
       // lets the device start before this thread is busy with the next batch
       await turn()
-      if (isLast) this.pending = this.drawStep()
-      else batch = this.collate(pending.batches[i + 1])
-      await running
-      await addLosses(runtime, program, current, sums)
     }
-    const [gradNorm] = await runtime.read('step', 'grad_norm')
+    const done = Promise.all(runs).then(async () => this.finish(step + 1, lr, sums, (await gradNorm!)[0]))
+    done.catch(() => undefined)
+    this.pending = this.drawStep()
+    return { done }
+  }
+
+  private finish(step: number, lr: number, sums: LossSums, gradNorm: number): StepLine {
     const losses = means(sums)
-    this.refuseNonFinite(step + 1, losses, gradNorm)
-    const seconds = (performance.now() - started) / 1000
-    this.step++
+    this.refuseNonFinite(step, losses, gradNorm)
+    const now = performance.now()
+    const seconds = (now - this.since) / 1000
+    this.since = now
+    this.step = step
     this.tokens += sums.rows
     this.seconds += seconds
     this.last = {
-      step: this.step,
+      step,
       loss: losses.loss,
       mlm: losses.mlm,
       sop: losses.sop,

@@ -5,6 +5,7 @@
 import type { Instance } from '../data/instance_stream.js'
 import { UserError } from '../error.js'
 import type { PretrainingCapacity } from '../model/pretraining.js'
+import { AHEAD } from './queue.js'
 
 /** Inputs of the pretraining programs, views that stay as they are until the collator is used again. */
 export interface MicroBatch {
@@ -119,5 +120,21 @@ export class Collator {
       sequences,
       masked,
     }
+  }
+}
+
+/** Collators that take turns: buffers of the last `AHEAD` micro-batches may still be on their way to the device. */
+export class Collators {
+  private readonly all: Collator[]
+  private turn = 0
+
+  constructor(capacity: PretrainingCapacity) {
+    this.all = Array.from({ length: AHEAD + 1 }, () => new Collator(capacity))
+  }
+
+  /** Views that stay as they are until `AHEAD` further micro-batches were collated. */
+  collate(instances: readonly Instance[]): MicroBatch {
+    this.turn = (this.turn + 1) % this.all.length
+    return this.all[this.turn].collate(instances)
   }
 }

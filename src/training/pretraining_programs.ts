@@ -5,12 +5,13 @@
 import { Capture } from '../autograd/tensor.js'
 import type { Graph } from '../graph/graph.js'
 import { ParameterSet } from '../graph/parameters.js'
-import type { Runtime } from '../graph/runtime.js'
+import type { InputData, Runtime } from '../graph/runtime.js'
 import type { ModelConfig } from '../model/config.js'
 import type { EncodeOptions } from '../model/encoder.js'
 import { declarePretraining, type PretrainingCapacity, pretrainingLoss } from '../model/pretraining.js'
 import { appendUpdate, type OptimizerSettings } from './optimizer.js'
 import type { MicroBatch } from './pretraining_batch.js'
+import { queued } from './queue.js'
 
 export interface PretrainingPrograms {
   readonly parameters: ParameterSet
@@ -54,22 +55,28 @@ export function noLosses(): LossSums {
   return { mlm: 0, mlmCorrect: 0, masked: 0, sop: 0, sopCorrect: 0, sequences: 0, rows: 0 }
 }
 
-/** Adds what the last run of a program gave for `batch`. */
-export async function addLosses(
+/** Queues a run for `batch`, and adds what it gave once that is known. The batch must stay as it is until then. */
+export async function runLosses(
   runtime: Runtime,
   program: keyof PretrainingPrograms['graphs'],
   batch: MicroBatch,
+  scalars: Readonly<Record<string, number>>,
+  tables: Readonly<Record<string, InputData>>,
   sums: LossSums,
 ): Promise<void> {
+  const { inputs, rows, sequences, masked } = batch
   const names = ['mlm_loss', 'mlm_correct', 'sop_loss', 'sop_correct']
-  const [mlm, mlmCorrect, sop, sopCorrect] = await Promise.all(names.map((n) => runtime.read(program, n)))
+  const [mlm, mlmCorrect, sop, sopCorrect] = await queued(
+    runtime.run(program, { ...inputs, ...tables }, { ...scalars, rows, sequences, masked }),
+    () => names.map((n) => runtime.read(program, n)),
+  )
   sums.mlm += mlm[0]
   sums.mlmCorrect += mlmCorrect[0]
-  sums.masked += batch.masked
+  sums.masked += masked
   sums.sop += sop[0]
   sums.sopCorrect += sopCorrect[0]
-  sums.sequences += batch.sequences
-  sums.rows += batch.rows
+  sums.sequences += sequences
+  sums.rows += rows
 }
 
 /** Means of a step or of a held-out set. `loss` is what is minimised. */

@@ -16,6 +16,7 @@ import {
   type OptimizerSettings,
   optimizerInputs,
 } from './optimizer.js'
+import { queued } from './queue.js'
 
 export interface TrainerOptions {
   readonly device: Device
@@ -69,7 +70,8 @@ export class Trainer {
 
   /**
    * One step at learning rate `lr`. `scalars` sets run-time sizes. Returns the loss before the update and the norm of
-   * the gradient before clipping; where that is not finite, the update was left out.
+   * the gradient before clipping; where that is not finite, the update was left out. A step may be asked for before the one
+   * before is awaited, which keeps a GPU busy; its arrays must stay as they are until then.
    */
   async step(
     inputs: Readonly<Record<string, InputData>>,
@@ -77,13 +79,14 @@ export class Trainer {
     scalars: Readonly<Record<string, number>> = {},
   ): Promise<{ loss: number; gradNorm: number }> {
     const draw = this.updates++
-    await this.runtime.run(
-      'step',
-      { ...inputs, ...this.tables },
-      { seed: this.seed, draw, lr, ...corrections(this.settings, this.updates), ...scalars },
+    const [[loss], [gradNorm]] = await queued(
+      this.runtime.run(
+        'step',
+        { ...inputs, ...this.tables },
+        { seed: this.seed, draw, lr, ...corrections(this.settings, this.updates), ...scalars },
+      ),
+      () => [this.runtime.read('step', 'loss'), this.runtime.read('step', 'grad_norm')],
     )
-    const [loss] = await this.runtime.read('step', 'loss')
-    const [gradNorm] = await this.runtime.read('step', 'grad_norm')
     return { loss, gradNorm }
   }
 
@@ -92,8 +95,11 @@ export class Trainer {
     inputs: Readonly<Record<string, InputData>>,
     scalars: Readonly<Record<string, number>> = {},
   ): Promise<Float32Array> {
-    await this.runtime.run('predict', inputs, { seed: this.seed, draw: 0, ...scalars })
-    return this.runtime.read('predict', 'y')
+    const [y] = await queued(
+      this.runtime.run('predict', inputs, { seed: this.seed, draw: 0, ...scalars }),
+      () => [this.runtime.read('predict', 'y')],
+    )
+    return y
   }
 
   /**

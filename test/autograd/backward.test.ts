@@ -8,7 +8,7 @@ import { copy } from '../../src/ops/copy.js'
 import { reduce } from '../../src/ops/reduce.js'
 import { unary } from '../../src/ops/unary.js'
 import { allclose } from '../support/allclose.js'
-import { checkOp, normals, reshaped, uniforms, withCpu } from '../support/op_check.js'
+import { checkOp, normals, reshaped, uniforms, withDevice } from '../support/op_check.js'
 
 const test = suite('backward')
 
@@ -111,7 +111,7 @@ const expected = (seed: number) =>
   values.w.map((w, i) => seed * values.f[i] * values.x[i] * (1 - Math.tanh(w * values.x[i]) ** 2))
 
 test('gradients of two runs add up, those of what is frozen stay zero', () =>
-  withCpu({ threads: 2 }, async (device) => {
+  withDevice({ threads: 2 }, async (device) => {
     const { parameters, capture, loss, w, f } = small()
     capture.backward(loss)
     const runtime = new Runtime(device, parameters, { step: capture.graph })
@@ -130,7 +130,7 @@ test('gradients of two runs add up, those of what is frozen stay zero', () =>
   }))
 
 test('the seed scales every gradient', () =>
-  withCpu({ threads: 2 }, async (device) => {
+  withDevice({ threads: 2 }, async (device) => {
     const { parameters, capture, loss, w, f } = small()
     capture.backward(loss, 128)
     const runtime = new Runtime(device, parameters, { step: capture.graph })

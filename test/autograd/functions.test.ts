@@ -13,7 +13,7 @@ import {
   normals,
   type Oracle,
   uniforms,
-  withCpu,
+  withDevice,
 } from '../support/op_check.js'
 
 const test = suite('functions')
@@ -280,7 +280,7 @@ checkOp(test, 'a layer of one’s own: softmax from parts', {
 })
 
 test('run-time rows go through every function that may carry them', () =>
-  withCpu({ threads: 2 }, (device) =>
+  withDevice({ threads: 2 }, (device) =>
     checkRagged(device, { x: normals(7, 67, 12) }, 18, ({ x }) => {
       const cube = f.reshape(x, [x.shape[0], 3, 4])
       const flat = f.reshape(cube, [-1, 4])
@@ -301,7 +301,7 @@ test('run-time rows go through every function that may carry them', () =>
   ))
 
 test('the mean over run-time rows counts those that are there', () =>
-  withCpu({ threads: 1 }, async (device) => {
+  withDevice({ threads: 1 }, async (device) => {
     const capture = new Capture(new ParameterSet())
     const x = capture.input('x', [dynamic('rows', 10), 2])
     capture.output('y', f.mean(x))

@@ -13,7 +13,7 @@ import { dynamic } from '../../src/ops/shape.js'
 import { unary } from '../../src/ops/unary.js'
 import { allclose, sameBits } from '../support/allclose.js'
 import { centralDifferences } from '../support/differences.js'
-import { onEveryIsa, withCpu } from '../support/op_check.js'
+import { onEveryIsa, withDevice } from '../support/op_check.js'
 import { random } from '../support/random.js'
 
 const test = suite('repeat')
@@ -183,7 +183,7 @@ for (const [name, block] of Object.entries(blocks)) {
 
   test(`${name}: recompute changes no bit, threads neither`, async () => {
     const outcome = (threads: number, recompute: boolean) =>
-      withCpu({ threads }, (device) => run(device, block, { recompute }))
+      withDevice({ threads }, (device) => run(device, block, { recompute }))
     const one = await outcome(1, false)
     for (const other of [await outcome(1, true), await outcome(2, false), await outcome(3, true)]) {
       sameBits(other.result, one.result)
@@ -193,7 +193,7 @@ for (const [name, block] of Object.entries(blocks)) {
   })
 
   test(`${name}: the same as the block written out ${L} times`, () =>
-    withCpu({ threads: 2 }, async (device) => {
+    withDevice({ threads: 2 }, async (device) => {
       const repeated = await run(device, block, {})
       const unrolled = await run(device, block, { unrolled: true })
       sameBits(repeated.result, unrolled.result)
@@ -202,7 +202,7 @@ for (const [name, block] of Object.entries(blocks)) {
     }))
 
   test(`${name}: a second run adds its gradients`, () =>
-    withCpu({ threads: 2 }, async (device) => {
+    withDevice({ threads: 2 }, async (device) => {
       const once = await run(device, block, {})
       const twice = await run(device, block, {}, 2)
       sameBits(twice.result, once.result)
@@ -247,7 +247,7 @@ function twiceModel(count: number, w: ArrayLike<number>) {
 
 for (const count of [1, 2, 3, 4, 5])
   test(`two repeats of ${count} in one graph, with and without a backward pass`, () =>
-    withCpu({ threads: 2 }, async (device) => {
+    withDevice({ threads: 2 }, async (device) => {
       const want = twiceModel(count, data.scale)
       for (const backward of [false, true]) {
         const { result, gradient } = await twice(device, count, backward)
@@ -263,7 +263,7 @@ for (const count of [1, 2, 3, 4, 5])
     }))
 
 test('fewer rows at run time give the rows of the whole', () =>
-  withCpu({ threads: 2 }, async (device) => {
+  withDevice({ threads: 2 }, async (device) => {
     const block = blocks['the carry used twice, layernorm in it']
     for (const recompute of [false, true]) {
       const all = await run(device, block, { recompute, rows: N })
@@ -275,7 +275,7 @@ test('fewer rows at run time give the rows of the whole', () =>
   }))
 
 test('dropout in a block draws anew in every iteration, and the same again when recomputed', () =>
-  withCpu({ threads: 2 }, async (device) => {
+  withDevice({ threads: 2 }, async (device) => {
     const block: Block = (x, w) => {
       const [t] = x.capture.apply(dropout, [mul(x, w('scale'))], { p: 0.5, stream: 4 })
       return add(t, x)

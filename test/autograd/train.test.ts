@@ -7,7 +7,7 @@ import { Capture, type Tensor } from '../../src/autograd/tensor.js'
 import { normal, ParameterSet, zeros } from '../../src/graph/parameters.js'
 import { Runtime } from '../../src/graph/runtime.js'
 import { allclose, sameBits } from '../support/allclose.js'
-import { onEveryIsa, withCpu } from '../support/op_check.js'
+import { onEveryIsa, withDevice } from '../support/op_check.js'
 import { random } from '../support/random.js'
 
 const test = suite('training a model of one’s own')
@@ -81,7 +81,7 @@ onEveryIsa(test, 'XOR is learned, and holds for new points', async (device) => {
 })
 
 test('the losses are those of float64', async () => {
-  const { losses } = await withCpu({ threads: 2 }, (device) => train(device, 20))
+  const { losses } = await withDevice({ threads: 2 }, (device) => train(device, 20))
   const { parameters, initial } = network()
   const take = (name: string) => {
     const { offset, size } = parameters.get(name)
@@ -131,13 +131,13 @@ test('the losses are those of float64', async () => {
 
 test('the weights have the same bits on 1, 2, 3 and 7 threads', async () => {
   const [one, ...others] = await Promise.all(
-    [1, 2, 3, 7].map((threads) => withCpu({ threads }, (device) => train(device, 30))),
+    [1, 2, 3, 7].map((threads) => withDevice({ threads }, (device) => train(device, 30))),
   )
   for (const other of others) sameBits(other.weights, one.weights)
 })
 
 test('what is not trainable stays', () =>
-  withCpu({ threads: 1 }, async (device) => {
+  withDevice({ threads: 1 }, async (device) => {
     const parameters = new ParameterSet()
     const w = parameters.add('w', [2], { init: zeros })
     const frozen = parameters.add('frozen', [2], { init: zeros, trainable: false })

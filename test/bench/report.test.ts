@@ -175,6 +175,18 @@ test('without results the pages say what to run; a page without its comments is 
   }
 })
 
+test('a page that cannot be written is named', async () => {
+  const folder = project({ 'x.json': results({ races: [race] }) })
+  const picture = join(folder, 'bench/results/figures.svg')
+  mkdirSync(picture)
+  try {
+    await writeReport(folder)
+    assert.unreachable()
+  } catch (error) {
+    assert.is((error as Error).message, `${picture}: cannot be written: is a folder`)
+  }
+})
+
 test('no key of the results that are kept has a space', () => {
   const spaced: string[] = []
   for (const result of readResults(join(root, 'bench', 'results')))

@@ -17,7 +17,8 @@ const test = suite('bench runtime')
 function bench(...argv: string[]) {
   const all = [commandLine, 'bench', 'runtime', ...argv]
   const { stdout, stderr, status } = spawnSync(process.execPath, all, { encoding: 'utf8' })
-  return { stdout, stderr, status, json: JSON.parse(stdout.trimEnd().split('\n').at(-1) || 'null') }
+  const last = stdout.trimEnd().split('\n').at(-1) || 'null'
+  return { stdout, stderr, status, json: last.startsWith('{') ? JSON.parse(last) : null }
 }
 
 const small = ['--rows', '140', '--length', '32', '--steps', '2', '--threads', '2', '--json']
@@ -155,11 +156,41 @@ test('people are told what sharing saves and what it does not', () => {
   assert.is(stderr, '')
 })
 
+test('--model predicts, says so everywhere, and runs nothing', () => {
+  const argv = ['--model', 'h100', '--rows', '4096', '--length', '512']
+  const { json, status, stderr } = bench(...argv, '--json')
+  assert.is(status, 0, stderr)
+  assert.is(json.predicted, true)
+  const [card] = json.cards
+  assert.is(card.card, 'h100')
+  assert.equal(
+    card.steps.map((step: { name: string }) => step.name),
+    ['base_8x512', 'base_8x512_dropout'],
+  )
+  for (const step of card.steps) {
+    assert.is(step.measured, null)
+    assert.ok(Math.abs((step.predicted_tokens_per_second * step.predicted_step_ms) / 1000 - 4096) < 4)
+    const families: { ms: number }[] = step.predicted_families
+    const sum = families.reduce((n, { ms }) => n + ms, step.predicted_gap_ms)
+    assert.ok(Math.abs(sum / step.predicted_step_ms - 1) < 0.01)
+    assert.ok(step.fits && step.predicted_mfu > 0.1)
+  }
+  const { stdout } = bench(...argv, '--quiet')
+  const titles = stdout.split('\n').filter((line) => line.startsWith('H100'))
+  assert.is(titles.length, 3)
+  for (const title of titles) assert.match(title, /PREDICTED/)
+  assert.match(stdout, /dense layers, forward/)
+  assert.match(stdout, /between launches/)
+})
+
 test('what cannot be is refused by name', () => {
   const cases: [string[], number, RegExp][] = [
     [['--models', 'bioalbert-nano,gpt'], 2, /'gpt'/],
     [['--models', 'biobert-nano', '--rows', '16', '--length', '32'], 2, /16 rows hold no sequence of 32/],
     [['--models', 'biobert-nano', '--length', '2'], 2, /sequences of 2 tokens/],
+    [['--model', 'a2000'], 2, /'a2000' is invalid/],
+    [['--model', 'h100', '--steps', '3'], 2, /cannot be used with option '--steps/],
+    [['--model', 'h100', '--rows', '100'], 2, /100 rows hold no sequence of 512/],
   ]
   for (const [argv, status, says] of cases) {
     const { stderr, status: found } = bench(...argv, '--json')

@@ -13,7 +13,7 @@ import { decodeParameters, encodeParameters } from '../../src/model/parameters.j
 import { loadParameters, saveParameters } from '../../src/model/parameters_node.js'
 import { readSafetensors, type TensorToWrite, writeSafetensors } from '../../src/model/safetensors.js'
 import { sameBits } from '../support/allclose.js'
-import { withCpu } from '../support/op_check.js'
+import { withDevice } from '../support/op_check.js'
 import { root } from '../support/paths.js'
 import { random } from '../support/random.js'
 import { folderWith, temporaryFolder } from '../support/temporary.js'
@@ -51,7 +51,7 @@ const rejection = (promise: Promise<unknown>): Promise<Error> =>
   )
 
 test('they come back bit for bit, through a file and through memory, with their metadata', () =>
-  withCpu({}, async (device) => {
+  withDevice({}, async (device) => {
     const from = holder(device)
     await from.writeState('parameters', values(from.parameters))
     const folder = temporaryFolder()
@@ -70,7 +70,7 @@ test('they come back bit for bit, through a file and through memory, with their 
   }))
 
 test('the file holds a tensor for each parameter or part, under its name', () =>
-  withCpu({}, async (device) => {
+  withDevice({}, async (device) => {
     const from = holder(device)
     const data = values(from.parameters)
     await from.writeState('parameters', data)
@@ -86,7 +86,7 @@ test('the file holds a tensor for each parameter or part, under its name', () =>
   }))
 
 test('a file that is not of these parameters is refused by name, and changes none', () =>
-  withCpu({}, async (device) => {
+  withDevice({}, async (device) => {
     const to = holder(device)
     await to.writeState('parameters', values(to.parameters))
     const path = join(temporaryFolder(), 'own.safetensors')
@@ -128,7 +128,7 @@ test('a file that is not of these parameters is refused by name, and changes non
   }))
 
 test('broken bytes are refused by name, at every length', () =>
-  withCpu({}, async (device) => {
+  withDevice({}, async (device) => {
     const to = holder(device)
     const bytes = await encodeParameters(to)
     const missing = await rejection(loadParameters(join(temporaryFolder(), 'none'), to))
@@ -141,7 +141,7 @@ test('broken bytes are refused by name, at every length', () =>
   }))
 
 test('a file that cannot be written is named, and the old one stays', () =>
-  withCpu({}, async (device) => {
+  withDevice({}, async (device) => {
     const from = holder(device)
     const folder = folderWith({ 'own.safetensors': 'old' })
     const path = join(folder, 'absent', 'own.safetensors')

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert'
 import { accumulate } from '../../src/ops/accumulate.js'
 import { copy } from '../../src/ops/copy.js'
 import { f32 } from '../../src/ops/shape.js'
-import { checkOp, checkRagged, normals, withCpu } from '../support/op_check.js'
+import { checkOp, checkRagged, normals, withDevice } from '../support/op_check.js'
 
 const test = suite('accumulate')
 
@@ -20,7 +20,7 @@ for (const shape of [[1], [3, 7], [50001]])
   })
 
 test('rows past the run-time size stay as they are', () =>
-  withCpu({ threads: 2 }, (device) =>
+  withDevice({ threads: 2 }, (device) =>
     checkRagged(device, { x: normals(7, 67, 19) }, 18, ({ x }, capture) => {
       const [y] = capture.apply(copy, [x], { shape: x.shape, strides: [19, 1], offset: 0 })
       capture.apply(accumulate, [x, y], {})

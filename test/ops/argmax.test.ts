@@ -6,7 +6,7 @@ import { Runtime } from '../../src/graph/runtime.js'
 import { argmax } from '../../src/ops/argmax.js'
 import { dynamic, f32, i32 } from '../../src/ops/shape.js'
 import { runOp, type TestTensor } from '../support/op_case.js'
-import { checkOp, checkRagged, normals, type Oracle, onEveryIsa, withCpu } from '../support/op_check.js'
+import { checkOp, checkRagged, normals, type Oracle, onEveryIsa, withDevice } from '../support/op_check.js'
 import { random } from '../support/random.js'
 
 const test = suite('argmax')
@@ -96,7 +96,7 @@ onEveryIsa(test, 'zeros of both signs are equal', async (device) => {
 })
 
 test('rows past the run-time size stay as they are', () =>
-  withCpu({ threads: 2 }, (device) =>
+  withDevice({ threads: 2 }, (device) =>
     checkRagged(device, { x: normals(7, 67, 19) }, 18, ({ x }, capture) =>
       capture.apply(argmax, [x], { axis: 1, keep: false }),
     ),

@@ -5,10 +5,10 @@ import { attention } from '../../src/ops/attention.js'
 import { cast } from '../../src/ops/cast.js'
 import { allclose, sameBits } from '../support/allclose.js'
 import { type AttentionCase, attentionInputs, attentionReference, keepOf } from '../support/attention_case.js'
-import { bf16, checkBf16, cpuIsas, exact, onEveryCpuIsa } from '../support/bf16_case.js'
+import { bf16, checkBf16, exact, narrowIsas, onEveryNarrowIsa } from '../support/bf16_case.js'
 import { runKernel } from '../support/kernel_case.js'
 import { runOp } from '../support/op_case.js'
-import { isJudged, onEveryIsa, sameBitsOnThreads, withCpu } from '../support/op_check.js'
+import { onEveryIsa, sameBitsOnThreads, withDevice } from '../support/op_check.js'
 import { opsGolden } from '../support/ops_golden.js'
 import { random } from '../support/random.js'
 
@@ -230,13 +230,13 @@ function run(
 }
 
 for (const type of ['f32', 'bf16'] as const)
-  onEveryCpuIsa(test, `causal, ${type}: a later row changes nothing in front of it`, async (isa) => {
+  onEveryNarrowIsa(test, `causal, ${type}: a later row changes nothing in front of it`, async (isa) => {
     const c: AttentionCase = { lengths: [100, 77], heads: 2, D: 24, causal: true }
     const [changed, width] = [60, 3 * 48]
     const given = attentionInputs(c, 3)
     const other = attentionInputs(c, 3)
     for (let i = changed * width; i < 100 * width; i++) other.tensors.qkv.data[i] *= 3
-    const [a, b] = await withCpu({ isa, threads: 2 }, async (device) => [
+    const [a, b] = await withDevice({ isa, threads: 2 }, async (device) => [
       await run(device, c, 0.1, type, given, false),
       await run(device, c, 0.1, type, other, false),
     ])
@@ -251,11 +251,11 @@ for (const type of ['f32', 'bf16'] as const)
     }
   })
 
-onEveryCpuIsa(test, 'bf16: nothing that lies in the working memory gets into a result', async (isa) => {
+onEveryNarrowIsa(test, 'bf16: nothing that lies in the working memory gets into a result', async (isa) => {
   const c: AttentionCase = { lengths: [1, 33, 70], heads: 2, D: 40 }
   const poison = attentionInputs({ lengths: [300], heads: 2, D: 64 }, 3)
   poison.tensors.qkv.data.fill(Number.NaN)
-  const [clean, dirty] = await withCpu({ isa, threads: 1 }, async (device) => {
+  const [clean, dirty] = await withDevice({ isa, threads: 1 }, async (device) => {
     const first = await run(device, c, 0.1, 'bf16')
     await run(device, { lengths: [300], heads: 2, D: 64 }, 0.1, 'bf16', poison)
     return [first, await run(device, c, 0.1, 'bf16')]
@@ -266,7 +266,7 @@ onEveryCpuIsa(test, 'bf16: nothing that lies in the working memory gets into a r
   sameBits(dirty.gradients.qkv, clean.gradients.qkv, { name: 'dqkv' })
 })
 
-onEveryCpuIsa(
+onEveryNarrowIsa(
   test,
   'rows past the last sequence give zeros, and nothing behind them is written',
   async (isa) => {
@@ -274,7 +274,7 @@ onEveryCpuIsa(
     const { tensors, dy } = attentionInputs(c, 3)
     const [rows, H, attrs] = [64, 48, { heads: 2, sequences: 2, p: 0.2, stream: 1 }]
     const scalars = { seed: 2, draw: 5 }
-    await withCpu({ isa, threads: 2 }, async (device) => {
+    await withDevice({ isa, threads: 2 }, async (device) => {
       for (const type of [{}, { dtype: 'bf16' }] as const) {
         // what is not given is NaN
         const given = {
@@ -318,7 +318,7 @@ onEveryCpuIsa(
 
 // By tiles keys are held up to 1,920 rows of a head of 256 and queries up to 576 in the backward pass. The reference is the
 // kernel in f32; what a result of bf16 is rounded by, at most 2^-9 of the largest, stands for the naive error.
-for (const isa of cpuIsas().filter((name) => name.startsWith('amx') || name.startsWith('avx512_bf16')))
+for (const isa of narrowIsas().filter((name) => name.startsWith('amx') || name.startsWith('avx512_bf16')))
   for (const [S, backward, causal] of [
     [2000, false, false],
     [600, true, false],
@@ -326,12 +326,13 @@ for (const isa of cpuIsas().filter((name) => name.startsWith('amx') || name.star
     [900, true, true],
   ] as const)
     test(`bf16: ${S} rows do not fit the working memory at once${causal ? ', causal' : ''} (${isa})`, async () => {
-      if (isJudged()) return
       const c: AttentionCase = { lengths: [S], heads: 1, D: 256, causal }
       const given = attentionInputs(c, 3)
       const [want, found] = [
-        await withCpu({ isa: 'avx512', threads: 1 }, (device) => run(device, c, 0.1, 'f32', given, backward)),
-        await withCpu({ isa, threads: 1 }, (device) => run(device, c, 0.1, 'bf16', given, backward)),
+        await withDevice({ isa: 'avx512', threads: 1 }, (device) =>
+          run(device, c, 0.1, 'f32', given, backward),
+        ),
+        await withDevice({ isa, threads: 1 }, (device) => run(device, c, 0.1, 'bf16', given, backward)),
       ]
       const close = (name: string, x: Float32Array, y: Float32Array, times: number) => {
         const largest = y.reduce((a, b) => Math.max(a, Math.abs(b)), 0)

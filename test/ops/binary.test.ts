@@ -5,7 +5,7 @@ import { f32, i32 } from '../../src/ops/shape.js'
 import { allclose } from '../support/allclose.js'
 import { broadcast } from '../support/broadcast.js'
 import { runOp } from '../support/op_case.js'
-import { checkOp, checkRagged, normals, onEveryIsa, uniforms, withCpu } from '../support/op_check.js'
+import { checkOp, checkRagged, normals, onEveryIsa, uniforms, withDevice } from '../support/op_check.js'
 
 const test = suite('binary')
 
@@ -101,7 +101,7 @@ onEveryIsa(test, 'a NaN makes max and min NaN and comparisons 0', async (device)
 })
 
 test('rows past the run-time size stay as they are', () =>
-  withCpu({ threads: 2 }, (device) =>
+  withDevice({ threads: 2 }, (device) =>
     checkRagged(
       device,
       { a: normals(7, 67, 19), b: normals(8, 67, 1) },

@@ -11,10 +11,10 @@ import { gather } from '../../src/ops/gather.js'
 import { dynamic, f32, i32 } from '../../src/ops/shape.js'
 import { softmax } from '../../src/ops/softmax.js'
 import { allclose, sameBits } from '../support/allclose.js'
-import { bf16, bf16Normals, onEveryCpuIsa } from '../support/bf16_case.js'
+import { bf16, bf16Normals, onEveryNarrowIsa } from '../support/bf16_case.js'
 import { runKernel } from '../support/kernel_case.js'
 import { runOp } from '../support/op_case.js'
-import { normals, onEveryIsa, withCpu } from '../support/op_check.js'
+import { normals, onEveryIsa, withDevice } from '../support/op_check.js'
 import { random } from '../support/random.js'
 
 const test = suite('cast')
@@ -38,9 +38,9 @@ const same = (found: ArrayLike<number>, want: ArrayLike<number>) => {
     assert.ok(Object.is(found[i], want[i]), `[${i}]: ${found[i]}, want ${want[i]}`)
 }
 
-onEveryCpuIsa(test, 'every value is rounded to the nearest, and comes back exactly', async (isa) => {
+onEveryNarrowIsa(test, 'every value is rounded to the nearest, and comes back exactly', async (isa) => {
   const x = edges()
-  const { y } = await withCpu({ isa, threads: 2 }, (device) =>
+  const { y } = await withDevice({ isa, threads: 2 }, (device) =>
     runKernel(
       device,
       cast,
@@ -50,7 +50,7 @@ onEveryCpuIsa(test, 'every value is rounded to the nearest, and comes back exact
     ),
   )
   same(y, Array.from(x, bf16))
-  const back = await withCpu({ isa, threads: 2 }, (device) =>
+  const back = await withDevice({ isa, threads: 2 }, (device) =>
     runKernel(
       device,
       cast,
@@ -67,7 +67,7 @@ test('what people write and read is rounded the same way', () => {
   same(fromBf16(toBf16(x)), Array.from(x, bf16))
 })
 
-onEveryCpuIsa(test, 'the gradient is cast back', async (isa) => {
+onEveryNarrowIsa(test, 'the gradient is cast back', async (isa) => {
   const x = normals(1, 3, 7)
   const dy = random(2).normals(21)
   const run = (device: Parameters<typeof runOp>[0]) =>
@@ -80,7 +80,7 @@ onEveryCpuIsa(test, 'the gradient is cast back', async (isa) => {
       },
       [dy],
     )
-  const { outputs, gradients } = await withCpu({ isa, threads: 2 }, run)
+  const { outputs, gradients } = await withDevice({ isa, threads: 2 }, run)
   same(outputs[0], Array.from(x.data, bf16))
   same(gradients.x, Array.from(dy, bf16))
 })
@@ -91,8 +91,8 @@ const low = (seed: number, ...shape: number[]) => ({
 })
 const empty = (...shape: number[]) => ({ shape, dtype: 'bf16' as const })
 
-onEveryCpuIsa(test, 'arithmetic is rounded once', (isa) =>
-  withCpu({ isa, threads: 2 }, async (device) => {
+onEveryNarrowIsa(test, 'arithmetic is rounded once', (isa) =>
+  withDevice({ isa, threads: 2 }, async (device) => {
     const [a, b, row] = [low(1, 5, 1003), low(2, 5, 1003), low(3, 1003)]
     for (const [fn, of] of [
       ['add', (p: number, q: number) => p + q],
@@ -123,8 +123,8 @@ onEveryCpuIsa(test, 'arithmetic is rounded once', (isa) =>
   }),
 )
 
-onEveryCpuIsa(test, 'copies move values, and their gradient adds up', (isa) =>
-  withCpu({ isa, threads: 2 }, async (device) => {
+onEveryNarrowIsa(test, 'copies move values, and their gradient adds up', (isa) =>
+  withDevice({ isa, threads: 2 }, async (device) => {
     const x = low(4, 6, 5)
     const turned = { shape: [5, 6], strides: [1, 5], offset: 0 }
     const { y } = await runKernel(device, copy, copy.forward, { x, y: empty(5, 6) }, turned)
@@ -143,8 +143,8 @@ onEveryCpuIsa(test, 'copies move values, and their gradient adds up', (isa) =>
   }),
 )
 
-onEveryCpuIsa(test, 'fill rounds its value and stops at the run-time size', (isa) =>
-  withCpu({ isa, threads: 2 }, async (device) => {
+onEveryNarrowIsa(test, 'fill rounds its value and stops at the run-time size', (isa) =>
+  withDevice({ isa, threads: 2 }, async (device) => {
     const shape = [dynamic('rows', 67), 19]
     const { y } = await runKernel(
       device,
@@ -160,8 +160,8 @@ onEveryCpuIsa(test, 'fill rounds its value and stops at the run-time size', (isa
   }),
 )
 
-onEveryCpuIsa(test, 'gather takes rows, and its gradient adds them up', (isa) =>
-  withCpu({ isa, threads: 2 }, async (device) => {
+onEveryNarrowIsa(test, 'gather takes rows, and its gradient adds them up', (isa) =>
+  withDevice({ isa, threads: 2 }, async (device) => {
     const H = 131
     const x = low(7, 6, H)
     const index = { shape: [9], data: Int32Array.from([5, -1, 0, 3, 3, 6, 2, 0, 0]) }
@@ -186,10 +186,10 @@ onEveryCpuIsa(test, 'gather takes rows, and its gradient adds them up', (isa) =>
   }),
 )
 
-onEveryCpuIsa(test, 'the same bits on 1, 2 and 3 threads', async (isa) => {
+onEveryNarrowIsa(test, 'the same bits on 1, 2 and 3 threads', async (isa) => {
   const x = normals(1, 50001)
   const run = (threads: number) =>
-    withCpu({ isa, threads }, async (device) => {
+    withDevice({ isa, threads }, async (device) => {
       const { outputs } = await runOp(device, { x }, ({ x }, c) => c.apply(cast, [x], { to: 'bf16' }))
       return outputs[0]
     })
@@ -198,7 +198,7 @@ onEveryCpuIsa(test, 'the same bits on 1, 2 and 3 threads', async (isa) => {
 })
 
 test('a kernel that has no form for bf16 is refused by name', () =>
-  withCpu({ threads: 1 }, async (device) => {
+  withDevice({ threads: 1 }, async (device) => {
     const inputs = { x: normals(1, 4, 4) }
     const run = runOp(device, inputs, ({ x }, c) => {
       const [narrow] = c.apply(cast, [x], { to: 'bf16' })
@@ -209,7 +209,7 @@ test('a kernel that has no form for bf16 is refused by name', () =>
       () => 'no error',
       (error: Error) => `${error.name}: ${error.message}`,
     )
-    assert.match(message, /UserError: the cpu device has no kernel softmax_forward_bf16/)
+    assert.match(message, /UserError: the \S+ device has no kernel softmax_forward_bf16/)
   }))
 
 test('types that do not fit are named', () => {

@@ -4,7 +4,7 @@ import { clip } from '../../src/ops/clip.js'
 import { f32, i32 } from '../../src/ops/shape.js'
 import { allclose } from '../support/allclose.js'
 import { runOp } from '../support/op_case.js'
-import { checkOp, checkRagged, normals, onEveryIsa, withCpu } from '../support/op_check.js'
+import { checkOp, checkRagged, normals, onEveryIsa, withDevice } from '../support/op_check.js'
 
 const test = suite('clip')
 
@@ -59,7 +59,7 @@ onEveryIsa(
 )
 
 test('rows past the run-time size stay as they are', () =>
-  withCpu({ threads: 2 }, (device) =>
+  withDevice({ threads: 2 }, (device) =>
     checkRagged(device, { x: normals(7, 67, 19) }, 18, ({ x }, capture) =>
       capture.apply(clip, [x], { low: -0.5, high: 0.5 }),
     ),

@@ -2,7 +2,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { concat } from '../../src/ops/concat.js'
 import { dynamic, f32, i32 } from '../../src/ops/shape.js'
-import { checkOp, checkRagged, normals, withCpu } from '../support/op_check.js'
+import { checkOp, checkRagged, normals, withDevice } from '../support/op_check.js'
 
 const test = suite('concat')
 
@@ -28,7 +28,7 @@ for (const [a, b, axis] of [
   })
 
 test('rows past the run-time size stay as they are', () =>
-  withCpu({ threads: 2 }, (device) =>
+  withDevice({ threads: 2 }, (device) =>
     checkRagged(device, { a: normals(7, 67, 19), b: normals(8, 67, 2) }, 18, ({ a, b }, capture) =>
       capture.apply(concat, [a, b], { axis: 1 }),
     ),

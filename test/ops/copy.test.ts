@@ -2,7 +2,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { copy, mergeStrides } from '../../src/ops/copy.js'
 import { f32 } from '../../src/ops/shape.js'
-import { checkOp, checkRagged, normals, withCpu } from '../support/op_check.js'
+import { checkOp, checkRagged, normals, withDevice } from '../support/op_check.js'
 
 const test = suite('copy')
 
@@ -49,7 +49,7 @@ for (const { name, from, shape, strides, offset = 0 } of views)
   })
 
 test('rows past the run-time size stay as they are', () =>
-  withCpu({ threads: 2 }, (device) =>
+  withDevice({ threads: 2 }, (device) =>
     checkRagged(device, { x: normals(7, 67, 4, 19) }, 18, ({ x }, capture) =>
       capture.apply(copy, [x], { shape: [x.shape[0], 19, 4], strides: [76, 1, 19], offset: 0 }),
     ),

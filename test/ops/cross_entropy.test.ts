@@ -11,7 +11,7 @@ import {
   normals,
   type Oracle,
   onEveryIsa,
-  withCpu,
+  withDevice,
 } from '../support/op_check.js'
 import { opsGolden } from '../support/ops_golden.js'
 
@@ -100,7 +100,7 @@ onEveryIsa(test, 'a label past the last class and a NaN make the loss NaN', asyn
 })
 
 test('rows past the run-time size stay as they are', () =>
-  withCpu({ threads: 2 }, (device) =>
+  withDevice({ threads: 2 }, (device) =>
     checkRagged(
       device,
       { logits: normals(7, 67, 19), labels: integers(3, -1, 19, 67) },

@@ -11,7 +11,7 @@ import {
   type Oracle,
   onEveryIsa,
   uniforms,
-  withCpu,
+  withDevice,
 } from '../support/op_check.js'
 
 const test = suite('cumsum')
@@ -81,7 +81,7 @@ onEveryIsa(test, 'what follows a NaN is NaN, what precedes it is not', async (de
 })
 
 test('rows past the run-time size stay as they are', () =>
-  withCpu({ threads: 2 }, (device) =>
+  withDevice({ threads: 2 }, (device) =>
     checkRagged(device, { x: normals(7, 67, 19) }, 18, ({ x }, capture) => [
       ...capture.apply(cumsum, [x], { axis: 1, reverse: true }),
       ...capture.apply(cumsum, [x], { axis: 0, reverse: false }),

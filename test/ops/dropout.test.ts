@@ -4,7 +4,7 @@ import { dropout } from '../../src/ops/dropout.js'
 import { f32 } from '../../src/ops/shape.js'
 import { allclose, sameBits } from '../support/allclose.js'
 import { runOp, type TestTensor } from '../support/op_case.js'
-import { checkRagged, normals, onEveryIsa, sameBitsOnThreads, withCpu } from '../support/op_check.js'
+import { checkRagged, normals, onEveryIsa, sameBitsOnThreads, withDevice } from '../support/op_check.js'
 
 const test = suite('dropout')
 
@@ -76,7 +76,7 @@ onEveryIsa(test, 'p = 0 changes nothing', async (device) => {
 })
 
 test('seed, draw and stream each give another mask, and the rate is p', () =>
-  withCpu({ threads: 2 }, async (device) => {
+  withDevice({ threads: 2 }, async (device) => {
     const x = { shape: [20000], data: new Float32Array(20000).fill(1) }
     const masks: Float32Array[] = []
     for (const [stream, s] of [
@@ -100,7 +100,7 @@ test('seed, draw and stream each give another mask, and the rate is p', () =>
 test('the same bits on 1, 2, 3 and 7 threads', () => sameBitsOnThreads(run(normals(2, 9001), 0.5, 3)))
 
 test('rows past the run-time size stay as they are', () =>
-  withCpu({ threads: 2 }, (device) =>
+  withDevice({ threads: 2 }, (device) =>
     checkRagged(
       device,
       { x: normals(7, 67, 19) },

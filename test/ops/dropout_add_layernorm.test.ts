@@ -7,7 +7,7 @@ import { allclose } from '../support/allclose.js'
 import { bf16Normals, checkBf16 } from '../support/bf16_case.js'
 import { runKernel } from '../support/kernel_case.js'
 import { runOp } from '../support/op_case.js'
-import { checkOp, normals, type Oracle, onEveryIsa, withCpu } from '../support/op_check.js'
+import { checkOp, normals, type Oracle, onEveryIsa, withDevice } from '../support/op_check.js'
 import { dropoutFactors, philox } from '../support/philox.js'
 import { random } from '../support/random.js'
 
@@ -227,7 +227,7 @@ for (const [rows, hidden, p] of [
 }
 
 test('shapes that do not fit are named', async () => {
-  await withCpu({ threads: 1 }, async (device) => {
+  await withDevice({ threads: 1 }, async (device) => {
     const inputs = {
       x: normals(1, 2, 3),
       residual: normals(2, 2, 4),

@@ -5,10 +5,10 @@ import { cast } from '../../src/ops/cast.js'
 import { embedding } from '../../src/ops/embedding.js'
 import { dynamic } from '../../src/ops/shape.js'
 import { allclose, sameBits } from '../support/allclose.js'
-import { bf16, onEveryCpuIsa } from '../support/bf16_case.js'
+import { bf16, onEveryNarrowIsa } from '../support/bf16_case.js'
 import { type KernelBuffer, runKernel } from '../support/kernel_case.js'
 import { runOp } from '../support/op_case.js'
-import { checkOp, integers, normals, type Oracle, onEveryIsa, withCpu } from '../support/op_check.js'
+import { checkOp, integers, normals, type Oracle, onEveryIsa, withDevice } from '../support/op_check.js'
 import { dropoutFactors } from '../support/philox.js'
 import { random } from '../support/random.js'
 
@@ -71,7 +71,7 @@ for (const [rows, width, V, T, P, p] of [
   })
 
 for (const p of [0, 0.25])
-  onEveryCpuIsa(
+  onEveryNarrowIsa(
     test,
     `bf16, p ${p}: y is that of f32 rounded once, gradients are those of f32`,
     async (isa) => {
@@ -80,7 +80,7 @@ for (const p of [0, 0.25])
         .normals(75 * 37)
         .map(bf16)
       const run = (dtype: 'f32' | 'bf16', threads: number) =>
-        withCpu({ isa, threads }, (device) =>
+        withDevice({ isa, threads }, (device) =>
           runOp(
             device,
             inputs,

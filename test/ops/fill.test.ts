@@ -1,6 +1,6 @@
 import { suite } from 'uvu'
 import { fill } from '../../src/ops/fill.js'
-import { checkOp, checkRagged, normals, withCpu } from '../support/op_check.js'
+import { checkOp, checkRagged, normals, withDevice } from '../support/op_check.js'
 
 const test = suite('fill')
 
@@ -13,7 +13,7 @@ for (const shape of [[], [1], [3, 7], [50001]])
   })
 
 test('rows past the run-time size stay as they are', () =>
-  withCpu({ threads: 2 }, (device) =>
+  withDevice({ threads: 2 }, (device) =>
     checkRagged(device, { x: normals(7, 67, 19) }, 18, ({ x }, capture) =>
       capture.apply(fill, [], { shape: x.shape, value: 4 }),
     ),

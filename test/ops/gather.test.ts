@@ -2,7 +2,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { gather } from '../../src/ops/gather.js'
 import { f32 } from '../../src/ops/shape.js'
-import { checkOp, checkRagged, integers, normals, withCpu } from '../support/op_check.js'
+import { checkOp, checkRagged, integers, normals, withDevice } from '../support/op_check.js'
 
 const test = suite('gather')
 
@@ -27,7 +27,7 @@ for (const [rows, rest, picks] of [
   })
 
 test('picks past the run-time size stay as they are', () =>
-  withCpu({ threads: 2 }, (device) =>
+  withDevice({ threads: 2 }, (device) =>
     checkRagged(
       device,
       { index: integers(3, -1, 9, 67) },
@@ -38,7 +38,7 @@ test('picks past the run-time size stay as they are', () =>
   ))
 
 test('rows past the run-time size are none', () =>
-  withCpu({ threads: 2 }, (device) =>
+  withDevice({ threads: 2 }, (device) =>
     checkRagged(
       device,
       { x: normals(4, 12, 20), index: integers(3, 0, 12, 12) },

@@ -6,7 +6,7 @@ import { segmentTables } from '../../src/graph/segments.js'
 import { globalNorm } from '../../src/ops/global_norm.js'
 import { allclose, sameBits } from '../support/allclose.js'
 import { runKernel } from '../support/kernel_case.js'
-import { onEveryIsa, withCpu } from '../support/op_check.js'
+import { onEveryIsa, withDevice } from '../support/op_check.js'
 import { gradientsOf, normOf, oddParameters } from '../support/optimizer_case.js'
 
 const test = suite('global_norm')
@@ -40,7 +40,7 @@ onEveryIsa(test, 'one bad element makes the norm not finite', async (device) => 
 })
 
 test('the same bits on 1, 2, 3 and 7 threads', async () => {
-  const run = (threads: number) => withCpu({ threads }, (device) => norm(device, gradientsOf(set, 2)))
+  const run = (threads: number) => withDevice({ threads }, (device) => norm(device, gradientsOf(set, 2)))
   const one = await run(1)
   for (const threads of [2, 3, 7]) sameBits(await run(threads), one)
 })

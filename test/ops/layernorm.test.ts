@@ -2,7 +2,7 @@ import { suite } from 'uvu'
 import { layernorm } from '../../src/ops/layernorm.js'
 import { allclose } from '../support/allclose.js'
 import { runOp } from '../support/op_case.js'
-import { checkOp, checkRagged, normals, type Oracle, onEveryIsa, withCpu } from '../support/op_check.js'
+import { checkOp, checkRagged, normals, type Oracle, onEveryIsa, withDevice } from '../support/op_check.js'
 import { opsGolden } from '../support/ops_golden.js'
 
 const test = suite('layernorm')
@@ -82,7 +82,7 @@ for (const name of ['layernorm_a', 'layernorm_b'])
   })
 
 test('rows past the run-time size stay as they are', () =>
-  withCpu({ threads: 2 }, (device) =>
+  withDevice({ threads: 2 }, (device) =>
     checkRagged(
       device,
       { x: normals(7, 67, 19) },

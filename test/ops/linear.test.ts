@@ -2,7 +2,7 @@ import { suite } from 'uvu'
 import { linear } from '../../src/ops/linear.js'
 import { allclose } from '../support/allclose.js'
 import { runOp } from '../support/op_case.js'
-import { checkRagged, normals, onEveryIsa, sameBitsOnThreads, withCpu } from '../support/op_check.js'
+import { checkRagged, normals, onEveryIsa, sameBitsOnThreads, withDevice } from '../support/op_check.js'
 
 const test = suite('linear')
 
@@ -71,13 +71,13 @@ test('the same bits on 1, 2, 3 and 7 threads', () => {
 
 test('rows past the run-time size stay as they are', () => {
   const { x, weight, bias } = tensors(30, 20, 24)
-  return withCpu({}, (device) =>
+  return withDevice({}, (device) =>
     checkRagged(device, { x }, 13, (t, c) => c.apply(linear, [t.x, t.weight, t.bias], {}), { weight, bias }),
   )
 })
 
 test('operands that do not fit are named with their shapes', () =>
-  withCpu({}, async (device) => {
+  withDevice({}, async (device) => {
     let message = ''
     await runOp(
       device,

@@ -11,7 +11,7 @@ import {
   type Oracle,
   onEveryIsa,
   sameBitsOnThreads,
-  withCpu,
+  withDevice,
 } from '../support/op_check.js'
 import { opsGolden } from '../support/ops_golden.js'
 
@@ -164,7 +164,7 @@ for (const form of forms)
   })
 
 test('rows past the run-time size stay as they are', () =>
-  withCpu({}, (device) =>
+  withDevice({}, (device) =>
     checkRagged(
       device,
       { x: normals(1, 30, 20) },

@@ -5,7 +5,7 @@ import { matmul } from '../../src/ops/matmul.js'
 import { dynamic, f32, i32 } from '../../src/ops/shape.js'
 import { allclose } from '../support/allclose.js'
 import { runOp } from '../support/op_case.js'
-import { checkOp, checkRagged, normals, type Oracle, onEveryIsa, withCpu } from '../support/op_check.js'
+import { checkOp, checkRagged, normals, type Oracle, onEveryIsa, withDevice } from '../support/op_check.js'
 
 const test = suite('matmul')
 
@@ -85,7 +85,7 @@ onEveryIsa(test, 'more than one block of k and of rows, alone and in a batch', a
 })
 
 test('rows past the run-time size stay as they are', () =>
-  withCpu({ threads: 2 }, async (device) => {
+  withDevice({ threads: 2 }, async (device) => {
     const plain = { transposeA: false, transposeB: false }
     const build = ({ a, b }: Record<string, Tensor>) => a.capture.apply(matmul, [a, b], plain)
     await checkRagged(device, { a: normals(1, 67, 9) }, 7, build, { b: normals(3, 9, 20) })

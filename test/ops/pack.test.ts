@@ -14,12 +14,12 @@ import {
   bf16Normals,
   checkBf16,
   type Numbers,
-  onEveryCpuIsa,
+  onEveryNarrowIsa,
   product,
   type Results,
 } from '../support/bf16_case.js'
 import { runOp } from '../support/op_case.js'
-import { checkRagged, isJudged, normals, withCpu } from '../support/op_check.js'
+import { checkRagged, isJudged, normals, withDevice } from '../support/op_check.js'
 import { random } from '../support/random.js'
 
 const test = suite('pack')
@@ -122,9 +122,9 @@ for (const [rows, inner, out] of [
     },
   })
 
-onEveryCpuIsa(test, 'rows past the run-time size stay as they are', (isa) => {
+onEveryNarrowIsa(test, 'rows past the run-time size stay as they are', (isa) => {
   const { x, weight, bias } = tensors(300, 40, 50)
-  return withCpu({ isa, threads: 2 }, (device) =>
+  return withDevice({ isa, threads: 2 }, (device) =>
     checkRagged(
       device,
       { x: { ...x, dtype: 'bf16' } },
@@ -135,7 +135,7 @@ onEveryCpuIsa(test, 'rows past the run-time size stay as they are', (isa) => {
   )
 })
 
-onEveryCpuIsa(
+onEveryNarrowIsa(
   test,
   'gradients of uses of one packed weight add up in the gradient of the weight',
   async (isa) => {
@@ -146,7 +146,7 @@ onEveryCpuIsa(
       bias: normals(4, 4),
     }
     const dy = random(5).normals(36).map(bf16)
-    const { gradients: found } = await withCpu({ isa, threads: 2 }, (device) =>
+    const { gradients: found } = await withDevice({ isa, threads: 2 }, (device) =>
       runOp(
         device,
         inputs,
@@ -180,7 +180,7 @@ if (!isJudged() && cpuInfo().isas.includes(real))
     const { weight, bias } = tensors(65, 600, 70)
     const [found, want] = await Promise.all(
       [`${real}_emulated`, real].map((isa) =>
-        withCpu({ isa, threads: 1 }, (device) =>
+        withDevice({ isa, threads: 1 }, (device) =>
           runOp(
             device,
             { x: bf16Normals(1, 1, 65, 600), weight, bias },

@@ -10,14 +10,17 @@ import { type GeluForm, linearGelu } from '../../src/ops/linear_gelu.js'
 import { packInt8 } from '../../src/ops/pack_int8.js'
 import { byteSize, f32 } from '../../src/ops/shape.js'
 import { allclose, sameBits } from '../support/allclose.js'
-import { onEveryCpuIsa } from '../support/bf16_case.js'
+import { onEveryNarrowIsa } from '../support/bf16_case.js'
 import { fail, rejects } from '../support/failure.js'
 import { type DenseCase, exactDense, quantisedDense } from '../support/int8_case.js'
 import { runOp } from '../support/op_case.js'
-import { checkRagged, isJudged, sameBitsOnThreads, withCpu } from '../support/op_check.js'
+import { checkRagged, isJudged, sameBitsOnThreads, withDevice } from '../support/op_check.js'
 import { random } from '../support/random.js'
 
 const test = suite('pack_int8')
+
+const onEveryInt8Isa = (name: string, body: (isa: string) => Promise<void>) =>
+  onEveryNarrowIsa(test, name, body, 'pack_int8_forward')
 
 /** Operands whose rows and channels differ in scale, so that a scale at the wrong place shows. */
 function dense(rows: number, inner: number, out: number): DenseCase {
@@ -60,10 +63,10 @@ for (const [rows, inner, out] of [
 ] as const) {
   const c = dense(rows, inner, out)
   let oracles: { want: Float64Array; exact: ReturnType<typeof exactDense> } | undefined
-  onEveryCpuIsa(test, `[${rows},${inner}] x [${out},${inner}]`, async (isa) => {
+  onEveryInt8Isa(`[${rows},${inner}] x [${out},${inner}]`, async (isa) => {
     oracles ??= { want: quantisedDense(c), exact: exactDense(c) }
     const { want, exact } = oracles
-    const [y] = (await withCpu({ isa, threads: 2 }, (device) => run(device, c))).outputs
+    const [y] = (await withDevice({ isa, threads: 2 }, (device) => run(device, c))).outputs
     const largest = want.reduce((n, v) => Math.max(n, Math.abs(v)), 0)
     allclose(y, want, { rtol: 1e-6, atol: 5e-7 * largest, name: 'y' })
     exact.z.forEach((z, i) => {
@@ -85,9 +88,9 @@ const gelu: Record<GeluForm, (z: number) => number> = {
 }
 for (const form of ['tanh', 'erf'] as const)
   for (const save of [true, false])
-    onEveryCpuIsa(test, `gelu in its ${form} form, z ${save ? 'saved' : 'not saved'}`, async (isa) => {
+    onEveryInt8Isa(`gelu in its ${form} form, z ${save ? 'saved' : 'not saved'}`, async (isa) => {
       const c = dense(19, 37, 53)
-      const { outputs } = await withCpu({ isa, threads: 2 }, (device) =>
+      const { outputs } = await withDevice({ isa, threads: 2 }, (device) =>
         run(device, c, (x, packed, bias, capture) =>
           capture.apply(linearGelu, [x, packed, bias], { form, save }).slice(0, save ? 2 : 1),
         ),
@@ -97,17 +100,16 @@ for (const form of ['tanh', 'erf'] as const)
       if (save) allclose(outputs[1], z, { rtol: 1e-6, atol: 5e-6, name: 'z' })
     })
 
-onEveryCpuIsa(test, 'the longest sums of the largest products are exact', async (isa) => {
+onEveryInt8Isa('the longest sums of the largest products are exact', async (isa) => {
   const inner = 32768
   const ones = new Float32Array(2 * inner).fill(1)
   const weight = ones.slice().fill(-1, inner)
   const c = { rows: 2, inner, out: 2, x: ones, weight, bias: new Float32Array(2) }
-  const [y] = (await withCpu({ isa, threads: 1 }, (device) => run(device, c))).outputs
+  const [y] = (await withDevice({ isa, threads: 1 }, (device) => run(device, c))).outputs
   allclose(y, [inner, -inner, inner, -inner], { rtol: 1e-6, name: 'y' })
 })
 
-onEveryCpuIsa(
-  test,
+onEveryInt8Isa(
   'rows and channels of zeros, or of next to nothing, give the bias; others are as ever',
   async (isa) => {
     const c = dense(11, 70, 50)
@@ -115,7 +117,7 @@ onEveryCpuIsa(
     c.x.fill(1e-40, 4 * 70, 5 * 70)
     c.weight.fill(0, 49 * 70, 50 * 70)
     c.weight.fill(-1e-38, 3 * 70, 4 * 70)
-    const [y] = (await withCpu({ isa, threads: 2 }, (device) => run(device, c))).outputs
+    const [y] = (await withDevice({ isa, threads: 2 }, (device) => run(device, c))).outputs
     const want = quantisedDense(c)
     for (let o = 0; o < 50; o++) for (const r of [1, 4]) want[r * 50 + o] = c.bias[o]
     for (let r = 0; r < 11; r++) for (const o of [3, 49]) want[r * 50 + o] = c.bias[o]
@@ -125,17 +127,16 @@ onEveryCpuIsa(
 )
 
 for (const wrong of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])
-  onEveryCpuIsa(
-    test,
+  onEveryInt8Isa(
     `a row or channel with ${wrong} in it gives NaN, and the others what they did`,
     async (isa) => {
       const c = dense(13, 71, 51)
-      const clean = (await withCpu({ isa, threads: 2 }, (device) => run(device, c))).outputs[0].slice()
+      const clean = (await withDevice({ isa, threads: 2 }, (device) => run(device, c))).outputs[0].slice()
       const [row, channel] = [9, 50]
       c.x[row * 71 + 70] = wrong
       c.x[row * 71 + 3] = 5
       c.weight[channel * 71] = wrong
-      const [y] = (await withCpu({ isa, threads: 2 }, (device) => run(device, c))).outputs
+      const [y] = (await withDevice({ isa, threads: 2 }, (device) => run(device, c))).outputs
       y.forEach((v, i) => {
         const isWrong = Math.floor(i / 51) === row || i % 51 === channel
         if (isWrong ? !Number.isNaN(v) : v !== clean[i])
@@ -177,7 +178,7 @@ if (!isJudged()) {
     const shape = [set.arenaElements]
     const [half] = other.graph.emit(fill, [], { shape, value: 0.5 })
     other.graph.emit(accumulate, [half, parameters], {})
-    await withCpu({ threads: 2 }, async (device) => {
+    await withDevice({ threads: 2 }, async (device) => {
       const runtime = new Runtime(device, set, { use: capture.graph, change: other.graph })
       assert.ok(runtime.memory.operandBytes >= 2 * out * inner)
       const data = new Float32Array(set.arenaElements)
@@ -204,7 +205,7 @@ if (!isJudged()) {
   })
 
   test('a gradient through a weight of 8 bits is refused by name', () =>
-    withCpu({}, (device) => {
+    withDevice({}, (device) => {
       const set = new ParameterSet()
       const add = (name: string, ...shape: number[]) => set.add(name, shape, { init: zeros })
       const [x, weight, bias] = [add('x', 1, 6), add('w', 1, 6), add('b', 1)]
@@ -220,7 +221,7 @@ if (!isJudged()) {
 
   test('rows past the run-time size stay as they are', () => {
     const { x, weight, bias } = dense(300, 40, 50)
-    return withCpu({ threads: 2 }, (device) =>
+    return withDevice({ threads: 2 }, (device) =>
       checkRagged(
         device,
         { x: { shape: [300, 40], data: x } },

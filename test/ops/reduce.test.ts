@@ -11,7 +11,7 @@ import {
   type Oracle,
   onEveryIsa,
   uniforms,
-  withCpu,
+  withDevice,
 } from '../support/op_check.js'
 
 const test = suite('reduce')
@@ -83,7 +83,7 @@ onEveryIsa(test, 'a NaN makes the maximum NaN', async (device) => {
 })
 
 test('rows past the run-time size stay as they are', () =>
-  withCpu({ threads: 2 }, (device) =>
+  withDevice({ threads: 2 }, (device) =>
     checkRagged(device, { x: normals(7, 67, 19) }, 18, ({ x }, capture) =>
       (['sum', 'mean', 'max'] as const).flatMap((fn) =>
         capture.apply(reduce, [x], { fn, axis: 1, keep: false }),

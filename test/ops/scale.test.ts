@@ -2,7 +2,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { scale } from '../../src/ops/scale.js'
 import { i32 } from '../../src/ops/shape.js'
-import { checkOp, checkRagged, normals, withCpu } from '../support/op_check.js'
+import { checkOp, checkRagged, normals, withDevice } from '../support/op_check.js'
 
 const test = suite('scale')
 
@@ -23,7 +23,7 @@ for (const shape of [[1], [3, 7], [20001]]) {
 }
 
 test('rows past the run-time size stay as they are', () =>
-  withCpu({ threads: 2 }, (device) =>
+  withDevice({ threads: 2 }, (device) =>
     checkRagged(device, { x: normals(7, 67, 19) }, 18, ({ x }, capture) =>
       capture.apply(scale, [x], { by: 3, scalar: '' }),
     ),

@@ -2,7 +2,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { scatterAdd } from '../../src/ops/scatter_add.js'
 import { f32, i32 } from '../../src/ops/shape.js'
-import { checkOp, checkRagged, integers, normals, withCpu } from '../support/op_check.js'
+import { checkOp, checkRagged, integers, normals, withDevice } from '../support/op_check.js'
 
 const test = suite('scatter_add')
 
@@ -27,7 +27,7 @@ for (const [rows, rest, picks] of [
   })
 
 test('only the rows that are there are added, onto those that are there', () =>
-  withCpu({ threads: 2 }, (device) =>
+  withDevice({ threads: 2 }, (device) =>
     checkRagged(
       device,
       { x: normals(4, 12, 20), index: integers(3, 0, 12, 12) },

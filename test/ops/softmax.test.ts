@@ -4,7 +4,7 @@ import { f32 } from '../../src/ops/shape.js'
 import { softmax } from '../../src/ops/softmax.js'
 import { allclose } from '../support/allclose.js'
 import { runOp } from '../support/op_case.js'
-import { checkOp, checkRagged, normals, type Oracle, onEveryIsa, withCpu } from '../support/op_check.js'
+import { checkOp, checkRagged, normals, type Oracle, onEveryIsa, withDevice } from '../support/op_check.js'
 
 const test = suite('softmax')
 
@@ -60,7 +60,7 @@ onEveryIsa(test, 'a row of -inf gives zeros, a NaN makes its row NaN', async (de
 })
 
 test('rows past the run-time size stay as they are', () =>
-  withCpu({ threads: 2 }, (device) =>
+  withDevice({ threads: 2 }, (device) =>
     checkRagged(device, { x: normals(7, 67, 19) }, 18, ({ x }, capture) =>
       capture.apply(softmax, [x], { log: false }),
     ),

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert'
 import { type UnaryFunction, unary } from '../../src/ops/unary.js'
 import { allclose } from '../support/allclose.js'
 import { runOp } from '../support/op_case.js'
-import { checkOp, checkRagged, normals, onEveryIsa, uniforms, withCpu } from '../support/op_check.js'
+import { checkOp, checkRagged, normals, onEveryIsa, uniforms, withDevice } from '../support/op_check.js'
 import { opsGolden } from '../support/ops_golden.js'
 
 const test = suite('unary')
@@ -133,7 +133,7 @@ onEveryIsa(test, 'relu and abs have derivative 0 at 0', async (device) => {
 })
 
 test('rows past the run-time size stay as they are', () =>
-  withCpu({ threads: 2 }, (device) =>
+  withDevice({ threads: 2 }, (device) =>
     checkRagged(device, { x: normals(7, 67, 19) }, 18, ({ x }, capture) =>
       capture.apply(unary, [x], { fn: 'gelu' }),
     ),

@@ -5,7 +5,7 @@ import { where } from '../../src/ops/where.js'
 import { allclose } from '../support/allclose.js'
 import { broadcast } from '../support/broadcast.js'
 import { runOp } from '../support/op_case.js'
-import { checkOp, checkRagged, integers, normals, onEveryIsa, withCpu } from '../support/op_check.js'
+import { checkOp, checkRagged, integers, normals, onEveryIsa, withDevice } from '../support/op_check.js'
 
 const test = suite('where')
 
@@ -65,7 +65,7 @@ onEveryIsa(test, 'what is not chosen sends no NaN', async (device) => {
 })
 
 test('rows past the run-time size stay as they are', () =>
-  withCpu({ threads: 2 }, (device) =>
+  withDevice({ threads: 2 }, (device) =>
     checkRagged(
       device,
       { cond: integers(4, 0, 2, 67, 1), a: normals(7, 67, 19) },

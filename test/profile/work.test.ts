@@ -5,6 +5,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Capture, type Tensor } from '../../src/autograd/tensor.js'
+import type { Kernel } from '../../src/device/kernel.js'
 import { calls, SQUARES, totalWork, type Work } from '../../src/device/program.js'
 import { ParameterSet, zeros } from '../../src/graph/parameters.js'
 import { compile } from '../../src/graph/runtime.js'
@@ -18,6 +19,7 @@ import {
   linear,
   linearCrossEntropy,
   linearGelu,
+  matmul,
   mean,
   relu,
   toFloat,
@@ -309,6 +311,71 @@ test('a pretraining step: the products of all layers and heads, whether activati
   assert.is(again.modelFlops, model)
   // every layer runs forward once more
   assert.ok(again.flops - kept.flops >= L * (layer + 4 * squares * H))
+})
+
+/** Operations for each byte of every kernel of a program, by kernel, over all of its calls. */
+function intensities(capture: Capture, sizes: Record<string, number>): Map<Kernel, number> {
+  const sums = new Map<string, { kernel: Kernel; flops: number; bytes: number }>()
+  for (const { kernel, work } of calls(compile({ step: capture.graph }).get('step')!.program)) {
+    const sum = sums.get(kernel.name) ?? { kernel, flops: 0, bytes: 0 }
+    const { flops, bytes } = work!(sizes)
+    sums.set(kernel.name, { kernel, flops: sum.flops + flops, bytes: sum.bytes + bytes })
+  }
+  return new Map([...sums.values()].map(({ kernel, flops, bytes }) => [kernel, flops / bytes]))
+}
+
+test('products are what does more for each byte at twice the size, and they alone are held against the peak of bf16', () => {
+  const step = (times: number): Map<Kernel, number> => {
+    const [sequences, length, masked] = [16 * times, 256 * times, 256 * times]
+    const rows = sequences * length
+    const config = checkConfig({
+      modelType: 'albert',
+      gelu: 'tanh',
+      vocabularySize: 128 * times,
+      embeddingSize: 128 * times,
+      hiddenSize: 256 * times,
+      layers: 2,
+      heads: 4,
+      intermediateSize: 512 * times,
+      maxPositions: length,
+      segmentTypes: 2,
+      dropout: 0.1,
+      classifierDropout: 0.1,
+      layerNormEps: 1e-12,
+      initializerRange: 0.02,
+    })
+    const set = new ParameterSet()
+    const model = declarePretraining(set, config)
+    const capture = new Capture(set)
+    const options = { training: true, precision: 'bf16' } as const
+    const loss = pretrainingLoss(capture, model, { rows, sequences, masked }, options)
+    // the only op with products that a step of pretraining lacks
+    const x = capture.input('x', [masked, masked])
+    const product = matmul(x, capture.parameter(set.add('square', [masked, masked], { init: zeros })))
+    capture.backward(add(loss, mean(product)))
+    appendUpdate(capture, DEFAULT_OPTIMIZER)
+    return intensities(capture, { rows, sequences, masked, [SQUARES]: rows * length })
+  }
+  const twice = new Map([...step(2)].map(([{ name }, intensity]) => [name, intensity]))
+  const products: string[] = []
+  for (const [kernel, intensity] of step(1)) {
+    const growth = intensity > 0 ? twice.get(kernel.name)! / intensity : 1
+    // between the two a kernel would be neither, and the sizes ill chosen
+    assert.ok(growth < 1.2 || growth > 1.9, `${kernel.name} grows by ${growth}`)
+    const isProduct = growth > 1.9
+    assert.is(kernel.multiplies ?? false, isProduct, `${kernel.name} grows by ${growth}`)
+    assert.is(kernel.products, isProduct && kernel.name.endsWith('_bf16') ? 'bf16' : undefined, kernel.name)
+    if (isProduct) products.push(kernel.name)
+  }
+  const attention = ['attention_forward_bf16', 'attention_backward_bf16']
+  const linear = ['forward', 'backward_input', 'backward_weight'].flatMap((part) => [
+    `linear_${part}`,
+    `linear_${part}_bf16`,
+  ])
+  // the intermediate layer, and the head of masked language modelling
+  const gelu = ['linear_gelu_forward', 'linear_gelu_forward_bf16']
+  const vocabulary = ['linear_cross_entropy_forward', 'linear_cross_entropy_backward']
+  assert.equal(products.sort(), [...attention, ...linear, ...gelu, ...vocabulary, 'matmul_forward'].sort())
 })
 
 test.run()

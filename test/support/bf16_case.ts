@@ -11,7 +11,7 @@ import { cast } from '../../src/ops/cast.js'
 import { sameBits } from './allclose.js'
 import { fail } from './failure.js'
 import { type OpResult, runOp, type TestTensor } from './op_case.js'
-import { isJudged, withCpu } from './op_check.js'
+import { isJudged, isTested, testedIsas, withDevice } from './op_check.js'
 import { random } from './random.js'
 
 type Test = ReturnType<typeof suite>
@@ -84,15 +84,24 @@ export interface Bf16Case {
   scalars?: Record<string, number>
 }
 
-/** Instruction sets with bf16 kernels, those in plain C++ included. */
-export function cpuIsas(): string[] {
+/**
+ * Instruction sets with kernels of bf16 and of 8-bit integers, those in plain C++ included; where another device is judged
+ * its name alone, if it has that kernel.
+ */
+export function narrowIsas(kernel = 'pack_forward'): string[] {
+  if (isJudged()) return isTested(kernel) ? testedIsas() : []
   const { isas, emulated } = cpuInfo()
   return [...isas, ...emulated]
 }
 
-/** Adds `body` for every instruction set; none where another device is judged, which has no bf16. */
-export function onEveryCpuIsa(test: Test, name: string, body: (isa: string) => Promise<void>): void {
-  if (!isJudged()) for (const isa of cpuIsas()) test(`${name} (${isa})`, () => body(isa))
+/** Adds `body` for each of them. */
+export function onEveryNarrowIsa(
+  test: Test,
+  name: string,
+  body: (isa: string) => Promise<void>,
+  kernel?: string,
+): void {
+  for (const isa of narrowIsas(kernel)) test(`${name} (${isa})`, () => body(isa))
 }
 
 /** Throws unless the largest error is at most `times` that of the naive computation, both against `want`. */
@@ -145,17 +154,17 @@ export function checkBf16(test: Test, name: string, c: Bf16Case): void {
       { scalars: c.scalars },
     )
   let references: { want: Results; low: Results } | undefined
-  onEveryCpuIsa(test, `bf16, ${name}`, async (isa) => {
+  onEveryNarrowIsa(test, `bf16, ${name}`, async (isa) => {
     references ??= { want: c.reference(exact, data, dy), low: c.reference(naive, data, dy) }
     const { want, low } = references
-    const found = await withCpu({ isa, threads: 2 }, run)
+    const found = await withDevice({ isa, threads: 2 }, run)
     want.outputs.forEach((y, i) => {
       asGoodAsNaive(`output ${i}`, found.outputs[i], y, low.outputs[i], 2)
     })
     for (const [input, g] of Object.entries(want.gradients))
       asGoodAsNaive(`d${input}`, found.gradients[input], g, low.gradients[input], 3)
-    for (const threads of [1, 3, 7]) {
-      const other = await withCpu({ isa, threads }, run)
+    for (const threads of isJudged() ? [1] : [1, 3, 7]) {
+      const other = await withDevice({ isa, threads }, run)
       found.outputs.forEach((y, i) => {
         sameBits(other.outputs[i], y, { name: `output ${i} on ${threads} threads` })
       })

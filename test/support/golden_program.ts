@@ -1,6 +1,5 @@
-/** The programs of the golden cases on the CPU. */
+/** The programs of the golden cases, on the CPU or on the device that is judged. */
 import { Capture } from '../../src/autograd/tensor.js'
-import { openCpu } from '../../src/device/cpu.js'
 import { ParameterSet } from '../../src/graph/parameters.js'
 import { type InputData, Runtime } from '../../src/graph/runtime.js'
 import type { EncodeOptions } from '../../src/model/encoder.js'
@@ -8,6 +7,7 @@ import { declarePretraining, pretrainingLoss } from '../../src/model/pretraining
 import { declareTokenClassification, tokenClassification } from '../../src/model/token_classification.js'
 import { appendUpdate, DEFAULT_OPTIMIZER } from '../../src/training/optimizer.js'
 import type { Golden } from './albert_golden.js'
+import { closeAfterTest, openForTest } from './op_check.js'
 
 export interface Built {
   runtime: Runtime
@@ -62,7 +62,7 @@ export function buildGolden(
   appendUpdate(step, { ...DEFAULT_OPTIMIZER, name: optimizer })
   const gradients = new Capture(set)
   gradients.backward(loss(gradients))
-  const runtime = new Runtime(openCpu({ isa, threads: 2 }), set, {
+  const runtime = new Runtime(openForTest({ isa, threads: 2 }), set, {
     step: step.graph,
     gradients: gradients.graph,
   })
@@ -72,5 +72,5 @@ export function buildGolden(
 /** Gives everything back. */
 export async function close(runtime: Runtime): Promise<void> {
   runtime.free()
-  await runtime.device.destroy()
+  await closeAfterTest(runtime.device)
 }

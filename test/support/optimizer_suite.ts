@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import type { OptimizerAttrs } from '../../src/ops/lamb.js'
 import type { Op } from '../../src/ops/op.js'
 import { allclose, sameBits } from './allclose.js'
-import { onEveryIsa, withCpu } from './op_check.js'
+import { onEveryIsa, withDevice } from './op_check.js'
 import {
   ARENAS,
   gradientsOf,
@@ -59,7 +59,7 @@ export function optimizerSuite(
 
   test('the same bits on 1, 2, 3 and 7 threads', async () => {
     const run = (threads: number) =>
-      withCpu({ threads }, (device) => {
+      withDevice({ threads }, (device) => {
         const state = { ...startingState(set), gradients: gradientsOf(set, 3) }
         return stepOnDevice(device, op, set, state, normOf(set, state.gradients), attrs, plain)
       })

@@ -3,17 +3,17 @@
  * and ten steps of LAMB and of AdamW.
  */
 import type { suite } from 'uvu'
-import { cpuInfo } from '../../src/device/cpu.js'
 import type { ModelType } from '../../src/model/config.js'
 import { optimizerInputs } from '../../src/training/optimizer.js'
 import { openGolden, weightsInto } from './albert_golden.js'
 import { allclose } from './allclose.js'
 import { buildGolden, close } from './golden_program.js'
+import { testedIsas } from './op_check.js'
 
 /** Adds the tests of one golden case. */
 export function checkParity(test: ReturnType<typeof suite>, family: ModelType, name: string): void {
   const golden = openGolden(name, family)
-  for (const isa of cpuInfo().isas)
+  for (const isa of testedIsas())
     for (const recompute of [false, true])
       test(`${name}: outputs and every gradient (${isa}${recompute ? ', recompute' : ''})`, async () => {
         const { runtime, inputs, scalars, set } = buildGolden(golden, isa, 'lamb', { recompute })
@@ -48,7 +48,7 @@ export function checkParity(test: ReturnType<typeof suite>, family: ModelType, n
       })
   for (const optimizer of ['lamb', 'adamw'] as const)
     test(`${name}: ten ${optimizer} steps`, async () => {
-      const isa = cpuInfo().isas.at(-1)!
+      const isa = testedIsas().at(-1)!
       const { runtime, inputs, scalars, set } = buildGolden(golden, isa, optimizer)
       try {
         await runtime.writeState('parameters', weightsInto(set, golden, 'weights'))

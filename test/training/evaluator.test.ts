@@ -23,7 +23,7 @@ import {
 import { linear as linearOp } from '../../src/ops/linear.js'
 import { packInt8 } from '../../src/ops/pack_int8.js'
 import { allclose, sameBits } from '../support/allclose.js'
-import { withCpu } from '../support/op_check.js'
+import { withDevice } from '../support/op_check.js'
 import { random } from '../support/random.js'
 import { temporaryFolder } from '../support/temporary.js'
 
@@ -69,7 +69,7 @@ function expected({ weight, bias }: ReturnType<typeof model>, arena: Float32Arra
 }
 
 test('alone it holds parameters and activations, no gradients and no moments', () =>
-  withCpu({ threads: 2 }, async (device) => {
+  withDevice({ threads: 2 }, async (device) => {
     const m = model()
     const before = device.bytes
     const evaluator = await Evaluator.create({ device, ...m, seed: 4 })
@@ -87,7 +87,7 @@ test('alone it holds parameters and activations, no gradients and no moments', (
   }))
 
 test('outputs come by name, the rows that are there, integers as floats', () =>
-  withCpu({ threads: 2 }, async (device) => {
+  withDevice({ threads: 2 }, async (device) => {
     const m = model()
     const evaluator = await Evaluator.create({ device, ...m })
     const arena = await evaluator.runtime.readState('parameters')
@@ -113,7 +113,7 @@ test('outputs come by name, the rows that are there, integers as floats', () =>
   }))
 
 test('on a trainer it sees every update, costs no parameters and does not disturb the training', () =>
-  withCpu({ threads: 2 }, async (device) => {
+  withDevice({ threads: 2 }, async (device) => {
     const m = model()
     const trainer = await trainerOf(device, m)
     const alone = await trainerOf(device, model())
@@ -140,7 +140,7 @@ test('on a trainer it sees every update, costs no parameters and does not distur
   }))
 
 test('a weight that is prepared follows the updates of the trainer', () =>
-  withCpu({ threads: 2 }, async (device) => {
+  withDevice({ threads: 2 }, async (device) => {
     const m = model()
     const trainer = await trainerOf(device, m)
     const evaluator = trainer.evaluator((capture) => {
@@ -161,7 +161,7 @@ test('a weight that is prepared follows the updates of the trainer', () =>
   }))
 
 test('what was trained and saved runs elsewhere to the same bits', () =>
-  withCpu({ threads: 2 }, async (device) => {
+  withDevice({ threads: 2 }, async (device) => {
     const path = join(temporaryFolder(), 'own.safetensors')
     const m = model()
     const trainer = await trainerOf(device, m)
@@ -174,7 +174,7 @@ test('what was trained and saved runs elsewhere to the same bits', () =>
   }))
 
 test('mistakes are named', () =>
-  withCpu({}, async (device) => {
+  withDevice({}, async (device) => {
     const m = model()
     const create = (forward: (capture: Capture) => Record<string, Tensor>) =>
       Evaluator.create({ device, parameters: m.parameters, forward }).then(

@@ -47,7 +47,7 @@ async function listen(totalSteps: number, rows: number, start = { step: 0, draw:
     optimizer: DEFAULT_OPTIMIZER,
     rate: (step: number) => 10 + step,
   }
-  await trainTagger(runtime, { examples, labels }, settings, start, () => true)
+  await trainTagger(runtime, { examples, labels }, settings, start, { onStep: () => true })
   return runs
 }
 

@@ -25,6 +25,9 @@ struct SharedCell {
 
 alignas(1024) char shared_memory[kSharedMost];
 SharedCell shared_cells[kSharedMost / 2];
+// Ticks at which the wgmma of each warp has read 16 bytes; operands of wgmma have no smaller parts.
+uint32_t operand_reads[kSharedMost / 16][kMostWarps];
+bool has_operand_reads = false;
 const Range* last_range = nullptr;
 
 std::string hex(const void* p) {
@@ -33,17 +36,19 @@ std::string hex(const void* p) {
   return text;
 }
 
-std::string shared_place(size_t offset) { return "shared byte " + std::to_string(offset); }
+std::string shared_place(size_t offset) { return "shared byte " + std::to_string(ptrdiff_t(offset)); }
 
 [[noreturn]] void race(const char* what, const std::string& place, const char* other, uint32_t who) {
   const uint32_t threads = uint32_t(block->threads.size());
-  const std::string whom = who >= threads ? "an asynchronous copy" : "thread " + std::to_string(who);
+  const std::string whom = who >= threads + kMbarriers ? "a wgmma of warp " + std::to_string(who - threads - kMbarriers)
+                           : who >= threads            ? "an asynchronous copy"
+                                                       : "thread " + std::to_string(who);
   fail(std::string(what) + " " + place + ", which " + whom + " " + other + ", with nothing to order the two");
 }
 
 void check_shared(const char* p, size_t bytes, const char* what) {
   const size_t offset = size_t(p - shared_memory);
-  if (offset + bytes > block->shared_bytes)
+  if (offset >= kSharedMost || offset + bytes > block->shared_bytes)
     fail(std::string(what) + " " + shared_place(offset) + " of " + std::to_string(block->shared_bytes));
 }
 
@@ -70,6 +75,20 @@ void may_write_shared(SharedCell& c, size_t at) {
   if (c.state == kWritten && !b.ordered(c.writer, c.write_tick, me)) race("writes", shared_place(at), "wrote", c.writer);
   for (uint32_t r = 0; r < kReaders; r++)
     if (c.reader[r] != kNobody && !b.ordered(c.reader[r], c.read_tick[r], me)) race("writes", shared_place(at), "read", c.reader[r]);
+  if (!has_operand_reads) return;
+  const uint32_t* reads = operand_reads[at / 16];
+  for (uint32_t w = 0; w < b.warps.size(); w++) {
+    const uint32_t agent = uint32_t(b.threads.size()) + kMbarriers + w;
+    if (reads[w] != 0 && !b.ordered(agent, reads[w], me)) race("writes", shared_place(at), "read", agent);
+  }
+}
+
+// What ordinary stores wrote is seen by wgmma and the copy engine only behind a fence of the thread that stored.
+void check_fence(const SharedCell& c, size_t at, const char* what) {
+  if (c.state != kWritten || c.writer >= block->threads.size()) return;
+  if (block->threads[c.writer].fenced < c.write_tick)
+    fail(std::string(what) + " " + shared_place(at) + ", which thread " + std::to_string(c.writer) +
+         " wrote by an ordinary store without fence.proxy.async behind it");
 }
 
 void set_written(SharedCell& c, uint32_t writer) {
@@ -180,6 +199,8 @@ void begin_block(Block& b) {
   std::memset(shared_memory, 0xff, b.shared_bytes);
   SharedCell fresh{kUnwritten, kNobody, 0, {kNobody, kNobody, kNobody, kNobody}, {}};
   for (size_t i = 0; i < (b.shared_bytes + 1) / 2; i++) shared_cells[i] = fresh;
+  if (has_operand_reads) std::memset(operand_reads, 0, sizeof operand_reads);
+  has_operand_reads = false;
 }
 
 void read(const void* from, size_t bytes) {
@@ -188,6 +209,8 @@ void read(const void* from, size_t bytes) {
     read_shared(p, bytes);
   else if (is_global(p))
     read_global(p, bytes);
+  else if (block->accumulators > 0)
+    check_accumulators(p, bytes);
 }
 
 void write(void* to, size_t bytes) {
@@ -196,6 +219,8 @@ void write(void* to, size_t bytes) {
     write_shared(p, bytes);
   else if (is_global(p))
     write_global(p, bytes, false);
+  else if (block->accumulators > 0)
+    check_accumulators(p, bytes);
 }
 
 void atomic(const void* at, size_t bytes) {
@@ -215,6 +240,42 @@ void begin_copy(void* to, size_t bytes) {
     may_write_shared(shared_cells[i], 2 * i);
     shared_cells[i].state = kInFlight;
   }
+}
+
+void begin_tile(void* to, size_t bytes) {
+  const char* p = static_cast<const char*>(to);
+  check_shared(p, bytes, "copies a tile to");
+  const size_t offset = size_t(p - shared_memory);
+  for (size_t i = offset / 2; i < (offset + bytes) / 2; i++) {
+    may_write_shared(shared_cells[i], 2 * i);
+    check_fence(shared_cells[i], 2 * i, "copies a tile over");
+    shared_cells[i].state = kInFlight;
+  }
+}
+
+void check_operand(const void* from, size_t bytes) {
+  const char* p = static_cast<const char*>(from);
+  check_shared(p, bytes, "gives wgmma");
+  const size_t offset = size_t(p - shared_memory);
+  for (size_t i = offset / 2; i < (offset + bytes) / 2; i++) {
+    const SharedCell& c = shared_cells[i];
+    if (c.state == kUnwritten) fail("gives wgmma " + shared_place(2 * i) + ", which nobody has written");
+    if (c.state == kInFlight) fail("gives wgmma " + shared_place(2 * i) + " while an asynchronous copy into it is under way");
+    if (!block->ordered(c.writer, c.write_tick, block->current)) race("gives wgmma", shared_place(2 * i), "wrote", c.writer);
+    check_fence(c, 2 * i, "gives wgmma");
+  }
+}
+
+void read_operand(const void* from, size_t bytes, uint32_t issued, uint32_t warp) {
+  const size_t offset = size_t(static_cast<const char*>(from) - shared_memory);
+  for (size_t i = offset / 2; i < (offset + bytes) / 2; i++) {
+    const SharedCell& c = shared_cells[i];
+    if (c.state == kInFlight || c.write_tick > issued)
+      fail("waits for a wgmma, but " + shared_place(2 * i) + " of its operands was overwritten while it was under way, by " +
+           (c.state == kInFlight || c.writer >= block->threads.size() ? "an asynchronous copy" : "thread " + std::to_string(c.writer)));
+  }
+  has_operand_reads = true;
+  for (size_t i = offset / 16; i < (offset + bytes + 15) / 16; i++) operand_reads[i][warp] = block->tick;
 }
 
 void end_copy(void* to, size_t bytes, uint32_t writer) {

@@ -95,14 +95,16 @@ void run_block(Block& b) {
     thread.groups.clear();
     thread.open.clear();
     thread.fenced = 0;
+    thread.fenced_init = 0;
     thread.stack_pointer = prepare_stack(stacks() + kStack * t, kStack, thread_main);
     b.ready.push_back(t);
   }
   for (Warp& w : b.warps) w = Warp{Collective::none, 0, {}, 0};
   begin_block(b);
+  begin_hopper(b);
   leave(&b.scheduler);
   if (!b.failure.empty()) throw Violation(b.failure);
-  if (b.live == 0) return;
+  if (b.live == 0) return end_hopper();
   // nobody is ready: each waits for what will not come
   std::string waiting;
   for (const Thread& t : b.threads)
@@ -122,8 +124,11 @@ const char* name_of(Collective kind) {
     case Collective::shuffle: return "a shuffle";
     case Collective::vote: return "a vote";
     case Collective::ldmatrix: return "ldmatrix";
+    case Collective::stmatrix: return "stmatrix";
     case Collective::mma: return "mma";
     case Collective::wgmma: return "wgmma";
+    case Collective::elect: return "elect";
+    case Collective::registers: return "setmaxnreg";
     case Collective::other: break;
   }
   return "a collective of the warp";

@@ -14,10 +14,13 @@ namespace emulator {
 
 constexpr uint32_t kLanes = 32;
 constexpr uint32_t kMostThreads = 1024;
-// Who writes asynchronously, one for each mbarrier of a block.
-constexpr uint32_t kAgents = 64;
+// Who reads and writes asynchronously, numbered behind the threads: for each mbarrier of a block the copies that complete on
+// it, and for each warp its wgmma.
+constexpr uint32_t kMbarriers = 64;
+constexpr uint32_t kMostWarps = kMostThreads / kLanes;
+constexpr uint32_t kAgents = kMbarriers + kMostWarps;
 
-enum class Collective : uint8_t { none, sync, shuffle, vote, ldmatrix, mma, wgmma, other };
+enum class Collective : uint8_t { none, sync, shuffle, vote, ldmatrix, stmatrix, mma, wgmma, elect, registers, other };
 const char* name_of(Collective);
 
 struct Dim3 {
@@ -39,7 +42,8 @@ struct Thread {
   // cp.async: groups that were committed, oldest first, and the one that is open
   std::vector<std::vector<CopyAsync>> groups;
   std::vector<CopyAsync> open;
-  uint32_t fenced;  // tick of the last fence.proxy.async
+  uint32_t fenced;       // tick of the last fence.proxy.async
+  uint32_t fenced_init;  // tick of the last fence of mbarriers' initialisation
 };
 
 struct Warp {
@@ -73,6 +77,7 @@ struct Block {
   bool has_clocks;
   std::vector<uint32_t> clocks;  // [thread][thread or agent]
   uint64_t random;
+  uint32_t accumulators;  // sets of registers that belong to wgmma under way
   std::string failure;
   void* scheduler;
 
@@ -116,8 +121,20 @@ void atomic(const void* at, size_t bytes);
 // Marks shared memory as the target of a copy under way; `write` may come only after `arrive`.
 void begin_copy(void* to, size_t bytes);
 void end_copy(void* to, size_t bytes, uint32_t writer);
+// The same for copies by the copy engine: what ordinary stores wrote there must have been fenced.
+void begin_tile(void* to, size_t bytes);
+// An operand of wgmma: `check_operand` when it is issued by the current thread, `read_operand` when it is executed, which
+// finds what was written since.
+void check_operand(const void* from, size_t bytes);
+void read_operand(const void* from, size_t bytes, uint32_t issued, uint32_t warp);
 bool is_shared(const void* p);
 void begin_block(Block& b);
 void begin_launch(const Kernel& kernel);
+
+// The state behind hopper.h (hopper.cc).
+void begin_hopper(Block& b);
+void end_hopper();
+// Fails if the current thread's [p, p + bytes) are accumulators of wgmma under way.
+void check_accumulators(const void* p, size_t bytes);
 
 }  // namespace emulator

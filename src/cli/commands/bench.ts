@@ -1,5 +1,5 @@
-/** `bench runtime`: BioALBERT and BioBERT at the same pretraining step, side by side. */
-import { Command, InvalidArgumentError } from 'commander'
+/** `bench runtime`: BioALBERT and BioBERT at the same pretraining step, side by side; with --model, what a GPU would do. */
+import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Device } from '../../device/device.js'
 import { openDevice } from '../../device/open.js'
 import {
@@ -19,12 +19,14 @@ import {
 import { warnOfUnknownMemory } from '../model_options.js'
 import { addShared, positiveInteger, type SharedOptions } from '../options.js'
 import { bytes, count, note, printResult, table } from '../output.js'
+import { benchModel, MODEL_CARDS, type ModelCard } from './bench_model.js'
 
 interface Options extends Pick<SharedOptions, 'device' | 'threads' | 'seed' | 'json' | 'quiet'> {
   models: BenchModel[]
   rows: number
   length: number
   steps: number
+  model?: ModelCard
 }
 
 const DEFAULT_MODELS: BenchModel[] = ['bioalbert-base', 'biobert-base', 'bioalbert-large', 'biobert-large']
@@ -42,6 +44,11 @@ export function benchCommand(): Command {
     .option('--rows <n>', 'tokens of a step (as many sequences as fit)', positiveInteger, 1024)
     .option('--length <n>', 'tokens of a sequence', positiveInteger, 512)
     .option('--steps <n>', 'timed steps of each model', positiveInteger, 5)
+    .addOption(
+      new Option('--model <card>', 'run nothing: predict pretraining and fine-tuning on this NVIDIA GPU')
+        .choices(MODEL_CARDS)
+        .conflicts(['models', 'steps', 'device', 'threads', 'seed']),
+    )
   addShared(runtime, 'device', 'threads', 'seed', 'json', 'quiet').action(run)
   return command
 }
@@ -54,8 +61,12 @@ function modelNames(text: string): BenchModel[] {
   return names as BenchModel[]
 }
 
-async function run(options: Options): Promise<void> {
+async function run(options: Options, command: Command): Promise<void> {
   const { json, quiet, length, models } = options
+  if (options.model !== undefined) {
+    const isOwn = ['rows', 'length'].some((name) => command.getOptionValueSource(name) === 'cli')
+    return benchModel(options.model, { json, quiet, own: isOwn ? options : undefined })
+  }
   const rows = Math.floor(options.rows / length) * length
   const device = await openDevice(options.device, { threads: options.threads })
   try {

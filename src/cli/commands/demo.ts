@@ -61,6 +61,24 @@ function clear(out: string): void {
 
 const percent = (value: unknown) => (100 * Number(value)).toFixed(1)
 
+/** The scores of both models; those of the short form come with a warning. */
+export function scoresText(pretrained: Result, random: Result, isShort: boolean): string {
+  const row = (name: string, { precision, recall, f1 }: Result) => [
+    name,
+    percent(precision),
+    percent(recall),
+    percent(f1),
+  ]
+  const scores = table(
+    ['entities of the test set', 'precision', 'recall', 'F1'],
+    [row('pretrained', pretrained), row('random weights', random)],
+  )
+  const warning =
+    'The short form shows that every step runs. It trains too little for these scores, 0.0 among them, to mean anything:\n' +
+    'without --short they show what pretraining is worth.'
+  return isShort ? `${scores}\n${warning}` : scores
+}
+
 export function demoCommand(): Command {
   const command = new Command('demo')
     .summary('run the whole of it on a small synthetic corpus')
@@ -69,7 +87,7 @@ export function demoCommand(): Command {
         'one with random weights to find diseases, scores both, and labels three sentences.',
     )
     .option('--out <folder>', 'folder to work in; that of an earlier demo is emptied', join('runs', 'demo'))
-    .option('--short', 'a few steps of everything, to see that it works')
+    .option('--short', 'a few steps of everything, to see that it works; too few for scores to mean anything')
   return addShared(command, 'seed', 'json').action(async (options: Options) => {
     const { out, seed, json } = options
     const size = options.short ? SHORT : FULL
@@ -165,21 +183,22 @@ export function demoCommand(): Command {
       false,
     )
 
-    const row = (name: string, result: Result) => {
-      const test = result.test as Result
-      return [name, percent(test.precision), percent(test.recall), percent(test.f1)]
-    }
-    const scores = table(
-      ['entities of the test set', 'precision', 'recall', 'F1'],
-      [row('pretrained', after), row('random weights', without)],
-    )
+    const scores = scoresText(after.test as Result, without.test as Result, options.short ?? false)
     const seconds = (performance.now() - started) / 1000
     const words = readFileSync(at('data', 'ner', 'test.tsv'), 'utf8')
       .split('\n')
       .filter((l) => l !== '').length
     printResult(
       json,
-      { out, seconds, words, pretrain: pretrained, pretrained: after.test, random: without.test },
+      {
+        out,
+        short: options.short ?? false,
+        seconds,
+        words,
+        pretrain: pretrained,
+        pretrained: after.test,
+        random: without.test,
+      },
       `\n${scores}\n${words} words scored; everything is in ${out}; ${duration(seconds)}`,
     )
   })

@@ -1,0 +1,146 @@
+// How sums in the registers of wgmma become rows in memory, for the epilogues of epilogue.cuh.
+//
+// Of its 16 rows x kN columns of f32 a lane has pairs of neighbours: 8 bytes. Results of f32 go straight from there: four
+// lanes fill a sector of 32 bytes. Results of bf16 would fill half sectors; they are finished in registers (`Rows`), laid
+// down by stmatrix in 16 rows of 128 bytes that belong to the warp, whose 16-byte chunks are exchanged by row so that neither
+// side meets a bank twice, and go on as whole lines, four rows an instruction. Only lanes of one warp meet.
+#pragma once
+#include "epilogue.cuh"
+#include "product_split.cuh"
+#include "wgmma.cuh"
+
+namespace {
+
+constexpr uint32_t kRowsOfWarp = 16, kColumnsOfRun = 64;
+
+// One buffer for each result, or two that take turns.
+struct RowsShared {
+  bf16 runs[2][kRowsOfWarp * kColumnsOfRun];
+};
+
+// What an epilogue does with eight sums v of a lane: rows g and g + 8 of columns c and c + 1, then of c + 8 and c + 9 (g, c as in
+// wgmma.cuh): `before` makes of them what is saved, `after` the result. kSaves: there is a second result, if saves(e).
+template <class Epilogue>
+struct Rows {
+  static constexpr bool kStaged = false, kSaves = false;
+};
+
+struct PlainRows {
+  static constexpr bool kStaged = true, kSaves = false;
+  template <class E>
+  __device__ __forceinline__ static void before(const E&, uint32_t, uint32_t, float (&)[8]) {}
+  template <class E>
+  __device__ __forceinline__ static void after(const E&, float (&)[8]) {}
+  template <class E>
+  __device__ __forceinline__ static bool saves(const E&) {
+    return false;
+  }
+  template <class E>
+  __device__ __forceinline__ static bf16* saved(const E&) {
+    return nullptr;
+  }
+};
+
+struct BiasedRows : PlainRows {
+  // columns past the last take the bias of the first
+  template <class E>
+  __device__ __forceinline__ static void before(const E& e, uint32_t column, uint32_t columns, float (&v)[8]) {
+#pragma unroll
+    for (uint32_t i = 0; i < 8; i += 4) {
+      const uint32_t c = column + 2 * i;
+      float bias[2];
+      load_run<2>(e.bias + (c < columns ? c : 0), bias);
+      v[i] += bias[0], v[i + 1] += bias[1], v[i + 2] += bias[0], v[i + 3] += bias[1];
+    }
+  }
+};
+
+template <>
+struct Rows<Store<bf16>> : PlainRows {};
+template <>
+struct Rows<AddBias<bf16>> : BiasedRows {};
+template <>
+struct Rows<AddBiasGelu<bf16>> : BiasedRows {
+  static constexpr bool kSaves = true;
+  __device__ __forceinline__ static bool saves(const AddBiasGelu<bf16>& e) { return e.save; }
+  __device__ __forceinline__ static bf16* saved(const AddBiasGelu<bf16>& e) { return e.z; }
+  __device__ __forceinline__ static void after(const AddBiasGelu<bf16>& e, float (&v)[8]) {
+    if (e.form == kErfForm) {
+#pragma unroll
+      for (uint32_t i = 0; i < 8; i++) v[i] = gelu<kErfForm, true>(v[i]);
+    } else {
+#pragma unroll
+      for (uint32_t i = 0; i < 8; i++) v[i] = gelu<kTanhForm, true>(v[i]);
+    }
+  }
+};
+
+// Where the 16 bytes of chunk (of 8) in row (of 16) of a run lie.
+__device__ __forceinline__ bf16* place_in_run(bf16* run, uint32_t row, uint32_t chunk) {
+  return run + row * kColumnsOfRun + (chunk ^ row % 8) * 8;
+}
+
+// Eight values of a lane, of columns 16 `part` and on in the run.
+__device__ __forceinline__ void lay_down(bf16* run, uint32_t part, const float (&v)[8]) {
+  uint32_t r[4];
+#pragma unroll
+  for (uint32_t i = 0; i < 4; i++) r[i] = pack_bf16(v[2 * i], v[2 * i + 1]);
+  stmatrix_x4(place_in_run(run, lane() % 16, 2 * part + lane() / 16), r);
+}
+
+// The run to rows [row, row + 16) of `to`, 64 columns from `column` on.
+__device__ __forceinline__ void send_run(bf16* run, bf16* to, uint32_t pitch, uint32_t row, uint32_t rows, uint32_t column, uint32_t columns) {
+  uint4 chunks[4];
+#pragma unroll
+  for (uint32_t i = 0; i < 4; i++) chunks[i] = *reinterpret_cast<const uint4*>(place_in_run(run, i * 4 + lane() / 8, lane() % 8));
+  const uint32_t c = column + lane() % 8 * 8;
+#pragma unroll
+  for (uint32_t i = 0; i < 4; i++) {
+    const uint32_t r = row + i * 4 + lane() / 8;
+    if (r < rows && c < columns) *reinterpret_cast<uint4*>(to + size_t(r) * pitch + c) = chunks[i];
+  }
+}
+
+// Gives the sums d of a warp's rows [row, row + 16), columns [column, column + kN), to the epilogue. rows and columns are
+// the result's sizes; columns a multiple of 8.
+template <uint32_t kN, class Epilogue>
+__device__ __forceinline__ void finish_rows(float (&d)[kN / 2], RowsShared& s, const Epilogue& e, uint32_t row, uint32_t rows,
+                                            uint32_t column, uint32_t columns) {
+  const uint32_t pair = 2 * (lane() % 4);
+  if constexpr (Rows<Epilogue>::kStaged) {
+    using R = Rows<Epilogue>;
+#pragma unroll
+    for (uint32_t run = 0; run < kN / kColumnsOfRun; run++) {
+      const uint32_t from = column + run * kColumnsOfRun;
+      bf16* result = s.runs[R::kSaves ? 1 : run % 2];
+      if (R::kSaves && run > 0) __syncwarp();  // the last run has been read
+#pragma unroll
+      for (uint32_t part = 0; part < kColumnsOfRun / 16; part++) {
+        float v[8];
+#pragma unroll
+        for (uint32_t i = 0; i < 8; i++) v[i] = d[run * (kColumnsOfRun / 2) + part * 8 + i];
+        R::before(e, from + part * 16 + pair, columns, v);
+        if (R::kSaves && R::saves(e)) lay_down(s.runs[0], part, v);
+        R::after(e, v);
+        lay_down(result, part, v);
+      }
+      __syncwarp();
+      if (R::kSaves && R::saves(e)) send_run(s.runs[0], R::saved(e), e.pitch, row, rows, from, columns);
+      send_run(result, e.y, e.pitch, row, rows, from, columns);
+    }
+    __syncwarp();
+  } else {
+    const uint32_t first = row + lane() / 4;
+#pragma unroll
+    for (uint32_t half = 0; half < 2; half++) {
+      if (first + half * 8 >= rows) continue;
+#pragma unroll
+      for (uint32_t j = 0; j < kN / 8; j++) {
+        const float v[2] = {d[4 * j + 2 * half], d[4 * j + 2 * half + 1]};
+        if (column + 8 * j < columns) e(first + half * 8, column + 8 * j + pair, v);
+      }
+    }
+  }
+}
+
+}  // namespace
