@@ -1,15 +1,15 @@
 /**
- * What an op declares is what its kernels take: the argument lists in kernels/cpu, read from the sources, against the
- * buffers, their access and the parameters in src/ops; in order and by name.
+ * What an op declares is what its kernels take: the argument lists in kernels/cpu and kernels/cuda, read from the sources,
+ * against the buffers, their access and the parameters in src/ops; in order and by name.
  */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { inBf16, inInt8, type Kernel } from '../src/device/kernel.js'
 import * as ops from '../src/ops/index.js'
 import type { Op } from '../src/ops/op.js'
-import { cpuKernels, type KernelSignature } from './support/kernel_source.js'
+import { cpuKernels, cudaKernels, type KernelSignature } from './support/kernel_source.js'
 import { root } from './support/paths.js'
 
 const test = suite('kernel declarations')
@@ -34,19 +34,36 @@ const all = Object.values(ops).filter(
     typeof value === 'object' && value !== null && 'forward' in value && 'infer' in value,
 )
 
+/** What a file exports is what the op declares, all of it and nothing else. */
+function compare(
+  op: Op,
+  file: string,
+  read: (source: string) => Map<string, KernelSignature>,
+): Map<string, KernelSignature> {
+  const found = read(readFileSync(join(root, file), 'utf8'))
+  const kernels = [op.forward, ...(op.backward ?? []), ...(op.kernels ?? [])]
+  const forms = (kernel: Kernel) => [kernel.name, inBf16(kernel).name, inInt8(kernel).name]
+  for (const kernel of kernels) {
+    const signatures = forms(kernel).flatMap((name) => found.get(name) ?? [])
+    assert.ok(signatures.length > 0, `${file} does not export ${kernel.name}`)
+    for (const signature of signatures) assert.is(show(signature), declared(kernel))
+  }
+  const names = kernels.flatMap(forms)
+  const extra = [...found.keys()].filter((name) => !names.includes(name))
+  assert.equal(extra, [], `${file} exports what the op does not declare`)
+  return found
+}
+
 for (const op of all) {
   test(`${op.name}: the C++ arguments are the declared ones`, () => {
-    const found = cpuKernels(readFileSync(join(root, 'kernels/cpu', `${op.name}.cc`), 'utf8'))
-    const kernels = [op.forward, ...(op.backward ?? []), ...(op.kernels ?? [])]
-    const forms = (kernel: Kernel) => [kernel.name, inBf16(kernel).name, inInt8(kernel).name]
-    for (const kernel of kernels) {
-      const signatures = forms(kernel).flatMap((name) => found.get(name) ?? [])
-      assert.ok(signatures.length > 0, `kernels/cpu/${op.name}.cc does not export ${kernel.name}`)
-      for (const signature of signatures) assert.is(show(signature), declared(kernel))
-    }
-    const names = kernels.flatMap(forms)
-    const extra = [...found.keys()].filter((name) => !names.includes(name))
-    assert.equal(extra, [], `kernels/cpu/${op.name}.cc exports what the op does not declare`)
+    compare(op, `kernels/cpu/${op.name}.cc`, cpuKernels)
+  })
+  const file = `kernels/cuda/${op.name}.cu`
+  if (!existsSync(join(root, file))) continue
+  test(`${op.name}: the CUDA arguments are the declared ones, in all forms but int8`, () => {
+    const onCpu = [...compare(op, `kernels/cpu/${op.name}.cc`, cpuKernels).keys()]
+    const forms = onCpu.filter((name) => !name.endsWith('_int8'))
+    assert.equal([...compare(op, file, cudaKernels).keys()].sort(), forms.sort())
   })
 }
 
@@ -72,6 +89,30 @@ test('the reader of argument lists refuses what it cannot read', () => {
   const { buffers, params } = cpuKernels(
     file('Team&, const int32_t* ids, float* y,\n  uint32_t n, float eps'),
   ).get('k_forward')!
+  assert.equal(buffers, [
+    { name: 'ids', readOnly: true },
+    { name: 'y', readOnly: false },
+  ])
+  assert.equal(params, [
+    { name: 'n', type: 'u32' },
+    { name: 'eps', type: 'f32' },
+  ])
+})
+
+test('the reader of CUDA argument lists refuses what it cannot read', () => {
+  const file = (list: string) => `void k_forward(${list}) {}\nEXPORT_KERNELS(k, KERNEL(k_forward))`
+  assert.throws(() => cudaKernels(file('Buffer<float> x')), /not Launch&/)
+  assert.throws(() => cudaKernels(file('Launch& launch, float* x')), /cannot read the argument `float\* x`/)
+  assert.throws(
+    () => cudaKernels(file('Launch& launch, Param<double> x')),
+    /cannot read the argument `Param<double> x`/,
+  )
+  assert.throws(
+    () => cudaKernels(file('Launch& launch, Param<uint32_t> n, Buffer<float> y')),
+    /behind a parameter/,
+  )
+  const list = 'Launch&, Buffer<const int32_t> ids, Buffer<float> y,\n  Param<uint32_t> n, Param<float> eps'
+  const { buffers, params } = cudaKernels(file(list)).get('k_forward')!
   assert.equal(buffers, [
     { name: 'ids', readOnly: true },
     { name: 'y', readOnly: false },

@@ -1,12 +1,13 @@
-"""The peer of our training step: ALBERT pretraining (MLM + SOP) in PyTorch on the CPU, as fast as PyTorch does it.
+"""The peer of our training step: ALBERT pretraining (MLM + SOP) in PyTorch, as fast as PyTorch does it.
 
     python bench/peers/albert_step.py --batch 8 --length 128              # one step for each line read from stdin
     python bench/peers/albert_step.py --batch 2 --length 512 --steps 5    # five steps, then exit
+    python bench/peers/albert_step.py --device cuda --precision bf16 --modes --compile --batch 64 --length 512
 
 Needs bench/peers/requirements.txt; common.py says what a step is asked for with. A step is what ours is: forward, the
 vocabulary head at masked positions only, backward, clipping to norm 1 and LAMB over every parameter. In PyTorch's
-favour: fused attention (SDPA) without a mask, the fused tanh GELU in place of transformers' own, a foreach optimizer,
-freed memory kept by the process (--keep-memory) and fixed inputs. With --model it starts from the weights and the batch
+favour: fused attention (SDPA) without a mask, the fused tanh GELU in place of transformers' own, a foreach optimizer that
+never waits for the device, freed memory kept by the process (--keep-memory) and fixed inputs. With --model it starts from the weights and the batch
 (batch.safetensors) of a folder, and says first what their loss is without dropout.
 """
 
@@ -26,46 +27,6 @@ def arguments():
     return parser.parse_args()
 
 
-class Lamb:
-    """LAMB as in the original ALBERT code (no bias correction), every stage over all tensors in foreach calls."""
-
-    def __init__(self, model, rate):
-        self.rate = rate
-        named = list(model.named_parameters())
-        self.adapted = [p for name, p in named if not self.excluded(name)]
-        self.plain = [p for name, p in named if self.excluded(name)]
-        self.parameters = self.adapted + self.plain
-        self.m = [torch.zeros_like(p) for p in self.parameters]
-        self.v = [torch.zeros_like(p) for p in self.parameters]
-
-    @staticmethod
-    def excluded(name):
-        return name.lower().endswith('bias') or 'layernorm' in name.lower() or 'layer_norm' in name.lower()
-
-    @staticmethod
-    def norms(tensors):
-        return torch.stack(torch._foreach_norm(tensors))
-
-    def step(self):
-        with torch.no_grad():
-            grads = [p.grad for p in self.parameters]
-            torch._foreach_mul_(grads, 1.0 / self.norms(grads).norm().clamp(min=1.0))
-            torch._foreach_lerp_(self.m, grads, 0.1)
-            torch._foreach_mul_(self.v, 0.999)
-            torch._foreach_addcmul_(self.v, grads, grads, 0.001)
-            update = torch._foreach_sqrt(self.v)
-            torch._foreach_add_(update, 1e-6)
-            update = torch._foreach_div(self.m, update)
-            count = len(self.adapted)
-            torch._foreach_add_(update[:count], self.adapted, alpha=0.01)
-            weight_norms, update_norms = self.norms(self.adapted), self.norms(update[:count])
-            ratios = torch.where((weight_norms > 0) & (update_norms > 0), weight_norms / update_norms, 1.0)
-            torch._foreach_mul_(update[:count], [ratio.item() for ratio in ratios])
-            torch._foreach_add_(self.parameters, update, alpha=-self.rate)
-            for p in self.parameters:
-                p.grad = None
-
-
 PRESETS = {
     'mini': dict(hidden_size=256, num_hidden_layers=4, num_attention_heads=4, intermediate_size=1024),
     'base': dict(hidden_size=768, num_hidden_layers=12, num_attention_heads=12, intermediate_size=3072),
@@ -75,6 +36,7 @@ PRESETS = {
 
 def drawn(options):
     """A model with random weights, and a random batch."""
+    common.plain_masks()
     config = transformers.AlbertConfig(
         vocab_size=30000, embedding_size=128, max_position_embeddings=512, hidden_act='gelu_pytorch_tanh',
         hidden_dropout_prob=options.dropout, attention_probs_dropout_prob=options.dropout,
@@ -99,8 +61,10 @@ def given(options):
 def main(options):
     description = common.begin(options)
     model, tensors = drawn(options) if options.model is None else given(options)
+    model.to(options.device)
+    tensors = {name: tensor.to(options.device) for name, tensor in tensors.items()}
     model.sop_classifier.dropout.p = 0.0  # ours has none in front of this head while pretraining
-    optimizer = Lamb(model, rate=1e-4)
+    optimizer = common.Lamb(model, rate=1e-4)
     labels, rows, order = (tensors[name].long() for name in ('masked_labels', 'masked_rows', 'sop_labels'))
     batch = len(order)
     ids, segments = (tensors[name].long().view(batch, -1) for name in ('ids', 'segments'))
@@ -117,15 +81,20 @@ def main(options):
         model.eval()
         description['first_loss'] = loss_of().item()
     model.train()
-    forward = torch.compile(loss_of) if options.compile else loss_of
+    compiled_loss = torch.compile(loss_of) if options.compile else None
 
-    def step():
-        loss = forward()
-        loss.backward()
-        optimizer.step()
-        return dict(loss=loss.item())
+    def step_of(forward):
+        def step():
+            loss = forward()
+            loss.backward()
+            optimizer.step()
+            return dict(loss=loss.detach())
+        return step
 
-    common.serve(step, options, dict(
+    compiled = step_of(compiled_loss) if options.compile else None
+    steps = common.training_modes(step_of(loss_of), compiled, options) if options.modes else compiled or step_of(loss_of)
+
+    common.serve(steps, options, dict(
         **description, transformers=transformers.__version__, batch=batch, length=ids.shape[1],
         masked=len(labels) // batch, dropout=options.dropout, parameters=sum(p.numel() for p in optimizer.parameters),
     ))

@@ -1,4 +1,4 @@
-"""The peer of labelling: logits of a token classifier for every piece of a set of sentences, in PyTorch on the CPU.
+"""The peer of labelling: logits of a token classifier for every piece of a set of sentences, in PyTorch.
 
     python bench/peers/tagging.py --model DIR --batch 8 --out FILE
 
@@ -14,7 +14,7 @@ import os
 
 def main(options):
     description = common.begin(options)
-    model = common.load(transformers.AlbertForTokenClassification, options.model, 0.0).eval()
+    model = common.load(transformers.AlbertForTokenClassification, options.model, 0.0).eval().to(options.device)
     with open(os.path.join(options.model, 'sentences.json'), encoding='utf-8') as file:
         sentences = json.load(file)
     order = sorted(range(len(sentences)), key=lambda i: -len(sentences[i]))
@@ -22,22 +22,35 @@ def main(options):
     for first in range(0, len(order), options.batch):
         chosen = order[first : first + options.batch]
         rows = [sentences[i] for i in chosen]
-        even = len({len(row) for row in rows}) == 1
-        mask = None if even else common.padded([[1] * len(row) for row in rows], 0)
-        batches.append((chosen, common.padded(rows, 0), mask))
-    forward = torch.compile(model) if options.compile else model
+        mask = common.attention_mask(rows)
+        batches.append((
+            chosen, common.padded(rows, 0).to(options.device), None if mask is None else mask.to(options.device),
+        ))
 
-    def logits():
+    def logits_of(ids, mask):
         with torch.inference_mode(), common.autocast(options):
-            return [forward(input_ids=ids, attention_mask=mask).logits.float() for _, ids, mask in batches]
+            return model(input_ids=ids, attention_mask=mask).logits.float()
+
+    def logits(forward=logits_of):
+        return [forward(ids, mask) for _, ids, mask in batches]
+
+    compiled = torch.compile(logits_of, dynamic=True) if options.compile else None
+    if options.modes:
+        steps = {'eager': logits, 'graph': common.graphed(logits, options)}
+        if compiled:
+            steps['compiled'] = lambda: logits(compiled)
+            steps['compiled-graph'] = common.graphed(steps['compiled'], options)
+        steps = {mode: (lambda step: lambda: step() and None)(step) for mode, step in steps.items()}
+    else:
+        steps = lambda: logits(compiled or logits_of) and None
 
     found = [None] * len(sentences)
-    for (chosen, _, _), batch in zip(batches, logits()):
+    for (chosen, _, _), batch in zip(batches, [part.cpu() for part in logits()]):
         for i, row in zip(chosen, batch):
             found[i] = row[: len(sentences[i])]
     with open(options.out, 'wb') as file:
         file.write(torch.cat(found).numpy().tobytes())
-    common.serve(lambda: logits() and None, options, dict(**description, batch=options.batch))
+    common.serve(steps, options, dict(**description, batch=options.batch))
 
 
 if __name__ == '__main__':

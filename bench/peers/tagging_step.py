@@ -1,4 +1,4 @@
-"""The peer of our fine-tuning step: token classification in PyTorch on the CPU, with padding.
+"""The peer of our fine-tuning step: token classification in PyTorch, with padding.
 
     python bench/peers/tagging_step.py --model DIR --batch 32               # padded to the longest of the batch
     python bench/peers/tagging_step.py --model DIR --batch 32 --length 512  # padded to 512, as the papers' scripts do
@@ -20,42 +20,65 @@ def main(options):
     model = common.load(transformers.AlbertForTokenClassification, options.model, options.dropout)
     with open(os.path.join(options.model, 'sentences.json'), encoding='utf-8') as file:
         sentences = json.load(file)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, eps=1e-6, weight_decay=0.01, fused=True)
-    batches = [sentences[i : i + options.batch] for i in range(0, len(sentences), options.batch)]
+    model.to(options.device)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=1e-5, eps=1e-6, weight_decay=0.01, fused=True, capturable=options.device == 'cuda',
+    )
     micro = options.micro or options.batch
 
-    def loss_of(rows, count):
+    def tensors(rows):
+        mask = common.attention_mask([row['ids'] for row in rows], options.length)
         ids = common.padded([row['ids'] for row in rows], 0, options.length)
-        mask = common.padded([[1] * len(row['ids']) for row in rows], 0, options.length)
         labels = common.padded([row['labels'] for row in rows], -100, options.length)
+        return ids.to(options.device), labels.to(options.device), None if mask is None else mask.to(options.device)
+
+    def batch_of(rows):
+        count = sum(label != -100 for row in rows for label in row['labels'])
+        return [(*tensors(rows[first : first + micro]), count) for first in range(0, len(rows), micro)]
+
+    batches = [batch_of(sentences[i : i + options.batch]) for i in range(0, len(sentences), options.batch)]
+
+    def loss_of(ids, labels, mask, count):
         with common.autocast(options):
             logits = model(input_ids=ids, attention_mask=mask).logits
         entropy = torch.nn.functional.cross_entropy
         return entropy(logits.float().flatten(0, 1), labels.flatten(), ignore_index=-100, reduction='sum') / count
 
-    def gather(batch, each):
-        count = sum(label != -100 for row in batch for label in row['labels'])
-        total = 0.0
-        for first in range(0, len(batch), micro):
-            loss = loss_of(batch[first : first + micro], count)
-            each(loss)
-            total += loss.item()
-        return total
-
     with torch.no_grad():
         model.eval()
-        description['first_loss'] = gather(batches[0], lambda loss: None)
+        description['first_loss'] = sum(loss_of(*part).item() for part in batches[0])
     model.train()
-    turn = itertools.cycle(batches)
 
-    def step():
-        loss = gather(next(turn), lambda loss: loss.backward())
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0, foreach=True)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        return dict(loss=loss)
+    def steps_of(forward):
+        """A function for each batch."""
+        def step_on(batch):
+            def step():
+                total = 0.0
+                for part in batch:
+                    loss = forward(*part)
+                    loss.backward()
+                    total = total + loss.detach()
+                torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0, foreach=True)
+                optimizer.step()
+                optimizer.zero_grad(set_to_none=True)
+                return dict(loss=total)
+            return step
+        return [step_on(batch) for batch in batches]
 
-    common.serve(step, options, dict(**description, batch=options.batch, micro=micro, length=options.length))
+    def in_turn(steps):
+        turn = itertools.cycle(steps)
+        return lambda: next(turn)()
+
+    eager = steps_of(loss_of)
+    # lengths differ from batch to batch, so shapes are compiled as unknowns
+    compiled = steps_of(torch.compile(loss_of, dynamic=True)) if options.compile else [None] * len(batches)
+    if options.modes:
+        each = [common.training_modes(*pair, options, masked=True) for pair in zip(eager, compiled)]
+        steps = {mode: in_turn([modes[mode] for modes in each]) for mode in each[0]}
+    else:
+        steps = in_turn(compiled if options.compile else eager)
+
+    common.serve(steps, options, dict(**description, batch=options.batch, micro=micro, length=options.length))
 
 
 if __name__ == '__main__':

@@ -19,7 +19,8 @@ template <uint32_t kD_, uint32_t kM_, bool kDrops_>
 struct MmaForm {
   static constexpr uint32_t kD = kD_, kM = kM_, kWarps = 4, kThreads = kWarps * kWarp, kQueries = 16 * kWarps * kM;
   static constexpr uint32_t kKeys = kD > 128 ? 32 : 64;
-  static constexpr bool kDrops = kDrops_, kHoldsQueries = kD <= 64;
+  // fragments of queries stay in registers where there is room
+  static constexpr bool kDrops = kDrops_, kHoldsQueries = kD <= 32 || (kD <= 64 && !kDrops);
 };
 
 template <class F>

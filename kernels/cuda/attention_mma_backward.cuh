@@ -24,7 +24,8 @@ template <uint32_t kD_, uint32_t kSlice_, uint32_t kWarps_, uint32_t kQueries_, 
 struct MmaBackwardForm {
   static constexpr uint32_t kD = kD_, kSlice = kSlice_, kWarps = kWarps_, kThreads = kWarps * kWarp, kKeys = 16 * kWarps;
   static constexpr uint32_t kQueries = kQueries_;
-  static constexpr bool kDrops = kDrops_, kHoldsKeys = kD <= 64;
+  // fragments of keys and values stay in registers where there is room
+  static constexpr bool kDrops = kDrops_, kHoldsKeys = kD <= 64, kHoldsValues = kD <= 32 || (kD <= 64 && !kDrops);
   // dq: a warp has 16 queries and an equal share of the columns
   static constexpr uint32_t kShares = kWarps / (kQueries / 16), kShare = kSlice / kShares;
   static_assert(kWarps % (kQueries / 16) == 0 && kShare % 16 == 0, "shares of dq");
@@ -53,7 +54,7 @@ struct MmaBackward {
   float2* const rows;    // of the head
   float* const partial;  // dq of the head's first row
   const size_t partial_row;
-  uint32_t k[F::kHoldsKeys ? kSteps : 1][4], v[F::kHoldsKeys ? kSteps : 1][4];
+  uint32_t k[F::kHoldsKeys ? kSteps : 1][4], v[F::kHoldsValues ? kSteps : 1][4];
   float dk[kColumns][4], dv[kColumns][4];
   KeyWords words;
 
@@ -96,12 +97,11 @@ struct MmaBackward {
     clear(dk);
     clear(dv);
     if (F::kDrops) words = key_words(site, (k0 + 16 * warp()) / 4 + lane() / 8 % 2 * 2 + lane() / 16);
-    if (F::kHoldsKeys)
 #pragma unroll
-      for (uint32_t d = 0; d < kSteps; d++) {
-        load_fragment<true, false>(k[F::kHoldsKeys ? d : 0], s.k, 16 * warp(), 16 * d);
-        load_fragment<true, false>(v[F::kHoldsKeys ? d : 0], s.v, 16 * warp(), 16 * d);
-      }
+    for (uint32_t d = 0; d < kSteps; d++) {
+      if (F::kHoldsKeys) load_fragment<true, false>(k[F::kHoldsKeys ? d : 0], s.k, 16 * warp(), 16 * d);
+      if (F::kHoldsValues) load_fragment<true, false>(v[F::kHoldsValues ? d : 0], s.v, 16 * warp(), 16 * d);
+    }
   }
 
   // p and ds of the warp's keys against queries q0 on, as A of dv and dk; ds into shared memory too.
@@ -109,8 +109,8 @@ struct MmaBackward {
     const uint32_t g = lane() / 4, t = lane() % 4, key = k0 + 16 * warp() + g;
     const float factor = call.factor * kLog2e;
     float scores[kBlocks][4], dp[kBlocks][4];
-    product(scores, k, s.k, s.q[at]);
-    product(dp, v, s.v, s.dy[at]);
+    product<F::kHoldsKeys>(scores, k, s.k, s.q[at]);
+    product<F::kHoldsValues>(dp, v, s.v, s.dy[at]);
     const uint32_t last = k0 + 16 * warp() + 15;
     const bool causal = call.causal() && last > q0;
     if (causal || last >= head.length) {
@@ -156,20 +156,21 @@ struct MmaBackward {
     }
   }
 
-  // c = 16 keys times the rows of b.
-  __device__ __forceinline__ void product(float (&c)[kBlocks][4], const uint32_t (&held)[F::kHoldsKeys ? kSteps : 1][4],
-                                          Tile<F::kKeys, F::kD>& keys, Tile<F::kQueries, F::kD>& b) {
+  // c = 16 keys, from registers or from their tile, times the rows of b.
+  template <bool kHeld, uint32_t kFragments>
+  __device__ __forceinline__ void product(float (&c)[kBlocks][4], const uint32_t (&held)[kFragments][4], Tile<F::kKeys, F::kD>& keys,
+                                          Tile<F::kQueries, F::kD>& b) {
     clear(c);
 #pragma unroll
     for (uint32_t d = 0; d < kSteps; d++) {
       uint32_t a[4];
-      if (!F::kHoldsKeys) load_fragment<true, false>(a, keys, 16 * warp(), 16 * d);
+      if (!kHeld) load_fragment<true, false>(a, keys, 16 * warp(), 16 * d);
 #pragma unroll
       for (uint32_t j = 0; j < kBlocks; j += 2) {
         uint32_t two[4];
         load_fragment<false, false>(two, b, 8 * j, 16 * d);
-        if (F::kHoldsKeys)
-          mma_two(c[j], c[j + 1], held[F::kHoldsKeys ? d : 0], two);
+        if (kHeld)
+          mma_two(c[j], c[j + 1], held[kHeld ? d : 0], two);
         else
           mma_two(c[j], c[j + 1], a, two);
       }

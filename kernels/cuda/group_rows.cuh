@@ -6,7 +6,8 @@
 //    counts before its own. Integer counts only: no order of atomics shows in them.
 // 2. The sorted rows are cut into pieces of kPiece, one warp each. A run of equal ids inside a piece goes to its gradient at
 //    once; what a run has in a piece that it shares with the next or the last goes to `heads` and `tails`.
-// 3. One block for each run that crosses pieces adds its parts up, warps neighbouring parts, and then warps in order.
+// 3. One block for each run that crosses pieces adds its parts up, in their order; of a long run a warp has neighbouring
+//    parts, and warps are added in order.
 // Up to three tables go through the same launches side by side.
 // Floor of 2: `from` read once a table, gradients of ids that occur read and written.
 #pragma once
@@ -19,7 +20,7 @@ constexpr uint32_t kDigitBits = 9, kDigits = 1u << kDigitBits;
 constexpr uint32_t kSortThreads = 1024, kSortWarps = kSortThreads / kWarp;
 constexpr uint32_t kTiles = 64;
 constexpr uint32_t kPiece = 32;
-constexpr uint32_t kPieceThreads = 256, kJoinThreads = 512;
+constexpr uint32_t kPieceThreads = 256, kJoinThreads = 256;
 
 // A table whose rows are picked by `ids`; an id outside of it counts as the nearest one inside.
 struct GroupTable {
@@ -224,6 +225,18 @@ __device__ __forceinline__ uint32_t last_piece(const uint2* order, uint32_t piec
   return last;
 }
 
+// What a warp adds up of the heads [begin, end) of a run.
+template <uint32_t N>
+__device__ __forceinline__ void add_heads(const GroupTable& t, uint32_t begin, uint32_t end, uint32_t width, uint32_t h,
+                                          float (&sum)[N]) {
+#pragma unroll 8
+  for (uint32_t k = begin; k < end; k++) {
+    const auto head = Pack<float, N>::load(t.heads + size_t(k) * width + h);
+#pragma unroll
+    for (uint32_t i = 0; i < N; i++) sum[i] += head[i];
+  }
+}
+
 template <uint32_t N>
 __global__ void __launch_bounds__(kJoinThreads)
 join_pieces(GroupTables tables, Param<uint32_t> row_count, uint32_t width) {
@@ -233,43 +246,43 @@ join_pieces(GroupTables tables, Param<uint32_t> row_count, uint32_t width) {
     float of_warp[kWarps][kWarp * N];
   };
   Shared& s = shared_as<Shared>();
-  const GroupTable& t = tables.table[blockIdx.z];
+  const GroupTable& t = tables.table[blockIdx.y];
   const uint32_t rows = row_count(), piece = blockIdx.x, begin = piece * kPiece;
   if (begin >= rows || rows - begin <= kPiece) return;
   const uint2* order = t.in_order();
   const uint32_t id = order[begin + kPiece - 1].x;
   if (order[begin + kPiece].x != id) return;
   if (begin > 0 && order[begin].x == id && order[begin - 1].x == id) return;  // it began before
-  const uint32_t last = last_piece(order, piece, id, ceil_div(rows, kPiece));
+  const uint32_t last = last_piece(order, piece, id, ceil_div(rows, kPiece)), heads = last - piece;
 
-  const uint32_t h = (blockIdx.y * kWarp + lane()) * N;
-  const uint32_t each = ceil_div(last - piece, kWarps);  // parts of a warp
-  const uint32_t part = piece + 1 + warp() * each, end = part + each < last + 1 ? part + each : last + 1;
-  float sum[N] = {};
-  if (h < width) {
-#pragma unroll 8
-    for (uint32_t k = part; k < end; k++) {
-      const Columns head = Columns::load(t.heads + size_t(k) * width + h);
+  // a short run is summed by one warp for each group of columns, a long one by all warps
+  const bool is_long = heads > kWarps;
+  const uint32_t each = is_long ? ceil_div(heads, kWarps) : heads;
+  const uint32_t part = piece + 1 + (is_long ? warp() * each : 0), end = min(part + each, last + 1);
+  for (uint32_t first = is_long ? 0 : warp() * kWarp * N; first < width; first += (is_long ? 1 : kWarps) * kWarp * N) {
+    const uint32_t h = first + lane() * N;
+    float sum[N] = {};
+    if (h < width) add_heads<N>(t, part, end, width, h, sum);
+    if (is_long) {
+      __syncthreads();  // the last sums have been read
+      Columns::of(sum).store(&s.of_warp[warp()][lane() * N]);
+      __syncthreads();
+      if (warp() > 0) continue;
 #pragma unroll
-      for (uint32_t i = 0; i < N; i++) sum[i] += head[i];
+      for (uint32_t i = 0; i < N; i++) sum[i] = 0;
+      for (uint32_t w = 0; w < kWarps; w++) {
+        const Columns of_warp = Columns::load(&s.of_warp[w][lane() * N]);
+#pragma unroll
+        for (uint32_t i = 0; i < N; i++) sum[i] += of_warp[i];
+      }
     }
+    if (h >= width) continue;
+    float* to = t.gradient + size_t(id) * width + h;
+    const Columns old = Columns::load(to), tail = Columns::load(t.tails + size_t(piece) * width + h);
+#pragma unroll
+    for (uint32_t i = 0; i < N; i++) sum[i] = tail[i] + sum[i] + old[i];
+    Columns::of(sum).store(to);
   }
-  Columns::of(sum).store(&s.of_warp[warp()][lane() * N]);
-  __syncthreads();
-  if (warp() > 0 || h >= width) return;
-  float* to = t.gradient + size_t(id) * width + h;
-  const Columns old = Columns::load(to), tail = Columns::load(t.tails + size_t(piece) * width + h);
-  float total[N];
-#pragma unroll
-  for (uint32_t i = 0; i < N; i++) total[i] = tail[i];
-  for (uint32_t w = 0; w < kWarps; w++) {
-    const Columns part_of = Columns::load(&s.of_warp[w][lane() * N]);
-#pragma unroll
-    for (uint32_t i = 0; i < N; i++) total[i] += part_of[i];
-  }
-#pragma unroll
-  for (uint32_t i = 0; i < N; i++) total[i] += old[i];
-  Columns::of(total).store(to);
 }
 
 // ---------------------------------------------------------------- host
@@ -315,8 +328,7 @@ inline void record_group_sums(Launch& launch, const GroupSource (&sources)[kGrou
     const uint32_t columns = ceil_div(width, kWarp * N);
     launch(sum_pieces<N>, Grid(ceil_div(pieces, kPieceThreads / kWarp), columns, kGroupTables), kPieceThreads, 0, tables, from,
            rows, width);
-    launch(join_pieces<N>, Grid(pieces, columns, kGroupTables), kJoinThreads, kJoinThreads * N * sizeof(float), tables, rows,
-           width);
+    launch(join_pieces<N>, Grid(pieces, kGroupTables), kJoinThreads, kJoinThreads * N * sizeof(float), tables, rows, width);
   };
   if (wide)
     sum(std::integral_constant<uint32_t, 4>());

@@ -7,8 +7,8 @@
 // Numerics: statistics in f32, the variance in a second pass over the registers, since the difference of squares would lose
 // digits when the mean is large. Saved for backward: mean and rstd, one float a row.
 //
-// Gradients of weight and bias: a block has kNormBlock rows; each team adds up its own, teams are added in order into
-// `partial` [ceil(rows / kNormBlock), 2, hidden], and a second launch adds its blocks in an order that follows from their number.
+// Gradients of weight and bias: a block has norm_block(rows) rows; each team adds up its own, teams are added in order into
+// `partial` [blocks, 2, hidden], and a second launch adds the blocks in an order that follows from their number.
 //
 // A forward functor has, for row n and N columns from h on (all inside the row):
 //   Value                       the type whose numbers are normalised
@@ -27,8 +27,16 @@
 namespace {
 
 constexpr uint32_t kNormThreads = 256;
-constexpr uint32_t kNormBlock = 64;  // NORM_BLOCK in src/ops/layernorm.ts
 constexpr uint32_t kNormWarps = kNormThreads / kWarp;
+
+// Rows of a block in backward: NORM_BLOCK (src/ops/layernorm.ts) of a large batch, fewer of a small one, which else would
+// occupy a part of the chip only. It follows from the rows of the run, not from the capacity, so that bits do, too.
+constexpr uint32_t kNormBlock = 64, kSmallNormBlock = 8, kSmallBatch = 256;  // blocks of a batch that is no large one, at most
+__host__ __device__ constexpr uint32_t norm_block(uint32_t rows) {
+  uint32_t block = kSmallNormBlock;
+  while (block < kNormBlock && rows > block * kSmallBatch) block *= 2;
+  return block;
+}
 
 // How a team holds a row: chunk c of thread t begins at column (c lanes + t) N.
 template <uint32_t kLanes, uint32_t kChunks, uint32_t kNeighbours>
@@ -205,9 +213,9 @@ norm_backward(Row row, const float* __restrict__ weight, const float* __restrict
               float* __restrict__ partial, Param<uint32_t> row_count, uint32_t hidden) {
   constexpr uint32_t N = Form::N, C = Form::chunks, L = Form::lanes;
   const uint32_t rows = row_count(), t = threadIdx.x % L, team = threadIdx.x / L;
-  const uint32_t begin = blockIdx.x * kNormBlock;
+  const uint32_t block = norm_block(rows), begin = blockIdx.x * block;
   if (begin >= rows) return;
-  const uint32_t end = rows - begin < kNormBlock ? rows : begin + kNormBlock;
+  const uint32_t end = rows - begin < block ? rows : begin + block;
   const auto site = row.site();
   float dweight[C][N] = {}, dbias[C][N] = {};
   typename Row::Key next{};
@@ -266,9 +274,9 @@ template <class Row>
 __global__ void __launch_bounds__(kNormThreads)
 norm_backward_any(Row row, const float* __restrict__ weight, const float* __restrict__ mean, const float* __restrict__ rstd,
                   float* partial, Param<uint32_t> row_count, uint32_t hidden) {
-  const uint32_t rows = row_count(), begin = blockIdx.x * kNormBlock;
+  const uint32_t rows = row_count(), block = norm_block(rows), begin = blockIdx.x * block;
   if (begin >= rows) return;
-  const uint32_t end = rows - begin < kNormBlock ? rows : begin + kNormBlock;
+  const uint32_t end = rows - begin < block ? rows : begin + block;
   const auto site = row.site();
   float *dweight = partial + size_t(blockIdx.x) * 2 * hidden, *dbias = dweight + hidden;
   for (uint32_t n = begin; n < end; n++) {
@@ -306,7 +314,7 @@ add_norm_partials(const float* __restrict__ partial, float* __restrict__ dweight
   };
   Shared& s = shared_as<Shared>();
   constexpr uint32_t kWarps = kPartialThreads / kWarp;
-  const uint32_t rows = row_count(), blocks = rows / kNormBlock + (rows % kNormBlock != 0);
+  const uint32_t rows = row_count(), blocks = ceil_div(rows, norm_block(rows));
   const uint32_t column = blockIdx.x * kWarp + lane(), columns = 2 * hidden;
   float sum = 0;
   if (column < columns) {
@@ -350,8 +358,9 @@ template <uint32_t N, class Row>
 void record_norm_forward(Launch& launch, bool wide, const Row& row, Buffer<const float> weight, Buffer<const float> bias,
                          Buffer<float> mean, Buffer<float> rstd, Param<uint32_t> rows, Param<uint32_t> hidden, Param<float> eps) {
   const auto record = [&](auto kernel, uint32_t teams, size_t shared) {
-    launch(kernel, blocks_for(launch, mean.size, teams), kNormThreads, shared, row, weight.data, bias.data, mean.data, rstd.data,
-           rows, hidden.most, eps);
+    // a multiple of the two to eight blocks that fit a multiprocessor: all its turns are full ones
+    launch(kernel, blocks_for(launch, mean.size, teams, 24), kNormThreads, shared, row, weight.data, bias.data, mean.data,
+           rstd.data, rows, hidden.most, eps);
   };
   const auto in_registers = [&](auto form) {
     using Form = decltype(form);
@@ -368,17 +377,21 @@ template <uint32_t N, class Row>
 void record_norm_backward(Launch& launch, bool wide, const Row& row, Buffer<const float> weight, Buffer<const float> mean,
                           Buffer<const float> rstd, Buffer<float> dweight, Buffer<float> dbias, Buffer<float> partial,
                           Param<uint32_t> rows, Param<uint32_t> hidden) {
+  const uint32_t capacity = uint32_t(mean.size), large = ceil_div(capacity, kNormBlock);
+  const uint32_t least = ceil_div(capacity, kSmallNormBlock), small = least < kSmallBatch ? least : kSmallBatch;
+  const uint32_t blocks = small < large ? large : small;
+  const size_t sums = size_t(blocks) * 2 * hidden.most;
+  float* parts = sums <= partial.size ? partial.data : launch.scratch<float>(sums);
   const auto record = [&](auto kernel, size_t shared) {
-    launch(kernel, uint32_t((mean.size + kNormBlock - 1) / kNormBlock), kNormThreads, shared, row, weight.data, mean.data,
-           rstd.data, partial.data, rows, hidden.most);
+    launch(kernel, blocks, kNormThreads, shared, row, weight.data, mean.data, rstd.data, parts, rows, hidden.most);
   };
   const auto in_registers = [&](auto form) {
     using Form = decltype(form);
     record(norm_backward<Form, Row>, norm_shared<Form>());
   };
   if (!wide || !with_row_form<N, true>(hidden.most, in_registers)) record(norm_backward_any<Row>, sizeof(TeamSums));
-  launch(add_norm_partials, ceil_div(2 * hidden.most, kWarp), kPartialThreads, kPartialThreads * sizeof(float), partial.data,
-         dweight.data, dbias.data, rows, hidden.most);
+  launch(add_norm_partials, ceil_div(2 * hidden.most, kWarp), kPartialThreads, kPartialThreads * sizeof(float), parts, dweight.data,
+         dbias.data, rows, hidden.most);
 }
 
 }  // namespace

@@ -72,7 +72,7 @@ CallCode read_call(Reader& in, const std::vector<size_t>& arenas, size_t scalars
 }  // namespace
 
 std::vector<LoopCode> read_code(const double* code, size_t length, const std::vector<size_t>& arenas, size_t scalars,
-                                const std::vector<std::string>& labels) {
+                                const std::vector<std::string>& labels, const std::string& where) {
   Reader in(code, length);
   std::vector<LoopCode> loops;
   size_t call = 0;
@@ -85,7 +85,7 @@ std::vector<LoopCode> read_code(const double* code, size_t length, const std::ve
       try {
         loop.body.push_back(read_call(in, arenas, scalars));
       } catch (const std::exception& error) {
-        throw std::invalid_argument(labels.at(call) + ": " + error.what());
+        throw std::invalid_argument(where + labels.at(call) + ": " + error.what());
       }
     }
     loops.push_back(std::move(loop));

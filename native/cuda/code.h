@@ -33,6 +33,6 @@ struct LoopCode {
   std::vector<CallCode> body;
 };
 
-// Throws by the label of the call what the kernels were not declared with, and ranges outside their arenas.
+// Throws by the label of the call, with `where` in front, what kernels were not declared with and ranges outside arenas.
 std::vector<LoopCode> read_code(const double* code, size_t length, const std::vector<size_t>& arenas, size_t scalars,
-                                const std::vector<std::string>& labels);
+                                const std::vector<std::string>& labels, const std::string& where);

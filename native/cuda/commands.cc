@@ -103,7 +103,7 @@ void Transfer::drop(napi_env env) {
 
 void WritePiece::submit(cudaStream_t stream) {
   if (is_given_up_) return;
-  check(cudaMemcpyAsync(piece_.buffer->data() + piece_.offset, block_.data, piece_.length, cudaMemcpyHostToDevice, stream),
+  check(cudaMemcpyAsync(piece_.at, block_.data, piece_.length, cudaMemcpyHostToDevice, stream),
         "write to " + piece_.buffer->label);
 }
 
@@ -117,7 +117,7 @@ void WritePiece::finish() {
 
 void WritePiece::settle(napi_env env) {
   if (failed() && piece_.transfer) piece_.transfer->fail(env, failure);
-  device()->fill(env);
+  device()->fill(env, 2);
 }
 
 void WritePiece::drop(napi_env env) {
@@ -161,7 +161,7 @@ napi_value start_write(napi_env env, const std::shared_ptr<Buffer>& buffer, size
   const size_t bytes = PinnedPool::size_of(data.length);
   if (pieces <= 1 && !device->is_anybody_waiting() && device->has_place(Device::kToDevice, bytes)) {
     if (pieces == 1) {
-      auto piece = std::make_shared<WritePiece>(device, Piece{buffer, offset, data.length, 0, nullptr});
+      auto piece = std::make_shared<WritePiece>(device, Piece{buffer, buffer->data() + offset, data.length, 0, nullptr});
       piece->fill_from(reinterpret_cast<const char*>(data.data));
       device->push(env, std::move(piece));
     }
@@ -174,11 +174,11 @@ napi_value start_write(napi_env env, const std::shared_ptr<Buffer>& buffer, size
   const napi_value promise = transfer->promise.make(env);
   for (size_t i = 0; i < pieces; i++) {
     const size_t from = i * Device::kPiece, length = std::min(Device::kPiece, data.length - from);
-    auto piece = std::make_shared<WritePiece>(device, Piece{buffer, offset + from, length, from, transfer});
+    auto piece = std::make_shared<WritePiece>(device, Piece{buffer, buffer->data() + offset + from, length, from, transfer});
     device->wait_for_place(piece);
     device->push(env, std::move(piece));
   }
-  device->fill(env);
+  device->fill(env, 8);
   return promise;
 }
 
@@ -189,7 +189,7 @@ bool ReadPiece::is_ready() { return device()->has_place(Device::kFromDevice, Pin
 void ReadPiece::submit(cudaStream_t stream) {
   block_ = device()->pinned().take(piece_.length);
   device()->stage(Device::kFromDevice, ptrdiff_t(block_.bytes));
-  check(cudaMemcpyAsync(block_.data, piece_.buffer->data() + piece_.offset, piece_.length, cudaMemcpyDeviceToHost, stream),
+  check(cudaMemcpyAsync(block_.data, piece_.at, piece_.length, cudaMemcpyDeviceToHost, stream),
         "read from " + piece_.buffer->label);
 }
 
@@ -226,7 +226,7 @@ napi_value start_read(napi_env env, const std::shared_ptr<Buffer>& buffer, size_
   const napi_value promise = transfer->promise.make(env);
   for (size_t i = 0; i < pieces; i++) {
     const size_t from = i * Device::kPiece, length = std::min(Device::kPiece, target.length - from);
-    device->push(env, std::make_shared<ReadPiece>(device, Piece{buffer, offset + from, length, from, transfer}));
+    device->push(env, std::make_shared<ReadPiece>(device, Piece{buffer, buffer->data() + offset + from, length, from, transfer}));
   }
   if (pieces == 0) {
     transfer->drop(env);

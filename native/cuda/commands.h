@@ -80,7 +80,8 @@ class Transfer {
 // A range of device memory with the array that goes there or comes from there.
 struct Piece {
   std::shared_ptr<Buffer> buffer;
-  size_t offset, length;  // in the buffer
+  char* at;  // on the device; a buffer that is freed meanwhile knows it no more
+  size_t length;
   size_t array_offset;
   std::shared_ptr<Transfer> transfer;
 };

@@ -120,8 +120,8 @@ void Device::stage(Direction direction, ptrdiff_t bytes) {
   queue_->change([] {});
 }
 
-void Device::fill(napi_env env) {
-  while (!unfilled_.empty()) {
+void Device::fill(napi_env env, size_t most) {
+  for (; most > 0 && !unfilled_.empty(); most--) {
     const std::shared_ptr<WritePiece> piece = unfilled_.front();
     if (!piece->fill(env)) return;
     unfilled_.pop_front();
@@ -138,7 +138,7 @@ void Device::ensure_alive() const {
 
 void Device::fail(const Refused& error) {
   if (!is_lasting(error.code)) throw error;
-  queue_->lose(error.code, "");
+  queue_->lose(error.code);
   throw std::runtime_error(queue_->lost());
 }
 

@@ -115,7 +115,9 @@ class Device : public std::enable_shared_from_this<Device> {
   // Pieces of writes whose data are still JavaScript's.
   void wait_for_place(std::shared_ptr<WritePiece> piece) { unfilled_.push_back(std::move(piece)); }
   bool is_anybody_waiting() const { return !unfilled_.empty(); }
-  void fill(napi_env env);
+  // Takes the data of so many of them; the next ones have their turn when these are done, so that a large array does not
+  // hold up the event loop.
+  void fill(napi_env env, size_t most);
 
   std::set<Program*>& programs() { return programs_; }
   std::set<Executable*>& executables() { return executables_; }

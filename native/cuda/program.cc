@@ -29,11 +29,10 @@ Executable::Executable(std::shared_ptr<Device> device, std::string name, std::ve
     : device_(std::move(device)), name_(std::move(name)), arenas_(std::move(arenas)), scalars_(std::move(scalars)),
       labels_(std::move(labels)), scalar_is_float_(std::move(is_float)) {
   try {
-    for (std::string& label : labels_) label = "prepare " + name_ + ": " + label;
     std::vector<size_t> sizes;
     for (const auto& arena : arenas_) sizes.push_back(arena->bytes());
     uint32_t first = 0;  // index of the loop's first call
-    for (const LoopCode& loop : read_code(code, length, sizes, scalars_.size(), labels_)) {
+    for (const LoopCode& loop : read_code(code, length, sizes, scalars_.size(), labels_, "prepare " + name_ + ": ")) {
       for (uint32_t n = 0; n < loop.count; n++)
         for (uint32_t c = 0; c < loop.body.size(); c++)
           calls_.push_back(bind(loop.body[c], first + c, loop.reverse ? loop.count - 1 - n : n));
@@ -108,7 +107,7 @@ void Executable::record() {
       try {
         call.kernel->record(launch, call.buffers.data(), call.params.data());
       } catch (const std::exception& error) {
-        throw std::invalid_argument(labels_[call.call] + ": " + error.what());
+        throw std::invalid_argument("prepare " + name_ + ": " + labels_[call.call] + ": " + error.what());
       }
       most = std::max(most, launch.scratch_bytes());
       call.launches = std::move(launch.recorded);
@@ -141,8 +140,9 @@ std::vector<Word> Executable::words(const uint32_t* scalars, size_t count) const
 
 void Executable::add_launch(cudaGraph_t graph, cudaGraphNode_t* last, RecordedCall& call, size_t i) {
   Recorded& r = call.launches[i];
+  const std::string name = labels_[call.call] + ": launch " + std::to_string(i + 1) + " of " + std::to_string(call.launches.size());
   const auto what = [&] {
-    return labels_[call.call] + ": launch " + std::to_string(i + 1) + " of " + std::to_string(call.launches.size()) + " (grid " +
+    return "prepare " + name_ + ": " + name + " (grid " +
            std::to_string(r.grid.x) + " x " + std::to_string(r.grid.y) + " x " + std::to_string(r.grid.z) + ", " +
            std::to_string(r.threads) + " threads, " + std::to_string(r.shared) + " bytes of shared memory)";
   };
@@ -156,7 +156,7 @@ void Executable::add_launch(cudaGraph_t graph, cudaGraphNode_t* last, RecordedCa
   params.kernelParams = arguments.data();
 #if defined(BIOALBERT_EMULATED)
   // what the call may touch goes with the kernel
-  EmulatedFunction function{r.invoke, {}};
+  EmulatedFunction function{r.invoke, name, {}};
   for (const BufferArg& b : call.buffers) function.ranges.push_back({static_cast<const char*>(b.data), b.bytes});
   for (const auto& memory : {word_memory_, workspace_})
     if (memory) function.ranges.push_back({memory->data(), memory->bytes()});

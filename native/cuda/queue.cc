@@ -1,5 +1,7 @@
 #include "queue.h"
 
+#include <algorithm>
+
 #include "api.h"
 #include "nvtx.h"
 
@@ -128,9 +130,7 @@ void Queue::complete_all() {
       lock.lock();
       if (code != cudaSuccess) command.refused = code;
     }
-    // what came before has ended well, or this would not be the first to say so
-    if (command.refused != cudaSuccess && lost_.empty())
-      mark_lost(command.refused, command.program().empty() ? last_program_ : command.program());
+    if (command.refused != cudaSuccess && lost_.empty()) mark_lost(command.refused, &command);
     if (!lost_.empty()) command.failure = lost_;
     lock.unlock();
     try {
@@ -183,19 +183,26 @@ std::string Queue::lost() const {
   return lost_;
 }
 
-std::string Queue::last_program() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  return last_program_;
-}
-
-void Queue::lose(cudaError_t code, const std::string& program) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (lost_.empty()) mark_lost(code, program.empty() ? last_program_ : program);
+void Queue::lose(cudaError_t code) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (lost_.empty()) mark_lost(code, nullptr);
+  }
   changed_.notify_all();
 }
 
-void Queue::mark_lost(cudaError_t code, const std::string& program) {
-  const std::string when = program.empty() ? "" : " while program " + program + " ran";
+// What came before has ended well, or it would have said so; which of those on the stream it was, nobody tells.
+void Queue::mark_lost(cudaError_t code, const Command* first) {
+  std::vector<std::string> programs;
+  const auto add = [&programs](const std::string& name) {
+    if (!name.empty() && std::find(programs.begin(), programs.end(), name) == programs.end()) programs.push_back(name);
+  };
+  if (first) add(first->program());
+  for (const Flight& flight : flying_) add(flight.command->program());
+  if (programs.empty()) add(last_program_);
+  std::string when;
+  for (const std::string& name : programs) when += (when.empty() ? " while program " : " or ") + name;
+  if (!when.empty()) when += " ran";
   lost_ = name_ + " was lost" + when + ": " + describe(code) +
           ". Nothing more can run on it in this process; what was saved last (a checkpoint) is whole, start again from it";
 }

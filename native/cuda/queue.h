@@ -37,16 +37,14 @@ class Queue {
   void end(bool finish);
   // The message when the context is gone; empty as long as it is not.
   std::string lost() const;
-  // Tells of a lasting error. The first one counts.
-  void lose(cudaError_t code, const std::string& program);
-  // The program of the newest run on the stream.
-  std::string last_program() const;
+  // Tells of a lasting error that a call gave beside the queue. The first one counts.
+  void lose(cudaError_t code);
 
  private:
   void submit_all();
   void complete_all();
   bool can_go() const;
-  void mark_lost(cudaError_t code, const std::string& program);
+  void mark_lost(cudaError_t code, const Command* first);
   cudaEvent_t event();
 
   struct Flight {

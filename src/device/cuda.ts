@@ -117,7 +117,8 @@ export function openCuda({ index = 0, emulated = false }: CudaOptions = {}): Dev
     })
   }
   const end = async () => {
-    await addon.sync(handle).catch(() => undefined)
+    // a lost device ends as well
+    await toldLater(() => addon.sync(handle)).catch(() => undefined)
     for (const buffer of [...buffers]) release(buffer)
     addon.close(handle)
   }

@@ -33,7 +33,7 @@ void launch(EmulatedNode& node) {
   try {
     emulator::run(kernel);
   } catch (const emulator::Violation& violation) {
-    lose(cudaErrorIllegalAddress, violation.what());
+    lose(cudaErrorIllegalAddress, function->name + ": " + violation.what());
   }
 }
 

@@ -1,5 +1,7 @@
 #include "runtime.h"
 
+#include <sys/mman.h>
+
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -8,6 +10,10 @@
 namespace emulator {
 
 namespace {
+
+constexpr size_t kPage = 65536;  // a multiple of the system's
+// From so many bytes on, memory is neither filled nor cleared byte by byte.
+constexpr size_t kLarge = size_t(1) << 20;
 
 thread_local cudaError_t last = cudaSuccess;
 thread_local std::string violation_text;
@@ -156,7 +162,7 @@ cudaError_t cudaMalloc(void** memory, size_t bytes) {
   *memory = emulator::allocate(bytes);
   if (!*memory) return give(cudaErrorMemoryAllocation);
   // nobody shall count on zeros; the pages of large ranges are left untouched, since many are never used
-  if (bytes <= size_t(1) << 24) std::memset(*memory, 0xcb, bytes);
+  if (bytes <= kLarge) std::memset(*memory, 0xcb, bytes);
   return cudaSuccess;
 }
 
@@ -198,8 +204,18 @@ cudaError_t cudaFreeHost(void* memory) {
 
 cudaError_t cudaMemsetAsync(void* memory, int value, size_t bytes, cudaStream_t) {
   const cudaError_t code = begin("cudaMemsetAsync");
-  if (code == cudaSuccess) std::memset(memory, value, bytes);
-  return code;
+  if (code != cudaSuccess) return code;
+  auto* const at = static_cast<char*>(memory);
+  const size_t before = (kPage - reinterpret_cast<uintptr_t>(at) % kPage) % kPage, whole = bytes < before ? 0 : (bytes - before) / kPage * kPage;
+  if (value != 0 || whole < kLarge) {
+    std::memset(at, value, bytes);
+    return cudaSuccess;
+  }
+  // pages that are given back are zeros, and cost nothing until they are touched
+  madvise(at + before, whole, MADV_DONTNEED);
+  std::memset(at, 0, before);
+  std::memset(at + before + whole, 0, bytes - before - whole);
+  return cudaSuccess;
 }
 
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind, cudaStream_t) {
@@ -275,7 +291,10 @@ namespace emulator {
 void fail_call(const char* function, unsigned count, int error) {
   State& s = state();
   const std::lock_guard<std::mutex> lock(s.mutex);
-  s.failures[function] = {count, error};
+  if (count == 0)
+    s.failures.erase(function);
+  else
+    s.failures[function] = {count, error};
 }
 
 Held held() {

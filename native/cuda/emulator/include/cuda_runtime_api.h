@@ -3,6 +3,7 @@
 // wrong shows where it would on a GPU: in every later call. Error codes have the runtime's numbers.
 #pragma once
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include "emulator/emulator.h"
@@ -39,6 +40,7 @@ enum cudaError_t {
 // are used when the graph runs and must live as long.
 struct EmulatedFunction {
   void (*invoke)(void* const* arguments);
+  std::string name;  // what a violation calls it
   std::vector<emulator::Range> ranges;
 };
 
@@ -115,7 +117,7 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec);
 namespace emulator {
 
 // The count-th call from now of that function of the runtime gives that error; `kernel` is a launch within a graph, after
-// which every call gives it, as after a violation. For tests.
+// which every call gives it, as after a violation. A count of 0 takes that back. For tests.
 void fail_call(const char* function, unsigned count, int error);
 
 // Bytes of device memory and of pinned memory, and how many streams, events and graphs there are: what is left behind.
