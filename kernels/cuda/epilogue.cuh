@@ -32,6 +32,23 @@ __device__ __forceinline__ void load_run(const float* p, float (&v)[kN]) {
 }
 
 template <uint32_t kN>
+__device__ __forceinline__ void load_run(const bf16* p, float (&v)[kN]) {
+  if constexpr (kN == 1) {
+    v[0] = to_float(*p);
+  } else if constexpr (kN == 2) {
+    const uint32_t w = *reinterpret_cast<const uint32_t*>(p);
+    v[0] = low_bf16(w), v[1] = high_bf16(w);
+  } else if constexpr (kN == 4) {
+    const uint2 w = *reinterpret_cast<const uint2*>(p);
+    v[0] = low_bf16(w.x), v[1] = high_bf16(w.x), v[2] = low_bf16(w.y), v[3] = high_bf16(w.y);
+  } else {
+    const uint4 w = *reinterpret_cast<const uint4*>(p);
+    v[0] = low_bf16(w.x), v[1] = high_bf16(w.x), v[2] = low_bf16(w.y), v[3] = high_bf16(w.y);
+    v[4] = low_bf16(w.z), v[5] = high_bf16(w.z), v[6] = low_bf16(w.w), v[7] = high_bf16(w.w);
+  }
+}
+
+template <uint32_t kN>
 __device__ __forceinline__ void store_run(float* p, const float (&v)[kN]) {
   if constexpr (kN == 1) {
     *p = v[0];
