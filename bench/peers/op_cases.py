@@ -74,9 +74,10 @@ def nested_attention(options, lengths, heads, size, dropout):
 
 
 def layernorm(options, rows, width):
-    x = draw(options, rows, width).requires_grad_()
-    weight, bias = (draw(options, width).requires_grad_() for _ in range(2))
-    dy = draw(options, rows, width)
+    """In f32, as ours outside of blocks."""
+    x = draw(options, rows, width, dtype=torch.float32).requires_grad_()
+    weight, bias = (draw(options, width, dtype=torch.float32).requires_grad_() for _ in range(2))
+    dy = torch.randn_like(x)
 
     def both():
         return torch.autograd.grad(functional.layer_norm(x, (width,), weight, bias), (x, weight, bias), dy)
@@ -85,8 +86,28 @@ def layernorm(options, rows, width):
 
 
 def dropout(options, rows, width, p):
-    x = draw(options, rows, width)
+    """In f32."""
+    x = draw(options, rows, width, dtype=torch.float32)
     return {'forward': lambda: functional.dropout(x, p)}
+
+
+def dropout_add_layernorm(options, rows, width, p):
+    """The end of half a block, as a model has it under autocast: three ops, or what the compiler makes of them."""
+    x, residual = (draw(options, rows, width).requires_grad_() for _ in range(2))
+    weight, bias = (draw(options, width, dtype=torch.float32).requires_grad_() for _ in range(2))
+
+    def forward():
+        with common.autocast(options):
+            return functional.layer_norm(residual + functional.dropout(x, p), (width,), weight, bias)
+
+    dy = torch.randn_like(forward())
+    compiled = torch.compile(forward) if options.compile else None
+
+    def both(form):
+        return lambda: torch.autograd.grad(form(), (x, residual, weight, bias), dy)
+
+    modes = {'eager': both(forward)}
+    return {**modes, 'compiled': both(compiled)} if compiled else modes
 
 
 def copy(options, bytes):
@@ -139,7 +160,9 @@ def update(options, shapes):
     return {'lamb': lamb, 'adamw': fused_adamw}
 
 
-OPS = {f.__name__: f for f in (product, linear_gelu, attention, layernorm, dropout, copy, vocabulary, update)}
+OPS = {f.__name__: f for f in (
+    product, linear_gelu, attention, layernorm, dropout, dropout_add_layernorm, copy, vocabulary, update,
+)}
 
 
 def draw(options, *shape, dtype=None):

@@ -27,7 +27,7 @@ export class OpsPeer {
   /** Without --peers, or where PyTorch is not there, it has no contestants. */
   static async open(what: string): Promise<OpsPeer> {
     if (!peersWanted) return new OpsPeer(undefined)
-    const options = { serve: true, precision: 'bf16' }
+    const options = { serve: true, precision: 'bf16', compile: !isEmulated && !isShort }
     const found = peerCommand({ name: 'PyTorch', precision: 'bf16', script: 'ops.py', options })
     const none = (reason: string) => {
       skipPeer(what, 'PyTorch', reason)

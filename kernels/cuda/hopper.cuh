@@ -157,7 +157,13 @@ __device__ __forceinline__ void tma_prefetch(const TensorMap& map) {
 // ---------------------------------------------------------------- clusters
 
 // Two or more blocks, neighbours along x, that run at the same time and reach each other's shared memory. A kernel says so by
-// __cluster_dims__, and is launched by launch_cluster. No block may end while others reach for it: cluster_sync last.
+// BIOALBERT_CLUSTER(blocks) behind its launch bounds, and is launched by launch_cluster. No block may end while others reach
+// for it: cluster_sync last.
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL) || (defined(__CUDACC__) && !defined(__CUDA_ARCH__))
+#define BIOALBERT_CLUSTER(blocks) __cluster_dims__(blocks, 1, 1)
+#else
+#define BIOALBERT_CLUSTER(blocks)
+#endif
 
 __device__ __forceinline__ uint32_t cluster_rank() {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
@@ -210,7 +216,7 @@ __device__ __forceinline__ void tma_load_in(uint32_t ranks, void* shared, const 
 #endif
 }
 
-// Records the launch of a kernel with __cluster_dims__(blocks, 1, 1); the grid is a multiple.
+// Records the launch of a kernel with BIOALBERT_CLUSTER(blocks); the grid is a multiple.
 template <class... P, class... A>
 inline void launch_cluster(Launch& launch, uint32_t blocks, void (*kernel)(P...), Grid grid, uint32_t threads, size_t shared, A... args) {
 #if !defined(__CUDACC__)

@@ -233,7 +233,7 @@ __device__ __forceinline__ void hopper_multiply(HopperShared<Tile>& s, const Hop
 // ---------------------------------------------------------------- the kernel
 
 template <class Tile, bool kInnerA, bool kInnerB, bool kSums, class Epilogue>
-__global__ void __launch_bounds__(kHopperThreads, 1) __cluster_dims__(Tile::kBlocks, 1, 1)
+__global__ void __launch_bounds__(kHopperThreads, 1) BIOALBERT_CLUSTER(Tile::kBlocks)
 hopper_product(const __grid_constant__ TensorMap a, const __grid_constant__ TensorMap b, HopperProduct p, Epilogue epilogue) {
 #if defined(BIOALBERT_HOPPER)
   auto& s = shared_as<HopperShared<Tile>>();

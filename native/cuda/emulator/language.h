@@ -13,7 +13,6 @@
 #define __noinline__ __attribute__((noinline))
 #define __launch_bounds__(...)
 #define __grid_constant__
-#define __cluster_dims__(...)
 #define __align__(n) alignas(n)
 
 struct uint2 {
