@@ -31,6 +31,11 @@ const FAMILIES: readonly (readonly [prefix: RegExp, family: string])[] = [
   [/^/, 'heads in f32'],
 ]
 
+/** The family of a kernel by its name. */
+export function familyOf(kernel: string): string {
+  return FAMILIES.find(([prefix]) => prefix.test(kernel))![1]
+}
+
 export interface FamilyRow {
   readonly family: string
   readonly launches: number
@@ -71,7 +76,7 @@ export function predict(program: Program, sizes: Sizes, lengths: readonly number
     let estimate = known.get(key)
     estimate ??= estimateCall(call, step, lengths, chip, traffic)
     known.set(key, estimate)
-    const family = FAMILIES.find(([prefix]) => prefix.test(call.kernel.name))![1]
+    const family = familyOf(call.kernel.name)
     const row = rows.get(family) ?? { launches: 0, seconds: 0, flops: 0, bytes: 0, floor: 0 }
     rows.set(family, row)
     const flops = call.work?.(step).flops ?? 0

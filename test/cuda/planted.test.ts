@@ -4,7 +4,7 @@
  * orders of threads.
  */
 import { execFile, spawnSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -79,8 +79,8 @@ function plant(): void {
 async function build(folder: string): Promise<string> {
   const emulator = join(root, 'native/cuda/emulator')
   const flags = ['-std=c++17', '-O1', '-Wno-psabi']
-  for (const include of ['kernels/cuda', 'native/cuda', 'native/cuda/emulator'])
-    flags.push('-I', join(root, include))
+  const includes = ['kernels/cuda', 'native', 'native/cuda', 'native/cuda/emulator', 'native/cuda/emulator/include']
+  for (const include of includes) flags.push('-I', join(root, include))
   const instrumented = [
     '-x',
     'c++',
@@ -92,6 +92,7 @@ async function build(folder: string): Promise<string> {
   const jobs = [
     [...instrumented, join(root, 'test/cuda/planted.cu')],
     [join(root, 'test/cuda/planted_driver.cc')],
+    ['-DBIOALBERT_EMULATED', join(root, 'native/cuda/tensor_map.cc')],
     ...sources(emulator).map((file) => [file]),
   ].map((args, i) => ({ args: [...flags, '-c', ...args], object: join(folder, `${i}.o`) }))
   const objects = jobs.map(({ object }) => object)
@@ -108,8 +109,9 @@ async function build(folder: string): Promise<string> {
 /** All but the CUDA runtime over the emulator, which belongs to the device. */
 function sources(folder: string): string[] {
   return readdirSync(folder)
-    .filter((file) => file.endsWith('.cc') && file !== 'runtime.cc')
+    .filter((file) => file.endsWith('.cc'))
     .map((file) => join(folder, file))
+    .filter((file) => !readFileSync(file, 'utf8').includes('"runtime.h"'))
 }
 
 test.run()
