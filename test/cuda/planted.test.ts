@@ -79,7 +79,13 @@ function plant(): void {
 async function build(folder: string): Promise<string> {
   const emulator = join(root, 'native/cuda/emulator')
   const flags = ['-std=c++17', '-O1', '-Wno-psabi']
-  const includes = ['kernels/cuda', 'native', 'native/cuda', 'native/cuda/emulator', 'native/cuda/emulator/include']
+  const includes = [
+    'kernels/cuda',
+    'native',
+    'native/cuda',
+    'native/cuda/emulator',
+    'native/cuda/emulator/include',
+  ]
   for (const include of includes) flags.push('-I', join(root, include))
   const instrumented = [
     '-x',
