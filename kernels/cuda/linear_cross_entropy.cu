@@ -48,7 +48,7 @@ struct ChunkShared {
 struct Chunk {
   MmaOperands operands;
   Param<uint32_t> rows;
-  uint32_t depth, vocabulary;
+  uint32_t depth, vocabulary, chunks;
   const float* bias;
   const int32_t* labels;
   float* statistics;  // [chunks + 1, 2, rows]: largest and sum of each chunk; logit of the label, whether it is its chunk's first largest
@@ -80,19 +80,19 @@ __device__ __forceinline__ uint32_t row_min(uint32_t v) {
 __global__ void __launch_bounds__(kThreads, Tile::kBlocks) chunk_statistics(Chunk p) {
   auto& s = shared_as<ChunkShared>();
   constexpr uint32_t kNone = 0xffffffffu;
-  const uint32_t rows = p.rows(), chunks = (p.vocabulary + kChunk - 1) / kChunk;
-  const TilePlace place = tile_place(blockIdx.x, 1, (rows + Tile::kM - 1) / Tile::kM, chunks);
+  const uint32_t rows = p.rows();
+  const TilePlace place = tile_place(blockIdx.x, 1, (rows + Tile::kM - 1) / Tile::kM, p.chunks);
   if (!place.there) return;
-  const uint32_t m0 = place.m * Tile::kM, chunk = place.n, end = min((chunk + 1) * kChunk, p.vocabulary);
-  float* const label_logit = p.statistics + size_t(chunks) * 2 * rows;
+  const uint32_t m0 = place.m * Tile::kM, end = min((place.n + 1) * kChunk, p.vocabulary);
   const Stretch whole{0, (p.depth + Tile::kK - 1) / Tile::kK * kExact};
-  const uint32_t columns = warp() % Tile::kWarpsN * Tile::kWarpN + lane() % 4 * 2;  // the first of this thread in a tile
 
-  for (uint32_t n0 = chunk * kChunk; n0 < end; n0 += Tile::kN) {
+  for (uint32_t n0 = place.n * kChunk; n0 < end; n0 += Tile::kN) {
     MmaSums<Tile, false> sums;
     mma_tile<Tile, true, true, true, kExact, false>(s.tile, p.operands, m0, n0, rows, p.vocabulary, p.depth, whole, false, sums);
 
-    // words past the last one count as if they were not there
+    // the first column of this thread; words past the last one count as if they were not there
+    const uint32_t thread = computed_here(threadIdx.x);
+    const uint32_t columns = thread / kWarp % Tile::kWarpsN * Tile::kWarpN + thread % 4 * 2;
 #pragma unroll
     for (uint32_t j = 0; j < Tile::kFragmentsN; j++)
 #pragma unroll
@@ -113,11 +113,12 @@ __global__ void __launch_bounds__(kThreads, Tile::kBlocks) chunk_statistics(Chun
       if (lane() % 4 == 0) s.rows.largest[warp() % Tile::kWarpsN][row] = top;
     });
     __syncthreads();
+    const uint32_t first_row = computed_here(m0);
     each_row([&](uint32_t i, uint32_t half, uint32_t row) {
       float top = s.rows.largest[0][row];
 #pragma unroll
       for (uint32_t w = 1; w < Tile::kWarpsN; w++) top = fmaxf(top, s.rows.largest[w][row]);
-      const uint32_t label = m0 + row < rows ? uint32_t(p.labels[m0 + row]) : kNone;
+      const uint32_t label = first_row + row < rows ? uint32_t(p.labels[first_row + row]) : kNone;
       float sum = 0;
       uint32_t at = kNone;
 #pragma unroll
@@ -126,11 +127,10 @@ __global__ void __launch_bounds__(kThreads, Tile::kBlocks) chunk_statistics(Chun
         for (uint32_t q = 0; q < 2; q++) {
           const uint32_t v = n0 + columns + j * 8 + q;
           const float logit = sums.c[i][j][2 * half + q], d = logit - top;
-          if (v < end) {
-            sum += fmaf(d, 0.0f, expf(d));  // NaN for what is not finite
-            if (logit == top) at = min(at, v);
-            if (v == label) label_logit[m0 + row] = logit;
-          }
+          const float term = fmaf(d, 0.0f, expf(d));  // NaN for what is not finite
+          sum += v < end ? term : 0.0f;
+          if (v < end && logit == top) at = min(at, v);
+          if (v < end && v == label) p.statistics[size_t(p.chunks) * 2 * rows + first_row + row] = logit;
         }
       sum = row_sum(sum);
       at = row_min(at);
@@ -149,7 +149,7 @@ __global__ void __launch_bounds__(kThreads, Tile::kBlocks) chunk_statistics(Chun
       sum += s.rows.sums[w][row];
       at = min(at, s.rows.first[w][row]);
     }
-    if (n0 > chunk * kChunk) {
+    if (n0 % kChunk != 0) {
       const float before = s.largest[row], both = fmaxf(before, top);
       if (!(top > before)) at = s.first[row];
       sum = s.total[row] * expf(before - both) + sum * expf(top - both);
@@ -158,12 +158,13 @@ __global__ void __launch_bounds__(kThreads, Tile::kBlocks) chunk_statistics(Chun
     s.largest[row] = top, s.total[row] = sum, s.first[row] = at;
     __syncthreads();  // the rows have been read
   }
-  const uint32_t m = m0 + threadIdx.x;
+  const uint32_t m = m0 + threadIdx.x, chunk = (end - 1) / kChunk;
   if (m >= rows) return;
   p.statistics[size_t(chunk) * 2 * rows + m] = s.largest[threadIdx.x];
   p.statistics[size_t(chunk) * 2 * rows + rows + m] = s.total[threadIdx.x];
   const uint32_t label = uint32_t(p.labels[m]);
-  if (label >= chunk * kChunk && label < end) label_logit[rows + m] = s.first[threadIdx.x] == label ? 1.0f : 0.0f;
+  if (label >= chunk * kChunk && label < end)
+    p.statistics[(size_t(p.chunks) * 2 + 1) * rows + m] = s.first[threadIdx.x] == label ? 1.0f : 0.0f;
 }
 
 __global__ void __launch_bounds__(kThreads)
@@ -204,8 +205,9 @@ void linear_cross_entropy_forward(Launch& launch, Buffer<const float> x, Buffer<
   const bf16* x_parts = record_parts<kParts>(launch, x, rows, width.most);
   const bf16* weight_parts = record_parts<kParts>(launch, weight, vocabulary, width.most);
   const MmaOperands operands{x_parts, weight_parts, kParts * depth, kParts * depth, depth, depth};
-  launch(chunk_statistics, ceil_div(most, Tile::kM) * ceil_div(vocabulary.most, kChunk), kThreads, sizeof(ChunkShared),
-         Chunk{operands, rows, depth, vocabulary.most, bias.data, labels.data, statistics.data});
+  const uint32_t chunks = ceil_div(vocabulary.most, kChunk);
+  launch(chunk_statistics, ceil_div(most, Tile::kM) * chunks, kThreads, sizeof(ChunkShared),
+         Chunk{operands, rows, depth, vocabulary.most, chunks, bias.data, labels.data, statistics.data});
   launch(join_chunks, ceil_div(most, kThreads), kThreads, 0, statistics.data, labels.data, loss.data, lse.data, correct.data, rows,
          vocabulary.most);
 }

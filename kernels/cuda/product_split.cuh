@@ -33,6 +33,15 @@ struct Product {
 
 // ---------------------------------------------------------------- tiles
 
+// The same value, which the compiler takes for another one: what is derived from it is computed here, and not before a
+// loop through which it would occupy registers.
+__device__ __forceinline__ uint32_t computed_here(uint32_t value) {
+#if defined(__CUDACC__)
+  asm volatile("" : "+r"(value));
+#endif
+  return value;
+}
+
 struct TilePlace {
   bool there;
   uint32_t batch, m, n;  // m and n in tiles
