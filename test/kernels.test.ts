@@ -111,11 +111,13 @@ test('the reader of CUDA argument lists refuses what it cannot read', () => {
     () => cudaKernels(file('Launch& launch, Param<uint32_t> n, Buffer<float> y')),
     /behind a parameter/,
   )
-  const list = 'Launch&, Buffer<const int32_t> ids, Buffer<float> y,\n  Param<uint32_t> n, Param<float> eps'
+  const list =
+    'Launch&, Buffer<const int32_t> ids, Buffer<float> y,\n  Weight<T> w, [[maybe_unused]] Param<uint32_t> n, Param<float> eps'
   const { buffers, params } = cudaKernels(file(list)).get('k_forward')!
   assert.equal(buffers, [
     { name: 'ids', readOnly: true },
     { name: 'y', readOnly: false },
+    { name: 'w', readOnly: true },
   ])
   assert.equal(params, [
     { name: 'n', type: 'u32' },
