@@ -9,7 +9,7 @@ namespace {
 // ---------------------------------------------------------------- forward
 
 template <class T>
-void linear_forward(Launch& launch, Buffer<const T> x, Weight<T> weight, Buffer<const float> bias, Buffer<T> y, Param<uint32_t> rows,
+void linear_forward(Launch& launch, Buffer<const T> x, Buffer<const T> weight, Buffer<const float> bias, Buffer<T> y, Param<uint32_t> rows,
                     Param<uint32_t> in, Param<uint32_t> out) {
   dense_forward(launch, x, weight, rows, in.most, out.most, AddBias<T>{y.data, bias.data, out.most});
 }
@@ -17,7 +17,7 @@ void linear_forward(Launch& launch, Buffer<const T> x, Weight<T> weight, Buffer<
 // ---------------------------------------------------------------- backward
 
 template <class T>
-void linear_backward_input(Launch& launch, Buffer<const T> dy, Weight<T> weight, Buffer<T> dx, Param<uint32_t> rows,
+void linear_backward_input(Launch& launch, Buffer<const T> dy, Buffer<const T> weight, Buffer<T> dx, Param<uint32_t> rows,
                            Param<uint32_t> in, Param<uint32_t> out) {
   dense_input(launch, dy, weight, dx, rows, in.most, out.most);
 }
