@@ -10,6 +10,8 @@
 // rowsum(p dp) for the gradient of the softmax. Dropout: element = key within the sequence, plane = row * A + head.
 //
 // This file is the entry points; which form computes what is said in the file of each.
+#include "attention_hopper_backward.cuh"
+#include "attention_hopper_forward.cuh"
 #include "attention_mma.cuh"
 #include "attention_mma_backward.cuh"
 #include "attention_vector.cuh"
@@ -30,12 +32,17 @@ struct Sizes {
   bool drops;
 };
 
+inline bool is_for_hopper(const Launch& launch, const Attention& call) {
+  return launch.chip().capability == 90 && call.D == 64 && call.vector;
+}
+
 // ---------------------------------------------------------------- forward
 
 inline void forward(Launch& launch, const Attention& call, Sizes most, const float* qkv, float* y, float* lse) {
   vector_forward(launch, call, most.rows, most.sequences, qkv, y, lse);
 }
 inline void forward(Launch& launch, const Attention& call, Sizes most, const bf16* qkv, bf16* y, float* lse) {
+  if (is_for_hopper(launch, call)) return hopper_forward(launch, call, most.drops, most.rows, most.sequences, qkv, y, lse);
   mma_forward(launch, call, most.drops, most.rows, most.sequences, qkv, y, lse);
 }
 
@@ -58,6 +65,10 @@ inline void backward(Launch& launch, const Attention& call, Sizes most, const fl
 }
 inline void backward(Launch& launch, const Attention& call, Sizes most, const bf16* dy, const bf16* qkv, const bf16* y, const float* lse,
                      bf16* dqkv) {
+  // short sequences fill blocks of four warps better
+  const bool is_short = most.rows / 64 <= most.sequences;
+  if (is_for_hopper(launch, call) && !is_short)
+    return hopper_backward(launch, call, most.drops, most.rows, most.sequences, dy, qkv, y, lse, dqkv);
   mma_backward(launch, call, most.drops, most.rows, most.sequences, dy, qkv, y, lse, dqkv);
 }
 

@@ -21,15 +21,15 @@ inline void dense_forward(Launch& launch, Buffer<const T> x, Buffer<const T> wei
   product<true, true>(launch, p, epilogue);
 }
 
-template <class T>
-inline void dense_input(Launch& launch, Buffer<const T> dy, Buffer<const T> weight, Buffer<T> dx, Param<uint32_t> rows, uint32_t in,
-                        uint32_t out) {
+template <class T, class Epilogue>
+inline void dense_input(Launch& launch, Buffer<const T> dy, Buffer<const T> weight, Param<uint32_t> rows, uint32_t in, uint32_t out,
+                        const Epilogue& epilogue) {
   Product<T> p;
   p.a = dy.data, p.b = weight.data;
   p.a_pitch = p.k = constant(out), p.b_pitch = constant(in);
   p.m = rows, p.n = in;
   p.most_m = uint32_t(dy.size / out), p.most_k = out;
-  product<true, false>(launch, p, Store<T>{dx.data, in});
+  product<true, false>(launch, p, epilogue);
 }
 
 template <class T>

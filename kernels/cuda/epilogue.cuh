@@ -152,4 +152,34 @@ struct AddBiasGelu {
   bool wide() const { return pitch % 8 == 0 && aligned_16(y) && aligned_16(bias) && (!save || aligned_16(z)); }
 };
 
+// The order of JOINS in src/ops/linear.ts.
+enum Join : uint32_t { kJoinAdd, kJoinGeluTanh, kJoinGeluErf };
+
+// y = sums + other, or sums times the derivative of GELU at other.
+template <class T>
+struct Joined {
+  T* y;
+  const T* other;
+  uint32_t pitch;
+  Join join;
+  template <uint32_t kN>
+  __device__ __forceinline__ void operator()(uint32_t row, uint32_t column, const float (&sums)[kN]) const {
+    const size_t at = size_t(row) * pitch + column;
+    float v[kN];
+    load_run<kN>(other + at, v);
+    if (join == kJoinAdd) {
+#pragma unroll
+      for (uint32_t i = 0; i < kN; i++) v[i] += sums[i];
+    } else if (join == kJoinGeluErf) {
+#pragma unroll
+      for (uint32_t i = 0; i < kN; i++) v[i] = sums[i] * gelu_derivative<kErfForm, sizeof(T) == 2>(v[i]);
+    } else {
+#pragma unroll
+      for (uint32_t i = 0; i < kN; i++) v[i] = sums[i] * gelu_derivative<kTanhForm, sizeof(T) == 2>(v[i]);
+    }
+    store_run<kN>(y + at, v);
+  }
+  bool wide() const { return pitch % 8 == 0 && aligned_16(y) && aligned_16(other); }
+};
+
 }  // namespace

@@ -1,7 +1,8 @@
 // Dense layer: y[n,o] = sum_i x[n,i] weight[o,i] + bias[o], and its three gradients.
 //
-// Work split, numerics and floors: product_f32.cuh, product_mma.cuh. The bias is added when a tile of y is complete; dbias
-// comes with dweight, from the blocks that read dy first. Nothing is saved beyond the inputs.
+// Work split, numerics and floors: product_f32.cuh, product_mma.cuh, product_hopper.cuh. The bias is added when a tile of y is
+// complete, and so is what dx is joined with; dbias comes with dweight, from the blocks that read dy first. Nothing is saved
+// beyond the inputs.
 #include "dense.cuh"
 
 namespace {
@@ -9,8 +10,8 @@ namespace {
 // ---------------------------------------------------------------- forward
 
 template <class T>
-void linear_forward(Launch& launch, Buffer<const T> x, Buffer<const T> weight, Buffer<const float> bias, Buffer<T> y, Param<uint32_t> rows,
-                    Param<uint32_t> in, Param<uint32_t> out) {
+void linear_forward(Launch& launch, Buffer<const T> x, Buffer<const T> weight, Buffer<const float> bias, Buffer<T> y,
+                    Param<uint32_t> rows, Param<uint32_t> in, Param<uint32_t> out) {
   dense_forward(launch, x, weight, rows, in.most, out.most, AddBias<T>{y.data, bias.data, out.most});
 }
 
@@ -19,7 +20,13 @@ void linear_forward(Launch& launch, Buffer<const T> x, Buffer<const T> weight, B
 template <class T>
 void linear_backward_input(Launch& launch, Buffer<const T> dy, Buffer<const T> weight, Buffer<T> dx, Param<uint32_t> rows,
                            Param<uint32_t> in, Param<uint32_t> out) {
-  dense_input(launch, dy, weight, dx, rows, in.most, out.most);
+  dense_input(launch, dy, weight, rows, in.most, out.most, Store<T>{dx.data, in.most});
+}
+
+template <class T>
+void linear_backward_input_joined(Launch& launch, Buffer<const T> dy, Buffer<const T> weight, Buffer<const T> other, Buffer<T> dx,
+                                  Param<uint32_t> rows, Param<uint32_t> in, Param<uint32_t> out, Param<uint32_t> join) {
+  dense_input(launch, dy, weight, rows, in.most, out.most, Joined<T>{dx.data, other.data, in.most, Join(join.most)});
 }
 
 template <class T>
@@ -30,4 +37,5 @@ void linear_backward_weight(Launch& launch, Buffer<const T> dy, Buffer<const T> 
 
 }  // namespace
 
-EXPORT_KERNELS(linear, KERNELS(linear_forward), KERNELS(linear_backward_input), KERNELS(linear_backward_weight))
+EXPORT_KERNELS(linear, KERNELS(linear_forward), KERNELS(linear_backward_input), KERNELS(linear_backward_input_joined),
+               KERNELS(linear_backward_weight))
