@@ -42,6 +42,7 @@ struct HopperBackwardShared {
   Mbarrier keys_full[HopperBackward::kTilesOfKeys], keys_empty[HopperBackward::kTilesOfKeys];
   Mbarrier here[HopperBackward::kStages], full[HopperBackward::kStages], empty[HopperBackward::kStages];
   Mbarrier ds_full[2], ds_empty[2];
+  uint32_t held[HopperBackward::kConsumers / kWarp][8];
 };
 
 // Where dq waits: `mine` for heads of at most kRowsOfBlock rows, `all` [A, rows at capacity, 64] for others.
@@ -155,6 +156,9 @@ __device__ __forceinline__ void prepare_rows(HopperBackwardShared& s, const Atte
 
 // ---------------------------------------------------------------- the multiplying warpgroups
 
+// What a warp needs now and then lies in shared memory: the registers of a warpgroup are its sums.
+enum Held : uint32_t { kStart, kLength, kHead, kKeyLoads, kTurns, kTurnsOfSecond };
+
 template <bool kDrops>
 struct HopperKeys {
   HopperBackwardShared& s;
@@ -163,7 +167,15 @@ struct HopperKeys {
   const bool causal;
   float dk[2][32], dv[2][32];
 
-  __device__ __forceinline__ uint32_t group() const { return warp() / 4; }
+  __device__ __forceinline__ static uint32_t group() { return __shfl_sync(kWholeWarp, warp() / 4, 0); }
+  __device__ __forceinline__ uint32_t held(Held what) const { return *const_cast<volatile uint32_t*>(&s.held[warp()][what]); }
+  __device__ __forceinline__ void hold(Held what, uint32_t value) {
+    __syncwarp();
+    if (lane() == 0) s.held[warp()][what] = value;
+    __syncwarp();
+  }
+  // Where a row of the head lies in a tensor of `width` columns.
+  __device__ __forceinline__ size_t place(uint32_t row, uint32_t width) const { return size_t(held(kStart) + row) * width + held(kHead) * 64; }
   // The first of 16 rows of a tile that are the warp's.
   __device__ __forceinline__ uint32_t warp_row() const { return warp() % 4 * 16; }
 
@@ -174,24 +186,20 @@ struct HopperKeys {
       for (uint32_t e = 0; e < 32; e++) dk[c][e] = dv[c][e] = 0;
   }
 
-  // Bits of 16 keys from `key` on against the 64 queries from row on.
-  __device__ __forceinline__ uint32_t draw(const Head& head, uint32_t key, uint32_t q0) {
+  // Bits of 16 keys from `key` on against the 64 queries from q0 on.
+  __device__ __forceinline__ uint32_t draw(uint32_t key, uint32_t q0) {
     const KeyWords keys = key_words(site, key / 4 + lane() / 8 % 2 * 2 + lane() / 16);
-    const uint32_t query = head.start + q0 + 2 * (lane() % 4) + lane() / 4 % 2;
+    uint32_t plane = (held(kStart) + q0 + 2 * (lane() % 4) + lane() / 4 % 2) * call.heads + held(kHead);
     uint32_t bits = 0;
 #pragma unroll 1
-    for (uint32_t j = 0; j < 8; j += 2) {
-      uint32_t two = 0;
-#pragma unroll
-      for (uint32_t i = 0; i < 2; i++) two |= kept_bits(site, keys, query_words(site, (query + 8 * (j + i)) * call.heads + head.a), i);
-      bits |= two << j;
-    }
+    for (uint32_t j = 0; j < 8; j += 2, plane += 16 * call.heads)
+      bits |= (kept_bits(site, keys, query_words(site, plane), 0) | kept_bits(site, keys, query_words(site, plane + 8 * call.heads), 1)) << j;
     return bits;
   }
 
   // Tile c of the warpgroup's keys, which begins at `key0` and lies in `slot`, against queries q0 on in `stage`; ds is left in `ds`.
   template <uint32_t c>
-  __device__ __forceinline__ void take(const Head& head, uint32_t key0, uint32_t slot, uint32_t q0, uint32_t stage, HopperTile64& ds) {
+  __device__ __forceinline__ void take(uint32_t key0, uint32_t slot, uint32_t q0, uint32_t stage, HopperTile64& ds) {
     float scores[32], dp[32];
     {
       const TileDescriptor k(s.k[slot]), v(s.v[slot]), q(s.q[stage]), dy(s.dy[stage]);
@@ -204,14 +212,15 @@ struct HopperKeys {
         wgmma<64, Major::k, Major::k>(dp, v.further(i * kFurtherInRow), dy.further(i * kFurtherInRow), i > 0);
       wgmma_commit();
     }
-    const uint32_t bits = kDrops ? trade_columns(draw(head, key0 + warp_row(), q0)) : 0;
+    const uint32_t bits = kDrops ? trade_columns(draw(key0 + warp_row(), q0)) : 0;
     wgmma_wait<0>(scores, dp);
     const uint32_t t = lane() % 4, key = key0 + warp_row() + lane() / 4;
-    if (key0 + kTileRows > head.length || (causal && key0 + kTileRows > q0 + 1)) {
+    const uint32_t length = held(kLength);
+    if (key0 + kTileRows > length || (causal && key0 + kTileRows > q0 + 1)) {
 #pragma unroll
       for (uint32_t e = 0; e < 32; e++) {
         const uint32_t k = key + e / 2 % 2 * 8, query = q0 + e / 4 * 8 + 2 * t + e % 2;
-        if (k >= head.length || (causal && k > query)) scores[e] = -INFINITY, dp[e] = 0;
+        if (k >= length || (causal && k > query)) scores[e] = -INFINITY, dp[e] = 0;
       }
     }
     const float factor = call.factor * kLog2e, scale = kDrops ? site.scale : 1.f;
@@ -249,40 +258,99 @@ struct HopperKeys {
     wgmma_wait<0>(dv[c], dk[c]);
   }
 
+  // Waits for the keys and values from k0 on.
+  __device__ __forceinline__ void begin_keys(uint32_t k0) {
+    const uint32_t loads = held(kKeyLoads), tiles = tiles_of_turn(k0);
+    for (uint32_t i = 0; i < tiles; i++) {
+      const Place<HopperBackward::kTilesOfKeys> at(loads + i);
+      mbarrier_wait(s.keys_full[at.stage], at.parity);
+    }
+    const uint32_t last = tiles - 1, there = held(kLength) - (k0 + last * kTileRows);
+    if (there < kTileRows && last % 2 == group()) {
+      HopperTile64& k = s.k[Place<HopperBackward::kTilesOfKeys>(loads + last).stage];
+      for (uint32_t i = there * 8 + threadIdx.x % kWarpgroup; i < kTileRows * 8; i += kWarpgroup)
+        *reinterpret_cast<uint4*>(k.at + i * 8) = make_uint4(0, 0, 0, 0);
+      fence_async();
+      if (group() == 0)
+        barrier_sync(1, kWarpgroup);
+      else
+        barrier_sync(2, kWarpgroup);
+    }
+    clear_sums();
+  }
+
+  // The warpgroup's tiles of keys against queries q0 on, the first (u = 0) or the second of a pair.
+  __device__ __forceinline__ void take_both(uint32_t u, uint32_t k0, uint32_t q0) {
+    const Place<HopperBackward::kStages> at(held(kTurns) + held(kTurnsOfSecond) + u);
+    mbarrier_wait(s.full[at.stage], at.parity);
+    mbarrier_wait(s.ds_empty[u], (held(u == 0 ? kTurns : kTurnsOfSecond) & 1) ^ 1);
+    const uint32_t loads = held(kKeyLoads) + group(), tiles = tiles_of_turn(k0);
+    if (group() < tiles)
+      take<0>(k0 + group() * kTileRows, Place<HopperBackward::kTilesOfKeys>(loads).stage, q0, at.stage, s.ds[u][group()]);
+    if (group() + 2 < tiles)
+      take<1>(k0 + (group() + 2) * kTileRows, Place<HopperBackward::kTilesOfKeys>(loads + 2).stage, q0, at.stage, s.ds[u][group() + 2]);
+    __syncwarp();
+    if (lane() == 0) mbarrier_arrive(s.empty[at.stage]), mbarrier_arrive(s.ds_full[u]);
+  }
+
+  __device__ __forceinline__ void end_keys(uint32_t k0, bf16* dqkv) {
+    const uint32_t loads = held(kKeyLoads), tiles = tiles_of_turn(k0), length = held(kLength);
+    __syncwarp();
+    if (lane() == 0)
+      for (uint32_t i = 0; i < tiles; i++) mbarrier_arrive(s.keys_empty[Place<HopperBackward::kTilesOfKeys>(loads + i).stage]);
+    hold(kKeyLoads, loads + tiles);
+#pragma unroll
+    for (uint32_t c = 0; c < 2; c++) {
+      const uint32_t key = k0 + (group() + 2 * c) * kTileRows + warp_row();
+      if (key < length) {
+        bf16* to = dqkv + place(key, 3 * call.hidden);
+        store(dk[c], call.factor, length - key, to + call.hidden);
+        store(dv[c], kDrops ? site.scale : 1.f, length - key, to + 2 * call.hidden);
+      }
+    }
+  }
+
   // The first of two neighbouring elements of dq of row g (h = 0) or g + 8 of 16 rows.
   static __device__ __forceinline__ float* waiting_at(float* rows, uint32_t h) {
     return rows + (lane() / 4 + 8 * h) * 64 + lane() % 4 * 2;
   }
 
-  // dq of a tile of queries, of which `there` are the warp's: all its ds times the keys of `tiles` slots.
-  __device__ __forceinline__ void finish_queries(HopperTile64 (&ds)[HopperBackward::kTilesOfKeys], uint32_t tiles, uint32_t loads, uint32_t there,
-                                                 float* waiting, bool is_first, bool is_last, bf16* to, Mbarrier& full, uint32_t parity,
-                                                 Mbarrier& empty) {
-    float dq[32];
+  // dq of queries q0 on: all ds of them, in ds[u], times the keys from k0 on.
+  __device__ __forceinline__ void finish_queries(uint32_t u, uint32_t k0, uint32_t q0, bf16* dqkv, const WaitingDq& all) {
+    const uint32_t loads = held(kKeyLoads), tiles = tiles_of_turn(k0);
+    float dq[32], before[32];
+    mbarrier_wait(s.ds_full[u], held(u == 0 ? kTurns : kTurnsOfSecond) & 1);
+    const auto add = [&](uint32_t i) {
+      const TileDescriptor a(s.ds[u][i]), b(s.k[Place<HopperBackward::kTilesOfKeys>(loads + i).stage]);
+      wgmma_fence(dq);
+#pragma unroll
+      for (uint32_t k = 0; k < 4; k++) wgmma<64, Major::mn, Major::mn>(dq, a.further(k * kFurtherRows), b.further(k * kFurtherRows), true);
+    };
 #pragma unroll
     for (uint32_t e = 0; e < 32; e++) dq[e] = 0;
-    if (!is_first)
-#pragma unroll
-      for (uint32_t h = 0; h < 2; h++)
-        if (lane() / 4 + 8 * h < there)
-#pragma unroll
-          for (uint32_t n = 0; n < 8; n++) {
-            const float2 two = *reinterpret_cast<const float2*>(waiting_at(waiting, h) + 8 * n);
-            dq[4 * n + 2 * h] = two.x, dq[4 * n + 2 * h + 1] = two.y;
-          }
-    mbarrier_wait(full, parity);
-    wgmma_fence(dq);
-    for (uint32_t i = 0; i < tiles; i++) {
-      const TileDescriptor a(ds[i]), b(s.k[Place<HopperBackward::kTilesOfKeys>(loads + i).stage]);
-#pragma unroll
-      for (uint32_t k = 0; k < 4; k++)
-        wgmma<64, Major::mn, Major::mn>(dq, a.further(k * kFurtherRows), b.further(k * kFurtherRows), true);
-    }
+    add(0);
+#pragma unroll 1
+    for (uint32_t i = 1; i < tiles; i++) add(i);
     wgmma_commit();
+    const uint32_t length = held(kLength), query = q0 + warp_row(), there = query < length ? length - query : 0;
+    float* waiting = length <= HopperBackward::kRowsOfBlock ? all.mine + size_t(blockIdx.x) * HopperBackward::kRowsOfBlock * 64
+                                                             : all.all + (size_t(held(kHead)) * all.rows + held(kStart)) * 64;
+    waiting += size_t(query) * 64;
+#pragma unroll
+    for (uint32_t h = 0; h < 2; h++)
+#pragma unroll
+      for (uint32_t n = 0; n < 8; n++) {
+        float2 two = make_float2(0.f, 0.f);
+        if (k0 > 0 && lane() / 4 + 8 * h < there) two = *reinterpret_cast<const float2*>(waiting_at(waiting, h) + 8 * n);
+        before[4 * n + 2 * h] = two.x, before[4 * n + 2 * h + 1] = two.y;
+      }
     wgmma_wait<0>(dq);
-    arrive_warp(empty);
-    if (is_last) {
-      store(dq, call.factor, there, to);
+#pragma unroll
+    for (uint32_t e = 0; e < 32; e++) dq[e] += before[e];
+    arrive_warp(s.ds_empty[u]);
+    // causal: the tile's own keys are the last
+    if (k0 + HopperBackward::kKeys >= (causal ? q0 + kTileRows : length)) {
+      store(dq, call.factor, there, dqkv + place(query, 3 * call.hidden));
     } else {
 #pragma unroll
       for (uint32_t h = 0; h < 2; h++)
@@ -291,6 +359,9 @@ struct HopperKeys {
           for (uint32_t n = 0; n < 8; n++)
             *reinterpret_cast<float2*>(waiting_at(waiting, h) + 8 * n) = make_float2(dq[4 * n + 2 * h], dq[4 * n + 2 * h + 1]);
     }
+  }
+  __device__ __forceinline__ uint32_t tiles_of_turn(uint32_t k0) const {
+    return min(HopperBackward::kTilesOfKeys, (held(kLength) - k0 + kTileRows - 1) / kTileRows);
   }
 
   // 16 rows of sums times a factor, `there` of them, to rows of dqkv: through the warp's own 16 rows of 128 bytes.
@@ -316,70 +387,22 @@ struct HopperKeys {
 template <bool kDrops>
 __device__ __forceinline__ void multiply(HopperBackwardShared& s, const Attention& call, bf16* dqkv, const WaitingDq& waiting) {
   const DropoutSite site = kDrops ? call.dropout.site() : DropoutSite{};
-  const bool causal = call.causal();
-  HopperKeys<kDrops> here{s, call, site, causal, {}, {}};
-  const uint32_t group = here.group();
-  const size_t row = 3 * size_t(call.hidden);
-  uint32_t key_loads = 0, loads = 0;
-  uint32_t turns[2] = {0, 0};  // of ds of the first and the second of a pair
+  HopperKeys<kDrops> here{s, call, site, call.causal() != 0, {}, {}};
+  here.hold(kKeyLoads, 0), here.hold(kTurns, 0), here.hold(kTurnsOfSecond, 0);
   each_head(call, [&](const Head& head) {
-    bf16* to = dqkv + head.start * row + head.a * 64;
-    float* dq_rows = head.length <= HopperBackward::kRowsOfBlock ? waiting.mine + size_t(blockIdx.x) * HopperBackward::kRowsOfBlock * 64
-                                                               : waiting.all + (size_t(head.a) * waiting.rows + head.start) * 64;
-    each_turn(head, causal, [&](uint32_t k0, uint32_t tiles, uint32_t first, uint32_t end) {
-      for (uint32_t i = 0; i < tiles; i++) {
-        const Place<HopperBackward::kTilesOfKeys> at(key_loads + i);
-        mbarrier_wait(s.keys_full[at.stage], at.parity);
+    here.hold(kStart, head.start), here.hold(kLength, head.length), here.hold(kHead, head.a);
+    for (uint32_t k0 = 0; k0 < here.held(kLength); k0 += HopperBackward::kKeys) {
+      here.begin_keys(k0);
+      for (uint32_t q0 = here.causal ? k0 : 0; q0 < here.held(kLength); q0 += 2 * kTileRows) {
+        const uint32_t count = q0 + kTileRows < here.held(kLength) ? 2 : 1;
+        for (uint32_t u = 0; u < count; u++) here.take_both(u, k0, q0 + u * kTileRows);
+        const uint32_t group = here.group();
+        if (group < count) here.finish_queries(group, k0, q0 + group * kTileRows, dqkv, waiting);
+        here.hold(kTurns, here.held(kTurns) + 1);
+        if (count > 1) here.hold(kTurnsOfSecond, here.held(kTurnsOfSecond) + 1);
       }
-      const uint32_t last = tiles - 1, there = head.length - (k0 + last * kTileRows);
-      if (there < kTileRows && last % 2 == group) {
-        HopperTile64& k = s.k[Place<HopperBackward::kTilesOfKeys>(key_loads + last).stage];
-        for (uint32_t i = there * 8 + threadIdx.x % kWarpgroup; i < kTileRows * 8; i += kWarpgroup)
-          *reinterpret_cast<uint4*>(k.at + i * 8) = make_uint4(0, 0, 0, 0);
-        fence_async();
-        barrier_sync(1 + group, kWarpgroup);
-      }
-      here.clear_sums();
-      for (uint32_t pair = first; pair < end; pair += 2) {
-        const uint32_t count = min(2u, end - pair);
-        for (uint32_t u = 0; u < count; u++) {
-          const Place<HopperBackward::kStages> at(loads + u);
-          const uint32_t q0 = (pair + u) * kTileRows;
-          mbarrier_wait(s.full[at.stage], at.parity);
-          mbarrier_wait(s.ds_empty[u], (turns[u] & 1) ^ 1);
-          if (group < tiles)
-            here.template take<0>(head, k0 + group * kTileRows, Place<HopperBackward::kTilesOfKeys>(key_loads + group).stage, q0, at.stage,
-                                  s.ds[u][group]);
-          if (group + 2 < tiles)
-            here.template take<1>(head, k0 + (group + 2) * kTileRows, Place<HopperBackward::kTilesOfKeys>(key_loads + group + 2).stage, q0,
-                                  at.stage, s.ds[u][group + 2]);
-          __syncwarp();
-          if (lane() == 0) mbarrier_arrive(s.empty[at.stage]), mbarrier_arrive(s.ds_full[u]);
-        }
-        if (group < count) {
-          const uint32_t query = (pair + group) * kTileRows + here.warp_row(), there = query < head.length ? head.length - query : 0;
-          // causal: the tile's own keys are the last
-          const bool is_last = k0 + HopperBackward::kKeys >= (causal ? (pair + group + 1) * kTileRows : head.length);
-          here.finish_queries(s.ds[group], tiles, key_loads, there, dq_rows + size_t(query) * 64, k0 == 0, is_last, to + query * row,
-                              s.ds_full[group], turns[group] & 1, s.ds_empty[group]);
-        }
-        turns[0]++;
-        if (count > 1) turns[1]++;
-        loads += count;
-      }
-      __syncwarp();
-      if (lane() == 0)
-        for (uint32_t i = 0; i < tiles; i++) mbarrier_arrive(s.keys_empty[Place<HopperBackward::kTilesOfKeys>(key_loads + i).stage]);
-      key_loads += tiles;
-#pragma unroll
-      for (uint32_t c = 0; c < 2; c++) {
-        const uint32_t key = k0 + (group + 2 * c) * kTileRows + here.warp_row();
-        if (key < head.length) {
-          here.store(here.dk[c], call.factor, head.length - key, to + call.hidden + key * row);
-          here.store(here.dv[c], kDrops ? site.scale : 1.f, head.length - key, to + 2 * call.hidden + key * row);
-        }
-      }
-    });
+      here.end_keys(k0, dqkv);
+    }
   });
 }
 
