@@ -10,6 +10,7 @@
 // rowsum(p dp) for the gradient of the softmax. Dropout: element = key within the sequence, plane = row * A + head.
 //
 // This file is the entry points; which form computes what is said in the file of each.
+#include "attention_hopper_backward.cuh"
 #include "attention_hopper_forward.cuh"
 #include "attention_mma.cuh"
 #include "attention_mma_backward.cuh"
@@ -64,6 +65,10 @@ inline void backward(Launch& launch, const Attention& call, Sizes most, const fl
 }
 inline void backward(Launch& launch, const Attention& call, Sizes most, const bf16* dy, const bf16* qkv, const bf16* y, const float* lse,
                      bf16* dqkv) {
+  // short sequences fill blocks of four warps better
+  const bool is_short = most.rows / 64 <= most.sequences;
+  if (is_for_hopper(launch, call) && !is_short)
+    return hopper_backward(launch, call, most.drops, most.rows, most.sequences, dy, qkv, y, lse, dqkv);
   mma_backward(launch, call, most.drops, most.rows, most.sequences, dy, qkv, y, lse, dqkv);
 }
 

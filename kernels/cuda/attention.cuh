@@ -34,7 +34,7 @@ __device__ __forceinline__ Head head_of(const Attention& call, uint32_t b, uint3
 }
 
 // Slots of tiles of kTile rows that a batch needs at most.
-constexpr uint32_t slots_for(uint32_t rows, uint32_t sequences, uint32_t tile) { return rows / tile + sequences; }
+__host__ __device__ constexpr uint32_t slots_for(uint32_t rows, uint32_t sequences, uint32_t tile) { return rows / tile + sequences; }
 
 // Head a of the tile in a slot; length 0 if the slot is a gap. All lanes of a warp call it.
 template <uint32_t kTile>

@@ -32,9 +32,15 @@ __device__ __forceinline__ bf16* chunk_of(HopperTile64& tile, uint32_t row, uint
   return tile.at + row * 64 + (chunk ^ row % 8) * 8;
 }
 
-__device__ __forceinline__ uint64_t descriptor_of(const HopperTile64& tile) {
-  return descriptor(tile.at, kTileBytes, 1024, Swizzle::b128);
-}
+// As an operand of wgmma; only the lower half of a descriptor counts bytes.
+struct TileDescriptor {
+  uint32_t low, high;
+  __device__ __forceinline__ explicit TileDescriptor(const HopperTile64& tile) {
+    const uint64_t whole = descriptor(tile.at, kTileBytes, 1024, Swizzle::b128);
+    low = uint32_t(whole), high = uint32_t(whole >> 32);
+  }
+  __device__ __forceinline__ uint64_t further(uint32_t bytes) const { return uint64_t(high) << 32 | (low + bytes / 16); }
+};
 // The next 16 of k.
 constexpr uint32_t kFurtherInRow = 32, kFurtherRows = 2048;
 

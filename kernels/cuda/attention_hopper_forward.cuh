@@ -7,8 +7,7 @@
 // eight short sequences ahead. More than 512 stream through the ring once for each three tiles of queries.
 // A step is 64 keys: scores to registers, softmax to the base of 2, probabilities as A of the product with the values. That product
 // runs while the next scores' exponentials are computed; what a warpgroup leaves of the tensor cores the two others use.
-// The reference of the exponentials follows the largest score only when it has grown by 2^8 (Shah et al. 2024 and later,
-// "lazy rescaling"): sums stay far from the ends of f32, and mostly nothing has to be brought to the new one.
+// The reference of the exponentials follows the largest score only when it has grown by 2^8 (kSlack).
 //
 // Arithmetic for a step of 64 x 64 (H100: tensor cores 4,096 operations a cycle, 16 exponentials, 4 instructions):
 // - products 2 x 64 x 64 x 64 x 2: 256 cycles. Exponentials: 256. Instructions for an element: a multiply-add, ex2, maximum,
@@ -167,27 +166,32 @@ struct HopperQueries {
   __device__ __forceinline__ void issue_scores(float (&scores)[32], uint32_t load) {
     const Place<HopperForward::kStages> at(load);
     mbarrier_wait(s.keys_full[at.stage], at.parity);
-    const uint64_t keys = descriptor_of(s.k[at.stage]);
+    const TileDescriptor keys(s.k[at.stage]);
     wgmma_fence(scores);
 #pragma unroll
-    for (uint32_t k = 0; k < 4; k++) wgmma<64, Major::k>(scores, q[k], further(keys, k * kFurtherInRow), k > 0);
+    for (uint32_t k = 0; k < 4; k++) wgmma<64, Major::k>(scores, q[k], keys.further(k * kFurtherInRow), k > 0);
     wgmma_commit();
   }
-  __device__ __forceinline__ void issue_values(const uint32_t (&p)[4][4], uint32_t load, bool accumulate) {
+  __device__ __forceinline__ void issue_values(const uint32_t (&p)[4][4], uint32_t load) {
     const Place<HopperForward::kStages> at(load);
-    mbarrier_wait(s.values_here[at.stage], at.parity);
     mbarrier_wait(s.values_full[at.stage], at.parity);
-    const uint64_t values = descriptor_of(s.v[at.stage]);
+    const TileDescriptor values(s.v[at.stage]);
     wgmma_fence(sums);
 #pragma unroll
-    for (uint32_t k = 0; k < 4; k++) wgmma<64, Major::mn>(sums, p[k], further(values, k * kFurtherRows), accumulate || k > 0);
+    for (uint32_t k = 0; k < 4; k++) wgmma<64, Major::mn>(sums, p[k], values.further(k * kFurtherRows), true);
     wgmma_commit();
   }
 
+  // A loop that stays one: behind it a new basic block begins, so products are not waited for in front of it.
   __device__ __forceinline__ uint32_t draw(uint32_t k0) {
     uint32_t bits = 0;
+#pragma unroll 1
+    for (uint32_t j = 0; j < 8; j += 4) {
+      uint32_t four = 0;
 #pragma unroll
-    for (uint32_t j = 0; j < 8; j++) bits |= kept_bits(site, key_words(site, k0 / 4 + 2 * j + lane() % 4 / 2), words, j);
+      for (uint32_t i = 0; i < 4; i++) four |= kept_bits(site, key_words(site, k0 / 4 + 2 * (j + i) + lane() % 4 / 2), words, i);
+      bits |= four << j;
+    }
     return bits;
   }
 
@@ -244,6 +248,8 @@ struct HopperQueries {
     load_rows_of_warp(q, s.q[group()]);
     arrive_warp(s.queries_empty[group()]);
     peak[0] = peak[1] = -INFINITY, total[0] = total[1] = 0;
+#pragma unroll
+    for (uint32_t e = 0; e < 32; e++) sums[e] = 0;
     if (kDrops) words = query_words(site, (head.start + query + lane() % 2 * 8) * call.heads + head.a);
     float scores[32];
     uint32_t p[4][4];
@@ -251,18 +257,21 @@ struct HopperQueries {
     uint32_t bits = kDrops ? draw(0) : 0;
     wgmma_wait<0>(scores);
 #pragma unroll 1
-    for (uint32_t j = 0; j < steps; j++) {
+    for (uint32_t j = 0;; j++) {
       float shrink[2];
       // uniform: the last tile, or the one on the diagonal
       if ((j + 1) * kTileRows > (causal ? first + 1 : head.length)) hide(scores, head, query, j * kTileRows);
       const bool moved = softmax(scores, shrink);
-      if (j > 0) {
+      // The last product with values runs while this was computed. ptxas moves a wait to the start of its basic block: so it
+      // stands in two of their own.
+      if (moved) {
         wgmma_wait<0>(sums);
-        if (gives) arrive_warp(s.empty[Place<HopperForward::kStages>(load + j - 1).stage]);
-        if (moved)
 #pragma unroll
-          for (uint32_t e = 0; e < 32; e++) sums[e] *= shrink[e / 2 % 2];
+        for (uint32_t e = 0; e < 32; e++) sums[e] *= shrink[e / 2 % 2];
+      } else {
+        wgmma_wait<0>(sums, scores);
       }
+      if (gives && j > 0) arrive_warp(s.empty[Place<HopperForward::kStages>(load + j - 1).stage]);
 #pragma unroll
       for (uint32_t k = 0; k < 4; k++) pack_sixteen(p[k], scores, k);
       if (kDrops) {
@@ -272,13 +281,14 @@ struct HopperQueries {
 #pragma unroll
           for (uint32_t e = 0; e < 4; e++) p[k][e] &= pair_mask(e % 2 ? rows.high : rows.low, 2 * k + e / 2, rows.bytes);
       }
-      if (j + 1 < steps) issue_scores(scores, load + j + 1);
-      issue_values(p, load + j, j > 0);
-      if (j + 1 < steps) {
-        if (kDrops) bits = draw((j + 1) * kTileRows);
-        wgmma_wait<1>(scores);
-      }
+      // one way from each issue to its wait, or the compiler lets products run one by one
+      if (j + 1 == steps) break;
+      issue_scores(scores, load + j + 1);
+      issue_values(p, load + j);
+      if (kDrops) bits = draw((j + 1) * kTileRows);
+      wgmma_wait<1>(scores);
     }
+    issue_values(p, load + steps - 1);
     wgmma_wait<0>(sums);
     if (gives) {
       arrive_warp(s.empty[Place<HopperForward::kStages>(load + steps - 1).stage]);
@@ -296,9 +306,6 @@ struct HopperQueries {
     store_sums(sums, kept / sum[0], kept / sum[1], s.staging[warp()], row < head.length ? head.length - row : 0,
                y + (head.start + row) * size_t(call.hidden) + head.a * 64, call.hidden);
   }
-
-  // what the largest score may grow by, to the base of 2, before the reference follows
-  static constexpr float kSlack = 8;
 };
 
 template <bool kDrops>

@@ -5,8 +5,9 @@
 // without which shared memory, not the tensor cores, would be the limit (a fragment is 256 bytes for 4,096 operations: at the
 // 2,600 operations a cycle of mma.sync on Hopper 162 bytes a cycle, and there are 128). A tile of at most 64 queries, as
 // short sequences have, leaves the second half out.
-// Scores and sums are f32; probabilities are rounded to bf16 as operands, relative to the largest score so far, and what
-// dropout drops is masked there: 1 / (1 - rate) and the sum of exponentials come in when y is written.
+// Scores and sums are f32; probabilities are rounded to bf16 as operands, relative to a reference that follows the largest score
+// when that has grown by 2^8 (kSlack), so that sums are rarely brought to a new one; what dropout drops is masked there.
+// 1 / (1 - rate) and the sum of exponentials come in when y is written.
 // Floor of a head of S rows at D = 64: 4 S^2 D operations and S^2 exponentials, of which a multiprocessor has 16 a cycle; on
 // Hopper both take 16,384 cycles at S = 512. Blocks read keys and values once for 128 queries, 9/8 S / 128 x 256 bytes a row.
 #pragma once
@@ -108,7 +109,7 @@ struct MmaForward {
     }
   }
 
-  // Scores become probabilities relative to the largest so far; what was summed before is brought to it.
+  // Scores become probabilities relative to the reference, which may move; then what was summed before is brought to it.
   __device__ __forceinline__ void softmax(uint32_t m, uint32_t k0, float (&scores)[kBlocks][4]) {
     const uint32_t t = lane() % 4, query = head.first + row_of(m) + lane() / 4;
     if (k0 + F::kKeys > seen_by(head.first + row_of(m))) {
@@ -122,14 +123,21 @@ struct MmaForward {
             if (k0 + 8 * j + 2 * t + e >= seen) scores[j][2 * h + e] = -INFINITY;
       }
     }
+    bool moved = false;
+    float shrink[2];
 #pragma unroll
     for (uint32_t h = 0; h < 2; h++) {
       float top = scores[0][2 * h];
 #pragma unroll
       for (uint32_t j = 0; j < kBlocks; j++) top = fmaxf(top, fmaxf(scores[j][2 * h], scores[j][2 * h + 1]));
-      const float before = peak[m][h], now = fmaxf(before, quad_max(top)), shrink = exp2_fast((before - now) * factor);
-      const float minus = -now * factor;
-      peak[m][h] = now;
+      top = quad_max(top);
+      shrink[h] = 1;
+      if ((top - peak[m][h]) * factor > kSlack) {
+        shrink[h] = exp2_fast((peak[m][h] - top) * factor);
+        peak[m][h] = top;
+        moved = true;
+      }
+      const float minus = -peak[m][h] * factor;
       float sum = 0;
 #pragma unroll
       for (uint32_t j = 0; j < kBlocks; j++)
@@ -139,10 +147,13 @@ struct MmaForward {
           scores[j][2 * h + e] = p;
           sum += p;
         }
-      total[m][h] = total[m][h] * shrink + sum;
-#pragma unroll
-      for (uint32_t n = 0; n < 2 * kSteps; n++) sums[m][n][2 * h] *= shrink, sums[m][n][2 * h + 1] *= shrink;
+      total[m][h] = total[m][h] * shrink[h] + sum;
     }
+    if (!__any_sync(kWholeWarp, moved)) return;
+#pragma unroll
+    for (uint32_t n = 0; n < 2 * kSteps; n++)
+#pragma unroll
+      for (uint32_t e = 0; e < 4; e++) sums[m][n][e] *= shrink[e / 2];
   }
 
   template <uint32_t kHere>

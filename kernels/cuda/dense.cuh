@@ -10,11 +10,8 @@
 
 namespace {
 
-template <class T>
-using Weight = Buffer<const T>;
-
 template <class T, class Epilogue>
-inline void dense_forward(Launch& launch, Buffer<const T> x, Weight<T> weight, Param<uint32_t> rows, uint32_t in, uint32_t out,
+inline void dense_forward(Launch& launch, Buffer<const T> x, Buffer<const T> weight, Param<uint32_t> rows, uint32_t in, uint32_t out,
                           const Epilogue& epilogue) {
   Product<T> p;
   p.a = x.data, p.b = weight.data;
@@ -25,7 +22,7 @@ inline void dense_forward(Launch& launch, Buffer<const T> x, Weight<T> weight, P
 }
 
 template <class T, class Epilogue>
-inline void dense_input(Launch& launch, Buffer<const T> dy, Weight<T> weight, Param<uint32_t> rows, uint32_t in, uint32_t out,
+inline void dense_input(Launch& launch, Buffer<const T> dy, Buffer<const T> weight, Param<uint32_t> rows, uint32_t in, uint32_t out,
                         const Epilogue& epilogue) {
   Product<T> p;
   p.a = dy.data, p.b = weight.data;

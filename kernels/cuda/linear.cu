@@ -10,21 +10,21 @@ namespace {
 // ---------------------------------------------------------------- forward
 
 template <class T>
-void linear_forward(Launch& launch, Buffer<const T> x, Weight<T> weight, Buffer<const float> bias, Buffer<T> y, Param<uint32_t> rows,
-                    Param<uint32_t> in, Param<uint32_t> out) {
+void linear_forward(Launch& launch, Buffer<const T> x, Buffer<const T> weight, Buffer<const float> bias, Buffer<T> y,
+                    Param<uint32_t> rows, Param<uint32_t> in, Param<uint32_t> out) {
   dense_forward(launch, x, weight, rows, in.most, out.most, AddBias<T>{y.data, bias.data, out.most});
 }
 
 // ---------------------------------------------------------------- backward
 
 template <class T>
-void linear_backward_input(Launch& launch, Buffer<const T> dy, Weight<T> weight, Buffer<T> dx, Param<uint32_t> rows,
+void linear_backward_input(Launch& launch, Buffer<const T> dy, Buffer<const T> weight, Buffer<T> dx, Param<uint32_t> rows,
                            Param<uint32_t> in, Param<uint32_t> out) {
   dense_input(launch, dy, weight, rows, in.most, out.most, Store<T>{dx.data, in.most});
 }
 
 template <class T>
-void linear_backward_input_joined(Launch& launch, Buffer<const T> dy, Weight<T> weight, Buffer<const T> other, Buffer<T> dx,
+void linear_backward_input_joined(Launch& launch, Buffer<const T> dy, Buffer<const T> weight, Buffer<const T> other, Buffer<T> dx,
                                   Param<uint32_t> rows, Param<uint32_t> in, Param<uint32_t> out, Param<uint32_t> join) {
   dense_input(launch, dy, weight, rows, in.most, out.most, Joined<T>{dx.data, other.data, in.most, Join(join.most)});
 }

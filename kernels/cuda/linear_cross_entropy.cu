@@ -3,17 +3,18 @@
 //   logits[m,v] = sum_e x[m,e] weight[v,e] + bias[v],   lse[m] = log sum_v exp(logits[m,v]),   loss[m] = lse[m] - logits[m,label]
 //   dlogits[m,v] = dloss[m] (exp(logits[m,v] - lse[m]) - [v = label]),   x [rows, width], weight [vocabulary, width]
 //
-// All products are of f32 in two parts of bf16 on tensor cores (two_parts.cuh, product_mma.cuh).
+// Products are of f32 in three parts of bf16 on tensor cores (parts.cuh, product_mma.cuh), as exact as those of f32.
 // Work split: forward, a block computes the logits of 128 rows and a chunk of 256 words, twice 128 of them, in registers and
 // leaves the largest, the sum of exponentials and the label's logit of every row in `statistics`; then a thread a row joins
 // the chunks in order (online softmax, Milakov and Gimelshein 2018). Backward takes the words in groups: dlogits of a group
-// are written in two parts (in `partial`, if it has room for 1024 words, else in scratch), then dx += dlogits weight and
+// are written in parts (in `partial`, if it has room for 1024 words, else in scratch), then dx += dlogits weight and
 // dweight += dlogits^T x, which brings dbias. Groups follow each other, so dx adds up in their order.
 // Numerics: a logit that is not finite makes the loss of its row NaN, and so does a label past the vocabulary; a label
 // below 0 gives loss 0 and no gradient. Saved for backward: lse.
-// Floor: forward 3, backward 9 times 2 M V E operations over the rate of bf16, and 12 bytes a logit, once written, twice read.
+// Floor: forward 6, backward 18 times 2 M V E operations over the rate of bf16, and 18 bytes a logit, once written, twice read.
+#include "parts.cuh"
 #include "product_mma.cuh"
-#include "two_parts.cuh"
+
 
 namespace {
 
@@ -21,6 +22,7 @@ constexpr uint32_t kChunk = 256;            // VOCABULARY_CHUNK
 constexpr uint32_t kFewestWords = 1024;     // of a group, unless the vocabulary has fewer
 constexpr uint32_t kGroupWords = 4096;      // of a group in scratch
 constexpr uint32_t kThreads = 128;
+constexpr uint32_t kParts = 3, kExact = 6;  // of each operand, and products of them
 using Tile = MmaSquare;
 static_assert(Tile::kThreads == Tile::kM && kChunk % Tile::kN == 0, "a thread a row, a chunk is whole tiles");
 
@@ -46,7 +48,7 @@ struct ChunkShared {
 struct Chunk {
   MmaOperands operands;
   Param<uint32_t> rows;
-  uint32_t depth, vocabulary;
+  uint32_t depth, vocabulary, chunks;
   const float* bias;
   const int32_t* labels;
   float* statistics;  // [chunks + 1, 2, rows]: largest and sum of each chunk; logit of the label, whether it is its chunk's first largest
@@ -78,19 +80,19 @@ __device__ __forceinline__ uint32_t row_min(uint32_t v) {
 __global__ void __launch_bounds__(kThreads, Tile::kBlocks) chunk_statistics(Chunk p) {
   auto& s = shared_as<ChunkShared>();
   constexpr uint32_t kNone = 0xffffffffu;
-  const uint32_t rows = p.rows(), chunks = (p.vocabulary + kChunk - 1) / kChunk;
-  const TilePlace place = tile_place(blockIdx.x, 1, (rows + Tile::kM - 1) / Tile::kM, chunks);
+  const uint32_t rows = p.rows();
+  const TilePlace place = tile_place(blockIdx.x, 1, (rows + Tile::kM - 1) / Tile::kM, p.chunks);
   if (!place.there) return;
-  const uint32_t m0 = place.m * Tile::kM, chunk = place.n, end = min((chunk + 1) * kChunk, p.vocabulary);
-  float* const label_logit = p.statistics + size_t(chunks) * 2 * rows;
-  const Stretch whole{0, (p.depth + Tile::kK - 1) / Tile::kK * 3};
-  const uint32_t columns = warp() % Tile::kWarpsN * Tile::kWarpN + lane() % 4 * 2;  // the first of this thread in a tile
+  const uint32_t m0 = place.m * Tile::kM, end = min((place.n + 1) * kChunk, p.vocabulary);
+  const Stretch whole{0, (p.depth + Tile::kK - 1) / Tile::kK * kExact};
 
-  for (uint32_t n0 = chunk * kChunk; n0 < end; n0 += Tile::kN) {
+  for (uint32_t n0 = place.n * kChunk; n0 < end; n0 += Tile::kN) {
     MmaSums<Tile, false> sums;
-    mma_tile<Tile, true, true, true, true, false>(s.tile, p.operands, m0, n0, rows, p.vocabulary, p.depth, whole, false, sums);
+    mma_tile<Tile, true, true, true, kExact, false>(s.tile, p.operands, m0, n0, rows, p.vocabulary, p.depth, whole, false, sums);
 
-    // words past the last one count as if they were not there
+    // the first column of this thread; words past the last one count as if they were not there
+    const uint32_t thread = computed_here(threadIdx.x);
+    const uint32_t columns = thread / kWarp % Tile::kWarpsN * Tile::kWarpN + thread % 4 * 2;
 #pragma unroll
     for (uint32_t j = 0; j < Tile::kFragmentsN; j++)
 #pragma unroll
@@ -111,11 +113,12 @@ __global__ void __launch_bounds__(kThreads, Tile::kBlocks) chunk_statistics(Chun
       if (lane() % 4 == 0) s.rows.largest[warp() % Tile::kWarpsN][row] = top;
     });
     __syncthreads();
+    const uint32_t first_row = computed_here(m0);
     each_row([&](uint32_t i, uint32_t half, uint32_t row) {
       float top = s.rows.largest[0][row];
 #pragma unroll
       for (uint32_t w = 1; w < Tile::kWarpsN; w++) top = fmaxf(top, s.rows.largest[w][row]);
-      const uint32_t label = m0 + row < rows ? uint32_t(p.labels[m0 + row]) : kNone;
+      const uint32_t label = first_row + row < rows ? uint32_t(p.labels[first_row + row]) : kNone;
       float sum = 0;
       uint32_t at = kNone;
 #pragma unroll
@@ -124,11 +127,10 @@ __global__ void __launch_bounds__(kThreads, Tile::kBlocks) chunk_statistics(Chun
         for (uint32_t q = 0; q < 2; q++) {
           const uint32_t v = n0 + columns + j * 8 + q;
           const float logit = sums.c[i][j][2 * half + q], d = logit - top;
-          if (v < end) {
-            sum += fmaf(d, 0.0f, expf(d));  // NaN for what is not finite
-            if (logit == top) at = min(at, v);
-            if (v == label) label_logit[m0 + row] = logit;
-          }
+          const float term = fmaf(d, 0.0f, expf(d));  // NaN for what is not finite
+          sum += v < end ? term : 0.0f;
+          if (v < end && logit == top) at = min(at, v);
+          if (v < end && v == label) p.statistics[size_t(p.chunks) * 2 * rows + first_row + row] = logit;
         }
       sum = row_sum(sum);
       at = row_min(at);
@@ -147,7 +149,7 @@ __global__ void __launch_bounds__(kThreads, Tile::kBlocks) chunk_statistics(Chun
       sum += s.rows.sums[w][row];
       at = min(at, s.rows.first[w][row]);
     }
-    if (n0 > chunk * kChunk) {
+    if (n0 % kChunk != 0) {
       const float before = s.largest[row], both = fmaxf(before, top);
       if (!(top > before)) at = s.first[row];
       sum = s.total[row] * expf(before - both) + sum * expf(top - both);
@@ -156,12 +158,13 @@ __global__ void __launch_bounds__(kThreads, Tile::kBlocks) chunk_statistics(Chun
     s.largest[row] = top, s.total[row] = sum, s.first[row] = at;
     __syncthreads();  // the rows have been read
   }
-  const uint32_t m = m0 + threadIdx.x;
+  const uint32_t m = m0 + threadIdx.x, chunk = (end - 1) / kChunk;
   if (m >= rows) return;
   p.statistics[size_t(chunk) * 2 * rows + m] = s.largest[threadIdx.x];
   p.statistics[size_t(chunk) * 2 * rows + rows + m] = s.total[threadIdx.x];
   const uint32_t label = uint32_t(p.labels[m]);
-  if (label >= chunk * kChunk && label < end) label_logit[rows + m] = s.first[threadIdx.x] == label ? 1.0f : 0.0f;
+  if (label >= chunk * kChunk && label < end)
+    p.statistics[(size_t(p.chunks) * 2 + 1) * rows + m] = s.first[threadIdx.x] == label ? 1.0f : 0.0f;
 }
 
 __global__ void __launch_bounds__(kThreads)
@@ -199,18 +202,19 @@ void linear_cross_entropy_forward(Launch& launch, Buffer<const float> x, Buffer<
                                   Buffer<const int32_t> labels, Buffer<float> loss, Buffer<float> lse, Buffer<float> correct,
                                   Buffer<float> statistics, Param<uint32_t> rows, Param<uint32_t> width, Param<uint32_t> vocabulary) {
   const uint32_t depth = to_eights(width.most), most = uint32_t(labels.size);
-  const bf16* x_parts = record_parts(launch, x, rows, width.most);
-  const bf16* weight_parts = record_parts(launch, weight, vocabulary, width.most);
-  const MmaOperands operands{x_parts, weight_parts, 2 * depth, 2 * depth, depth, depth};
-  launch(chunk_statistics, ceil_div(most, Tile::kM) * ceil_div(vocabulary.most, kChunk), kThreads, sizeof(ChunkShared),
-         Chunk{operands, rows, depth, vocabulary.most, bias.data, labels.data, statistics.data});
+  const bf16* x_parts = record_parts<kParts>(launch, x, rows, width.most);
+  const bf16* weight_parts = record_parts<kParts>(launch, weight, vocabulary, width.most);
+  const MmaOperands operands{x_parts, weight_parts, kParts * depth, kParts * depth, depth, depth};
+  const uint32_t chunks = ceil_div(vocabulary.most, kChunk);
+  launch(chunk_statistics, ceil_div(most, Tile::kM) * chunks, kThreads, sizeof(ChunkShared),
+         Chunk{operands, rows, depth, vocabulary.most, chunks, bias.data, labels.data, statistics.data});
   launch(join_chunks, ceil_div(most, kThreads), kThreads, 0, statistics.data, labels.data, loss.data, lse.data, correct.data, rows,
          vocabulary.most);
 }
 
 // ---------------------------------------------------------------- backward
 
-// dlogits of a group of words in two parts; zeros for words past the last one.
+// dlogits of a group of words in parts; zeros for words past the last one.
 struct StoreDlogits {
   bf16* parts;
   uint32_t words8, first, vocabulary;
@@ -231,7 +235,7 @@ struct StoreDlogits {
       const float p = expf(sums[i] + bias[counts ? word : 0] - total);
       v[i] = counts ? scale * p - (word == label ? scale : 0.0f) : 0.0f;
     }
-    store_parts<kN>(parts + size_t(row) * 2 * words8 + column, words8, v);
+    store_parts<kParts>(parts + size_t(row) * kParts * words8 + column, words8, v);
   }
   bool wide() const { return true; }
 };
@@ -247,45 +251,45 @@ void linear_cross_entropy_backward(Launch& launch, Buffer<const float> dloss, Bu
                                    Buffer<float> dweight, Buffer<float> dbias, Buffer<float> partial, Param<uint32_t> rows,
                                    Param<uint32_t> width, Param<uint32_t> vocabulary) {
   const uint32_t depth = to_eights(width.most), most = uint32_t(labels.size), all = to_eights(vocabulary.most);
-  const bf16* x_parts = record_parts(launch, x, rows, width.most);
-  const bf16* weight_parts = record_parts(launch, weight, vocabulary, width.most);
-  const uint64_t room = partial.size / most / 8 * 8;  // words: two parts are a float
+  const bf16* x_parts = record_parts<kParts>(launch, x, rows, width.most);
+  const bf16* weight_parts = record_parts<kParts>(launch, weight, vocabulary, width.most);
+  const uint64_t room = partial.size * 2 / kParts / most / 8 * 8;  // words
   const bool fits = room >= (all < kFewestWords ? all : kFewestWords) && aligned_16(partial.data);
   const uint32_t group = words_of_group(all, fits ? room : kGroupWords);
-  bf16* dlogits = fits ? reinterpret_cast<bf16*>(partial.data) : launch.scratch<bf16>(size_t(most) * group * 2);
+  bf16* dlogits = fits ? reinterpret_cast<bf16*>(partial.data) : launch.scratch<bf16>(size_t(most) * group * kParts);
   for (uint32_t first = 0; first < all; first += group) {
     const uint32_t words8 = all - first < group ? all - first : group;
     const uint32_t words = vocabulary.most - first < words8 ? vocabulary.most - first : words8;
-    const bf16* of_words = weight_parts + size_t(first) * 2 * depth;
+    const bf16* of_words = weight_parts + size_t(first) * kParts * depth;
 
     Product<bf16> logits;
     logits.a = x_parts, logits.b = of_words;
-    logits.a_pitch = logits.b_pitch = constant(2 * depth);
-    logits.a_low = logits.b_low = depth;
+    logits.a_pitch = logits.b_pitch = constant(kParts * depth);
+    logits.a_part = logits.b_part = depth;
     logits.m = rows, logits.n = words8, logits.k = constant(depth);
     logits.most_m = most, logits.most_k = depth;
-    product_mma<true, true, false, true>(
+    product_mma<true, true, false, kExact>(
         launch, logits, StoreDlogits{dlogits, words8, first, vocabulary.most, bias.data, lse.data, dloss.data, labels.data});
 
     Product<bf16> to_x;
     to_x.a = dlogits, to_x.b = of_words;
-    to_x.a_pitch = constant(2 * words8), to_x.b_pitch = constant(2 * depth);
-    to_x.a_low = words8, to_x.b_low = depth;
+    to_x.a_pitch = constant(kParts * words8), to_x.b_pitch = constant(kParts * depth);
+    to_x.a_part = words8, to_x.b_part = depth;
     to_x.m = rows, to_x.n = width.most, to_x.k = constant(words8);
     to_x.most_m = most, to_x.most_k = words8;
     if (first == 0)
-      product_mma<true, false, false, true>(launch, to_x, Store<float>{dx.data, width.most});
+      product_mma<true, false, false, kExact>(launch, to_x, Store<float>{dx.data, width.most});
     else
-      product_mma<true, false, false, true>(launch, to_x, Accumulate{dx.data, width.most});
+      product_mma<true, false, false, kExact>(launch, to_x, Accumulate{dx.data, width.most});
 
     Product<bf16> to_weight;
     to_weight.a = dlogits, to_weight.b = x_parts;
-    to_weight.a_pitch = constant(2 * words8), to_weight.b_pitch = constant(2 * depth);
-    to_weight.a_low = words8, to_weight.b_low = depth;
+    to_weight.a_pitch = constant(kParts * words8), to_weight.b_pitch = constant(kParts * depth);
+    to_weight.a_part = words8, to_weight.b_part = depth;
     to_weight.m = constant(words), to_weight.n = width.most, to_weight.k = rows;
     to_weight.most_m = words, to_weight.most_k = most;
     to_weight.sums = dbias.data + first;
-    product_mma<false, false, true, true>(launch, to_weight, Accumulate{dweight.data + size_t(first) * width.most, width.most});
+    product_mma<false, false, true, kExact>(launch, to_weight, Accumulate{dweight.data + size_t(first) * width.most, width.most});
   }
 }
 

@@ -12,7 +12,7 @@ constexpr uint32_t kThreads = 256;
 // ---------------------------------------------------------------- forward
 
 template <class T>
-void linear_gelu_forward(Launch& launch, Buffer<const T> x, Weight<T> weight, Buffer<const float> bias, Buffer<T> y, Buffer<T> z,
+void linear_gelu_forward(Launch& launch, Buffer<const T> x, Buffer<const T> weight, Buffer<const float> bias, Buffer<T> y, Buffer<T> z,
                          Param<uint32_t> rows, Param<uint32_t> in, Param<uint32_t> out, Param<uint32_t> form, Param<uint32_t> save) {
   const AddBiasGelu<T> epilogue{y.data, z.data, bias.data, out.most, GeluForm(form.most), save.most != 0};
   dense_forward(launch, x, weight, rows, in.most, out.most, epilogue);

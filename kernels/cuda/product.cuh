@@ -20,10 +20,8 @@ inline void product(Launch& launch, const Product<float>& p, const Epilogue& epi
 
 template <bool kInnerA, bool kInnerB, bool kSums = false, class Epilogue>
 inline void product(Launch& launch, const Product<bf16>& p, const Epilogue& epilogue) {
-  const auto clocks = [&](const TileKind* kinds, uint32_t count) {
-    return plan_product(launch.chip(), kinds, count, 1, p.most_m, p.n, p.most_k).clocks;
-  };
-  const bool few = clocks(kMmaKinds, std::size(kMmaKinds)) < clocks(kHopperKinds, std::size(kHopperKinds));
+  const Plan mma = plan_product(launch.chip(), kMmaKinds, std::size(kMmaKinds), 1, p.most_m, p.n, p.most_k);
+  const bool few = mma.clocks < plan_hopper(launch.chip(), p.most_m, p.n, p.most_k).clocks;
   if (few || !product_hopper<kInnerA, kInnerB, kSums>(launch, p, epilogue)) product_mma<kInnerA, kInnerB, kSums>(launch, p, epilogue);
 }
 

@@ -123,15 +123,6 @@ __device__ __forceinline__ void load_fragment(const float* line, float (&v)[kT])
 
 // ---------------------------------------------------------------- the product
 
-// The same value, which the compiler takes for another one: what is derived from it is computed here, and not before a
-// loop through which it would occupy registers.
-__device__ __forceinline__ uint32_t computed_here(uint32_t value) {
-#if defined(__CUDACC__)
-  asm volatile("" : "+r"(value));
-#endif
-  return value;
-}
-
 struct FmaProduct {
   const float* a;
   const float* b;

@@ -207,6 +207,7 @@ __device__ __forceinline__ void hopper_multiply(HopperShared<Tile>& s, const Hop
     const HopperUnit unit = units.get(u);
     const uint32_t row = unit.m + warp() * kRowsOfWarp;
     const bool starts = u == units.first();
+    announce_rows<Tile::kN>(epilogue, row, m, unit.n, p.n);
     float d[Tile::kN / 2];
     if (kSums && unit.n == 0) {
       float sums[4];
@@ -270,7 +271,19 @@ hopper_product(const __grid_constant__ TensorMap a, const __grid_constant__ Tens
 
 // ---------------------------------------------------------------- the host's side
 
-constexpr TileKind kHopperKinds[] = {{128, 256, 64, 1600}, {128, 192, 64, 1450}, {128, 128, 64, 1200}};
+// Clusters of two blocks as if they were one multiprocessor of twice the rate, and single blocks.
+constexpr TileKind kHopperPairs[] = {{256, 256, 64, 3200}, {256, 192, 64, 2900}};
+constexpr TileKind kHopperSingles[] = {{128, 128, 64, 1200}};
+
+// `kind` counts pairs first.
+inline Plan plan_hopper(const Chip& chip, uint32_t m, uint32_t n, uint32_t k) {
+  Chip pairs = chip;
+  pairs.multiprocessors /= 2;
+  const Plan single = plan_product(chip, kHopperSingles, 1, 1, m, n, k);
+  Plan best = plan_product(pairs, kHopperPairs, 2, 1, m, n, k);
+  if (single.clocks < best.clocks) best = {single.kind + 2, single.splits, single.clocks};
+  return best;
+}
 
 // Whether this product can be had here: lines of whole 16 bytes, and only one run-time size, in the outer index.
 template <bool kInnerA, bool kInnerB, class Epilogue>
@@ -303,13 +316,13 @@ inline void record_hopper(Launch& launch, const Product<bf16>& p, uint32_t split
 template <bool kInnerA, bool kInnerB, bool kSums = false, class Epilogue>
 inline bool product_hopper(Launch& launch, const Product<bf16>& p, const Epilogue& epilogue) {
   if (!fits_hopper<kInnerA, kInnerB>(launch.chip(), p, epilogue)) return false;
-  const Plan plan = plan_product(launch.chip(), kHopperKinds, 3, 1, p.most_m, p.n, p.most_k);
+  const Plan plan = plan_hopper(launch.chip(), p.most_m, p.n, p.most_k);
   if (plan.kind == 0)
     record_hopper<HopperTile<256, 2>, kInnerA, kInnerB, kSums>(launch, p, plan.splits, epilogue);
   else if (plan.kind == 1)
     record_hopper<HopperTile<192, 2>, kInnerA, kInnerB, kSums>(launch, p, plan.splits, epilogue);
   else
-    record_hopper<HopperTile<128, 2>, kInnerA, kInnerB, kSums>(launch, p, plan.splits, epilogue);
+    record_hopper<HopperTile<128, 1>, kInnerA, kInnerB, kSums>(launch, p, plan.splits, epilogue);
   return true;
 }
 

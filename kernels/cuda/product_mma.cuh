@@ -8,8 +8,8 @@
 // different banks. Sums leave through shared memory, so that the epilogue has runs of four columns and whole lines.
 //
 // `wide` (lines and pointers in multiples of 16 bytes) copies asynchronously, else elements are read one by one.
-// kThree: operands are sums of two bf16, high and low, that lie `low` elements apart (split_bf16); A B becomes
-// Ah Bh + Ah Bl + Al Bh, three times the depth, with a relative error of each product of about 2^-17.
+// kProducts above 1: operands are sums of parts (parts.cuh), and their product is one of 3 or 6 times the depth: those of the
+// parts, the smallest first, so that what the hardware cuts off when it adds is cut off small sums most of the time.
 // Sums of A over k (the gradient of a bias) are products with ones, of blocks in the first column of tiles.
 // Floor: 2 m n k operations over 312 TFLOP/s on an A100; mma.sync reaches about 60% of an H100's 989 (product_hopper.cuh).
 // The pipeline follows CUTLASS (Thakkar et al.), its tiles and their order in L2 too.
@@ -139,8 +139,12 @@ struct MmaOperands {
   const bf16* a;
   const bf16* b;
   uint32_t a_pitch, b_pitch;
-  uint32_t a_low, b_low;  // from a high part to its low one
+  uint32_t a_part, b_part;  // elements from one part to the next
 };
+
+// Products of parts (of A, of B), part 0 the largest: (2,0) (0,2) (1,1) (1,0) (0,1) (0,0); of three the last three.
+__device__ __forceinline__ uint32_t part_of_a(uint32_t product) { return 0x52u >> 2 * product & 3; }
+__device__ __forceinline__ uint32_t part_of_b(uint32_t product) { return 0x118u >> 2 * product & 3; }
 
 // The sums of a warp, and its share of the sums of A.
 template <class Tile, bool kSums>
@@ -155,7 +159,7 @@ struct MmaSums {
 
 // Multiplies the steps of a stretch of the depth `k` for the tile at row m0 and column n0. All threads of a block call it; when
 // it returns shared memory is free.
-template <class Tile, bool kInnerA, bool kInnerB, bool wide, bool kThree, bool kSums>
+template <class Tile, bool kInnerA, bool kInnerB, bool wide, uint32_t kProducts, bool kSums>
 __device__ __forceinline__ void mma_tile(MmaShared<Tile>& s, const MmaOperands& p, uint32_t m0, uint32_t n0, uint32_t m, uint32_t n,
                                          uint32_t k, Stretch stretch, bool sums_wanted, MmaSums<Tile, kSums>& sums) {
   constexpr uint32_t kM = Tile::kM, kN = Tile::kN, kK = Tile::kK, kStages = Tile::kStages, kParts = kK / 16;
@@ -163,12 +167,14 @@ __device__ __forceinline__ void mma_tile(MmaShared<Tile>& s, const MmaOperands& 
   using LayoutB = MmaLayout<kN, kK, kInnerB>;
   const MmaCopy<kM, kK, Tile::kThreads, kInnerA, wide> copy_a(p.a + (kInnerA ? size_t(m0) * p.a_pitch : m0), p.a_pitch, m - m0);
   const MmaCopy<kN, kK, Tile::kThreads, kInnerB, wide> copy_b(p.b + (kInnerB ? size_t(n0) * p.b_pitch : n0), p.b_pitch, n - n0);
-  const uint32_t steps = (k + kK - 1) / kK;  // of one of three products
+  static_assert(kProducts == 1 || (kProducts == 3 || kProducts == 6), "products of parts");
+  constexpr uint32_t kFirst = 6 - kProducts;
+  const uint32_t steps = (k + kK - 1) / kK;  // of one product of parts
   const auto start = [&](uint32_t step) {
     const uint32_t slot = (step - stretch.first) % kStages;
-    const uint32_t product = kThree ? step / steps : 0, k0 = (step - product * steps) * kK;
-    copy_a.start(s.a[slot], k0, k, product == 2 ? p.a_low : 0);
-    copy_b.start(s.b[slot], k0, k, product == 1 ? p.b_low : 0);
+    const uint32_t product = kProducts == 1 ? 0 : step / steps, k0 = (step - product * steps) * kK;
+    copy_a.start(s.a[slot], k0, k, kProducts == 1 ? 0 : part_of_a(kFirst + product) * p.a_part);
+    copy_b.start(s.b[slot], k0, k, kProducts == 1 ? 0 : part_of_b(kFirst + product) * p.b_part);
   };
 
 #pragma unroll
@@ -217,7 +223,7 @@ __device__ __forceinline__ void mma_tile(MmaShared<Tile>& s, const MmaOperands& 
       for (uint32_t i = 0; i < Tile::kFragmentsM; i++)
 #pragma unroll
         for (uint32_t j = 0; j < Tile::kFragmentsN; j++) mma_m16n8k16(sums.c[i][j], a[part % 2][i], b[part % 2][j]);
-      if (kSums && sums_wanted && (!kThree || step / steps != 1)) {
+      if (kSums && sums_wanted && (kProducts == 1 || part_of_b(kFirst + step / steps) == 0)) {  // each part of A once
         constexpr uint32_t kOnes = 0x3f803f80;
         const uint32_t ones[2] = {kOnes, kOnes};
 #pragma unroll
@@ -277,17 +283,17 @@ struct MmaProduct {
   bool wide_out;
 };
 
-template <class Tile, bool kInnerA, bool kInnerB, bool wide, bool kThree, bool kSums, class Epilogue>
+template <class Tile, bool kInnerA, bool kInnerB, bool wide, uint32_t kProducts, bool kSums, class Epilogue>
 __global__ void __launch_bounds__(Tile::kThreads, wide ? Tile::kBlocks : 2) mma_product(MmaProduct p, Epilogue epilogue) {
   auto& s = shared_as<MmaShared<Tile>>();
   const uint32_t m = p.m(), n = p.n, k = p.k();
   const TilePlace place = tile_place(blockIdx.x, 1, (m + Tile::kM - 1) / Tile::kM, (n + Tile::kN - 1) / Tile::kN);
-  const Stretch stretch = split_of(blockIdx.y, gridDim.y, (k + Tile::kK - 1) / Tile::kK * (kThree ? 3 : 1));
+  const Stretch stretch = split_of(blockIdx.y, gridDim.y, (k + Tile::kK - 1) / Tile::kK * kProducts);
   if (!place.there || (gridDim.y > 1 && stretch.first == stretch.end)) return;
   const uint32_t m0 = place.m * Tile::kM, n0 = place.n * Tile::kN;
 
   MmaSums<Tile, kSums> sums;
-  mma_tile<Tile, kInnerA, kInnerB, wide, kThree, kSums>(s, p.operands, m0, n0, m, n, k, stretch, place.n == 0, sums);
+  mma_tile<Tile, kInnerA, kInnerB, wide, kProducts, kSums>(s, p.operands, m0, n0, m, n, k, stretch, place.n == 0, sums);
 
   if (kSums && place.n == 0 && lane() % 4 == 0) {  // all columns are the same
 #pragma unroll
@@ -321,12 +327,12 @@ __global__ void __launch_bounds__(Tile::kThreads, wide ? Tile::kBlocks : 2) mma_
 
 constexpr TileKind kMmaKinds[] = {{128, 256, 32, 900}, {128, 128, 32, 850}, {64, 64, 64, 500}};
 
-template <class Tile, bool kInnerA, bool kInnerB, bool wide, bool kThree, bool kSums, class Epilogue>
+template <class Tile, bool kInnerA, bool kInnerB, bool wide, uint32_t kProducts, bool kSums, class Epilogue>
 inline void record_mma(Launch& launch, const Product<bf16>& p, uint32_t splits, const Epilogue& epilogue) {
   record_splits(launch, p, splits, Tile::kK, epilogue, [&](const auto& e, float* sums) {
-    const MmaProduct given{{p.a, p.b, p.a_pitch.most, p.b_pitch.most, p.a_low, p.b_low}, p.m, p.k, p.n, sums, e.wide() && p.n % 4 == 0};
+    const MmaProduct given{{p.a, p.b, p.a_pitch.most, p.b_pitch.most, p.a_part, p.b_part}, p.m, p.k, p.n, sums, e.wide() && p.n % 4 == 0};
     const uint32_t tiles = ceil_div(p.most_m, Tile::kM) * ceil_div(p.n, Tile::kN);
-    launch(mma_product<Tile, kInnerA, kInnerB, wide, kThree, kSums, std::decay_t<decltype(e)>>, Grid(tiles, splits), Tile::kThreads,
+    launch(mma_product<Tile, kInnerA, kInnerB, wide, kProducts, kSums, std::decay_t<decltype(e)>>, Grid(tiles, splits), Tile::kThreads,
            sizeof(MmaShared<Tile>), given, e);
   });
 }
@@ -334,24 +340,24 @@ inline void record_mma(Launch& launch, const Product<bf16>& p, uint32_t splits, 
 // Whether an operand may be copied in chunks of eight elements: they must not cross the end of a line.
 inline bool wide_operand(const bf16* p, Param<uint32_t> pitch) { return aligned_16(p) && pitch.most % 8 == 0; }
 
-// Pitches are constants. kSums: with p.sums; kThree: operands of two parts, which are wide.
-template <bool kInnerA, bool kInnerB, bool kSums = false, bool kThree = false, class Epilogue>
+// Pitches are constants. kSums: with p.sums; kProducts: of operands in parts, which are wide.
+template <bool kInnerA, bool kInnerB, bool kSums = false, uint32_t kProducts = 1, class Epilogue>
 inline void product_mma(Launch& launch, const Product<bf16>& p, const Epilogue& epilogue) {
-  const bool wide = kThree || (wide_operand(p.a, p.a_pitch) && wide_operand(p.b, p.b_pitch));
+  const bool wide = kProducts > 1 || (wide_operand(p.a, p.a_pitch) && wide_operand(p.b, p.b_pitch));
   const TileKind* kinds = wide ? kMmaKinds : kMmaKinds + 2;
-  const Plan plan = plan_product(launch.chip(), kinds, wide ? 3 : 1, 1, p.most_m, p.n, p.most_k * (kThree ? 3 : 1));
-  if constexpr (!kThree) {
+  const Plan plan = plan_product(launch.chip(), kinds, wide ? 3 : 1, 1, p.most_m, p.n, p.most_k * kProducts);
+  if constexpr (kProducts == 1) {
     if (!wide) {
-      record_mma<MmaSmall, kInnerA, kInnerB, false, kThree, kSums>(launch, p, plan.splits, epilogue);
+      record_mma<MmaSmall, kInnerA, kInnerB, false, kProducts, kSums>(launch, p, plan.splits, epilogue);
       return;
     }
   }
   if (plan.kind == 0)
-    record_mma<MmaWide, kInnerA, kInnerB, true, kThree, kSums>(launch, p, plan.splits, epilogue);
+    record_mma<MmaWide, kInnerA, kInnerB, true, kProducts, kSums>(launch, p, plan.splits, epilogue);
   else if (plan.kind == 1)
-    record_mma<MmaSquare, kInnerA, kInnerB, true, kThree, kSums>(launch, p, plan.splits, epilogue);
+    record_mma<MmaSquare, kInnerA, kInnerB, true, kProducts, kSums>(launch, p, plan.splits, epilogue);
   else
-    record_mma<MmaSmall, kInnerA, kInnerB, true, kThree, kSums>(launch, p, plan.splits, epilogue);
+    record_mma<MmaSmall, kInnerA, kInnerB, true, kProducts, kSums>(launch, p, plan.splits, epilogue);
 }
 
 }  // namespace

@@ -26,12 +26,21 @@ struct Product {
   Param<uint32_t> batch = {nullptr, 1};
   uint32_t most_batch = 1;
   uint32_t a_step = 0, b_step = 0;  // elements from one of a batch to the next
-  uint32_t a_low = 0, b_low = 0;    // of operands of two parts (product_mma.cuh): elements from a high part to its low one
+  uint32_t a_part = 0, b_part = 0;  // elements from one part to the next, of operands in parts (parts.cuh)
   // Added to with the sums of A over k, one for each m; null if nobody wants them. No batch then.
   float* sums = nullptr;
 };
 
 // ---------------------------------------------------------------- tiles
+
+// The same value, which the compiler takes for another one: what is derived from it is computed here, and not before a
+// loop through which it would occupy registers.
+__device__ __forceinline__ uint32_t computed_here(uint32_t value) {
+#if defined(__CUDACC__)
+  asm volatile("" : "+r"(value));
+#endif
+  return value;
+}
 
 struct TilePlace {
   bool there;
