@@ -1,6 +1,6 @@
 /**
  * Runs benches: every bench/**\/*.bench.ts, built, whose path holds one of the given words, one after the other in
- * processes of their own; each leaves bench/results/STEM.json. Usage: npm run bench -- [--peers] [PART_OF_PATH ...];
+ * processes of their own; each leaves bench/results/STEM.json. Usage: npm run bench -- [--device NAME] [--peers] [PART_OF_PATH ...];
  * `npm run bench -- report` writes README's table, docs/figures.md and the plots from those files. A bench file calls `bench(...)` or
  * `race(...)` at its top level and awaits it.
  */
@@ -8,12 +8,11 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { openCpu } from '../src/device/cpu.js'
 import { measurePeaks, type Peaks } from '../src/device/peak.js'
 import { UserError } from '../src/error.js'
 import { type BenchArguments, benchArguments } from './support/arguments.js'
 import { isaNote, type SkippedPeer, skippedPeers, skippedText } from './support/peers.js'
-import { facts, peaks, writeResults } from './support/record.js'
+import { facts, keepResults, peaks, writeResults } from './support/record.js'
 import { writeReport } from './support/report.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -30,10 +29,12 @@ try {
   process.exitCode = 2
 }
 
-function runAll({ filters, peers, precisions, only, label }: BenchArguments): void {
+function runAll({ filters, peers, precisions, only, label, device }: BenchArguments): void {
   const files = readdirSync(join(root, 'bench'), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.bench.ts') && !file.includes('node_modules'))
     .filter((file) => filters.length === 0 || filters.some((part) => file.includes(part)))
+    // their shapes fill a GPU
+    .filter((file) => !file.startsWith('gpu/') || device.startsWith('cuda'))
     .sort()
   if (files.length === 0) {
     console.error('no bench file matches')
@@ -45,6 +46,7 @@ function runAll({ filters, peers, precisions, only, label }: BenchArguments): vo
     BIOALBERT_BENCH_PRECISIONS: precisions?.join(',') ?? '',
     BIOALBERT_BENCH_CASE: only ?? '',
     BIOALBERT_BENCH_LABEL: label ?? '',
+    BIOALBERT_BENCH_DEVICE: device,
   }
   const skipped: SkippedPeer[] = []
   if (peers) console.log(isaNote())
@@ -68,12 +70,17 @@ function runAll({ filters, peers, precisions, only, label }: BenchArguments): vo
 }
 
 async function runFile(built: string): Promise<void> {
-  const device = openCpu()
-  Object.assign(peaks, await measurePeaks(device))
+  // what it is made of is read where the runner has set the environment
+  const { cardOf, cardPeaks, openBenchDevice } = await import('./support/device.js')
+  const device = await openBenchDevice()
   Object.assign(facts, device.info.facts)
+  const card = cardOf(`${device.info.facts.gpu ?? ''}`)
+  if (card) Object.assign(facts, { card })
+  Object.assign(peaks, card ? cardPeaks(card) : await measurePeaks(device))
   await device.destroy()
+  keepResults(built.slice(join(root, 'dist', 'bench').length + 1).replace(/\.bench\.js$/, ''))
   await import(pathToFileURL(built).href)
-  const path = writeResults(built.slice(join(root, 'dist', 'bench').length + 1).replace(/\.bench\.js$/, ''))
+  const path = writeResults()
   const described = Object.entries({ ...facts, ...rounded(peaks) }).map(([name, value]) => `${name} ${value}`)
   console.log(described.join(', '))
   if (path !== undefined) console.log(`written to ${path}`)

@@ -27,6 +27,8 @@ export interface StepShape extends ModelShape {
 const base: ModelShape = { H: 768, L: 12, A: 12, D: 64, I: 3072, E: 128, V: 30000 }
 const large: ModelShape = { H: 1024, L: 24, A: 16, D: 64, I: 4096, E: 128, V: 30000 }
 const mini: ModelShape = { H: 256, L: 4, A: 4, D: 64, I: 1024, E: 128, V: 30000 }
+/** Small enough for an emulator. */
+const nano: ModelShape = { H: 64, L: 2, A: 2, D: 32, I: 256, E: 32, V: 500 }
 
 function step(name: string, model: ModelShape, B: number, S: number, maskedEach: number): StepShape {
   return { name, ...model, B, S, N: B * S, masked: B * maskedEach }
@@ -40,6 +42,10 @@ export const steps = {
   base_32x128: step('base_32x128', base, 32, 128, 20),
   base_8x512: step('base_8x512', base, 8, 512, 77),
   large_2x512: step('large_2x512', large, 2, 512, 77),
+  base_64x512: step('base_64x512', base, 64, 512, 77),
+  base_256x128: step('base_256x128', base, 256, 128, 20),
+  nano_2x16: step('nano_2x16', nano, 2, 16, 3),
+  nano_8x32: step('nano_8x32', nano, 8, 32, 5),
 } as const
 
 export type StepName = keyof typeof steps

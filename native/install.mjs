@@ -63,7 +63,9 @@ function mustRun(script) {
 function buildCuda() {
   if (process.platform !== 'linux' || !findToolkit() || !hasDriver()) return
   if (run('build:cuda') !== 0)
-    console.error('bioalbert: the CUDA addon could not be built; all other devices work. Later: npm run build:cuda')
+    console.error(
+      'bioalbert: the CUDA addon could not be built; all other devices work. Later: npm run build:cuda',
+    )
 }
 
 const isAsked = isFromSource()

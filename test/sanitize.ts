@@ -2,7 +2,7 @@
  * `npm run test:sanitize`: builds the native code under sanitizers into folders of its own and runs it. The addon with
  * AddressSanitizer and UndefinedBehaviorSanitizer runs the tests of the ops on every instruction set: a kernel that
  * touches anything but the buffers bound to its call is stopped (native/command_list.cc), and so is what touches memory of
- * a worker that has ended. The thread pool runs under ThreadSanitizer in a program of its own (test/native/pool_driver.cc),
+ * a worker that has ended; so is the CUDA addon over its emulated runtime. The thread pool runs under ThreadSanitizer in a program of its own (test/native/pool_driver.cc),
  * because Node does not run under it.
  * Closes with `N passed, N failed, N skipped`; what cannot be built or run here is skipped with its reason.
  */
@@ -20,6 +20,12 @@ const BUILDS = join(root, 'native', 'build')
  */
 const TESTS = ['test/ops/', 'test/device/pool', 'test/device/worker_storm']
 
+/** Of the CUDA addon: what can fail, the order of its queue, and devices that end while they run. */
+const CUDA_TESTS = ['test/device/cuda_errors', 'test/device/cuda_queue', 'test/device/cuda_storm']
+
+const compiler = process.env.CXX ?? 'c++'
+const NO_LIBRARIES = `${compiler} has no libasan.so and libubsan.so to preload`
+
 const counts = { passed: 0, failed: 0, skipped: 0 }
 
 function skip(what: string, why: string): void {
@@ -33,17 +39,16 @@ function fail(what: string): void {
 }
 
 await addresses()
+await cudaAddresses()
 await threads()
 console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
 process.exitCode = counts.failed > 0 ? 1 : 0
 
 async function addresses(): Promise<void> {
   const what = 'kernels under AddressSanitizer'
-  const compiler = process.env.CXX ?? 'c++'
-  const libraries = ['libasan.so', 'libubsan.so'].map((name) => libraryOf(compiler, name))
-  const missing = libraries.some((path) => path === undefined)
-  if (process.platform !== 'linux' || missing) {
-    skip(what, `${compiler} has no libasan.so and libubsan.so to preload`)
+  const libraries = sanitizers()
+  if (libraries === undefined) {
+    skip(what, NO_LIBRARIES)
     return
   }
   const out = join(BUILDS, 'address')
@@ -56,16 +61,45 @@ async function addresses(): Promise<void> {
     fail(`the build left no ${addon}`)
     return
   }
-  const env = {
-    BIOALBERT_ADDON: addon,
-    BIOALBERT_STORM_SHARE: '0.1',
+  const env = { ...sanitized(libraries), BIOALBERT_ADDON: addon, BIOALBERT_STORM_SHARE: '0.1' }
+  checkFence(env)
+  await tests(what, process.execPath, [join(root, 'dist/test/run.js'), '--timeout', '900', ...TESTS], env)
+}
+
+/** Libraries that must be there before everything else, or undefined. */
+function sanitizers(): string[] | undefined {
+  if (process.platform !== 'linux') return undefined
+  const found = ['libasan.so', 'libubsan.so'].map((name) => libraryOf(compiler, name))
+  return found.every((path) => path !== undefined) ? found : undefined
+}
+
+function sanitized(libraries: readonly string[]): Record<string, string> {
+  return {
     LD_PRELOAD: libraries.join(' '),
     // Node and V8 end without freeing what they hold: not our leaks
     ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1',
     UBSAN_OPTIONS: 'print_stacktrace=1:abort_on_error=1',
   }
-  checkFence(env)
-  await tests(what, process.execPath, [join(root, 'dist/test/run.js'), '--timeout', '900', ...TESTS], env)
+}
+
+/** The CUDA addon over the emulated runtime. Its kernels are left out: the emulator checks what they touch. */
+async function cudaAddresses(): Promise<void> {
+  const what = 'the CUDA addon under AddressSanitizer'
+  const libraries = sanitizers()
+  if (libraries === undefined) {
+    skip(what, NO_LIBRARIES)
+    return
+  }
+  const build = [join(root, 'native/cuda/build.mjs'), '--emulated', '--sanitize']
+  if (!run(process.execPath, build)) return
+  const addon = join(root, 'native/cuda/build-emulated-sanitized/Release/bioalbert_cuda_emulated.node')
+  const env = { ...sanitized(libraries), BIOALBERT_CUDA_ADDON: addon, BIOALBERT_STORM_SHARE: '0.3' }
+  await tests(
+    what,
+    process.execPath,
+    [join(root, 'dist/test/run.js'), '--timeout', '900', ...CUDA_TESTS],
+    env,
+  )
 }
 
 /** A kernel that writes past its buffer, but not out of its arena, must be stopped: or all else proves little. */
@@ -83,7 +117,7 @@ function checkFence(env: Record<string, string>): void {
 
 async function threads(): Promise<void> {
   const what = 'the pool under ThreadSanitizer'
-  if (libraryOf(process.env.CXX ?? 'c++', 'libtsan.so') === undefined) {
+  if (libraryOf(compiler, 'libtsan.so') === undefined) {
     skip(what, 'the compiler has no libtsan.so')
     return
   }

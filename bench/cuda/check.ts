@@ -2,9 +2,10 @@
  * `npm run check:cuda [-- --write]`: compiles every kernel for every target, prints what each takes, and fails where a hot one
  * spills, has a stack frame or waits for its own products. With --write the table that the repository keeps is written anew.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { writeFileAtomic } from '../../src/files.js'
 import { compileKernels } from './compile.js'
 import { resourcesOf } from './resources.js'
 import { complaints, TABLE, tableDiff, tableText } from './table.js'
@@ -23,7 +24,7 @@ if ('missing' in toolkit) {
   const text = tableText(kernels, toolkit.version)
   console.log(text)
   const path = join(root, TABLE)
-  if (write) writeFileSync(path, text)
+  if (write) writeFileAtomic(path, text)
   const kept = existsSync(path) ? readFileSync(path, 'utf8') : ''
   const diff = tableDiff(kept, text)
   if (diff !== '') console.log(`${TABLE} is another (npm run check:cuda -- --write):\n${diff}\n`)

@@ -4,9 +4,10 @@
  */
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { basename, dirname, join } from 'node:path'
+import { makeFolder, writeFileAtomic } from '../../src/files.js'
 import type { Toolkit } from './toolkit.js'
 
 /** Compute capabilities that the build makes machine code for: Ampere, and Hopper with wgmma. */
@@ -35,7 +36,7 @@ export async function compileKernels(
 ): Promise<Compiled[]> {
   const folder = join(root, 'kernels/cuda')
   const kept = join(root, 'native/build/check_cuda')
-  mkdirSync(kept, { recursive: true })
+  makeFolder(kept)
   const sources = readdirSync(folder)
     .filter((file) => file.endsWith('.cu'))
     .sort()
@@ -73,8 +74,8 @@ async function compile(
       file,
     ])
     const log = await run(toolkit.ptxas, ['-v', `-arch=sm_${target}`, '-o', path('cubin'), path('ptx')])
-    writeFileSync(path('log'), log)
-    writeFileSync(path('digest'), digest)
+    writeFileAtomic(path('log'), log)
+    writeFileAtomic(path('digest'), digest)
   }
   return {
     stem,

@@ -27,46 +27,6 @@ def arguments():
     return parser.parse_args()
 
 
-class Lamb:
-    """LAMB as in the original ALBERT code (no bias correction), every stage over all tensors in foreach calls."""
-
-    def __init__(self, model, rate):
-        self.rate = rate
-        named = list(model.named_parameters())
-        self.adapted = [p for name, p in named if not self.excluded(name)]
-        self.plain = [p for name, p in named if self.excluded(name)]
-        self.parameters = self.adapted + self.plain
-        self.m = [torch.zeros_like(p) for p in self.parameters]
-        self.v = [torch.zeros_like(p) for p in self.parameters]
-
-    @staticmethod
-    def excluded(name):
-        return name.lower().endswith('bias') or 'layernorm' in name.lower() or 'layer_norm' in name.lower()
-
-    @staticmethod
-    def norms(tensors):
-        return torch.stack(torch._foreach_norm(tensors))
-
-    def step(self):
-        with torch.no_grad():
-            grads = [p.grad for p in self.parameters]
-            torch._foreach_mul_(grads, 1.0 / self.norms(grads).norm().clamp(min=1.0))
-            torch._foreach_lerp_(self.m, grads, 0.1)
-            torch._foreach_mul_(self.v, 0.999)
-            torch._foreach_addcmul_(self.v, grads, grads, 0.001)
-            update = torch._foreach_sqrt(self.v)
-            torch._foreach_add_(update, 1e-6)
-            update = torch._foreach_div(self.m, update)
-            count = len(self.adapted)
-            torch._foreach_add_(update[:count], self.adapted, alpha=0.01)
-            weight_norms, update_norms = self.norms(self.adapted), self.norms(update[:count])
-            ratios = torch.where((weight_norms > 0) & (update_norms > 0), weight_norms / update_norms, 1.0)
-            torch._foreach_mul_(update[:count], list(ratios.unbind()))
-            torch._foreach_add_(self.parameters, update, alpha=-self.rate)
-            for p in self.parameters:
-                p.grad = None
-
-
 PRESETS = {
     'mini': dict(hidden_size=256, num_hidden_layers=4, num_attention_heads=4, intermediate_size=1024),
     'base': dict(hidden_size=768, num_hidden_layers=12, num_attention_heads=12, intermediate_size=3072),
@@ -104,7 +64,7 @@ def main(options):
     model.to(options.device)
     tensors = {name: tensor.to(options.device) for name, tensor in tensors.items()}
     model.sop_classifier.dropout.p = 0.0  # ours has none in front of this head while pretraining
-    optimizer = Lamb(model, rate=1e-4)
+    optimizer = common.Lamb(model, rate=1e-4)
     labels, rows, order = (tensors[name].long() for name in ('masked_labels', 'masked_rows', 'sop_labels'))
     batch = len(order)
     ids, segments = (tensors[name].long().view(batch, -1) for name in ('ids', 'segments'))

@@ -79,7 +79,7 @@ def serve(step, options, description):
         except Exception as error:  # a backend that is not there, or wants other shapes
             if not isinstance(step, dict):
                 raise
-            failed[mode] = f'{type(error).__name__}: {error}'.split('\n')[0][:200]
+            failed[mode] = reason(error)
             del modes[mode]
             if options.device == 'cuda':
                 torch.cuda.empty_cache()
@@ -104,6 +104,10 @@ def serve(step, options, description):
         if word != 'step' or len(rest) > 1 or mode not in modes:
             sys.exit(f'{sys.argv[0]}: found {line.strip()!r}, expected "step [MODE] [N]", modes are {list(modes)}')
         print(json.dumps(timed(mode, count)), flush=True)
+
+
+def reason(error):
+    return f'{type(error).__name__}: {error}'.split('\n')[0][:200]
 
 
 BACKENDS = {'flash': 'FLASH_ATTENTION', 'cudnn': 'CUDNN_ATTENTION', 'efficient': 'EFFICIENT_ATTENTION', 'math': 'MATH'}
@@ -238,3 +242,43 @@ def padded(rows, value, length=None):
     for b, row in enumerate(rows):
         out[b, : len(row)] = torch.tensor(row)
     return out
+
+
+class Lamb:
+    """LAMB as in the original ALBERT code (no bias correction), every stage over all tensors in foreach calls."""
+
+    def __init__(self, model, rate):
+        self.rate = rate
+        named = list(model.named_parameters())
+        self.adapted = [p for name, p in named if not self.excluded(name)]
+        self.plain = [p for name, p in named if self.excluded(name)]
+        self.parameters = self.adapted + self.plain
+        self.m = [torch.zeros_like(p) for p in self.parameters]
+        self.v = [torch.zeros_like(p) for p in self.parameters]
+
+    @staticmethod
+    def excluded(name):
+        return name.lower().endswith('bias') or 'layernorm' in name.lower() or 'layer_norm' in name.lower()
+
+    @staticmethod
+    def norms(tensors):
+        return torch.stack(torch._foreach_norm(tensors))
+
+    def step(self):
+        with torch.no_grad():
+            grads = [p.grad for p in self.parameters]
+            torch._foreach_mul_(grads, 1.0 / self.norms(grads).norm().clamp(min=1.0))
+            torch._foreach_lerp_(self.m, grads, 0.1)
+            torch._foreach_mul_(self.v, 0.999)
+            torch._foreach_addcmul_(self.v, grads, grads, 0.001)
+            update = torch._foreach_sqrt(self.v)
+            torch._foreach_add_(update, 1e-6)
+            update = torch._foreach_div(self.m, update)
+            count = len(self.adapted)
+            torch._foreach_add_(update[:count], self.adapted, alpha=0.01)
+            weight_norms, update_norms = self.norms(self.adapted), self.norms(update[:count])
+            ratios = torch.where((weight_norms > 0) & (update_norms > 0), weight_norms / update_norms, 1.0)
+            torch._foreach_mul_(update[:count], list(ratios.unbind()))
+            torch._foreach_add_(self.parameters, update, alpha=-self.rate)
+            for p in self.parameters:
+                p.grad = None

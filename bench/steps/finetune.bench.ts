@@ -6,7 +6,6 @@
  */
 import { rmSync } from 'node:fs'
 import { Capture } from '../../src/autograd/tensor.js'
-import { openCpu } from '../../src/device/cpu.js'
 import type { Device } from '../../src/device/device.js'
 import { Runtime } from '../../src/graph/runtime.js'
 import { tokenClassification } from '../../src/model/token_classification.js'
@@ -18,9 +17,10 @@ import { DEFAULT_OPTIMIZER, type OptimizerSettings } from '../../src/training/op
 import { random } from '../../test/support/random.js'
 import { ncbiDisease } from '../shapes.js'
 import { quick } from '../support/bench.js'
+import { openBenchDevice } from '../support/device.js'
 import { temporaryFolder } from '../support/folder.js'
 import { openPeers } from '../support/peer.js'
-import { type PeerSpec, threads } from '../support/peers.js'
+import type { PeerSpec } from '../support/peers.js'
 import { type Contestant, ownCpu, race } from '../support/race.js'
 import { labelledJson, madeUp, ncbiLengths, saveTagging, tagging } from '../support/tagging.js'
 
@@ -49,7 +49,7 @@ const whole = {
 }
 
 const folder = temporaryFolder()
-const device = openCpu({ threads })
+const device = await openBenchDevice()
 try {
   await saveTagging(folder, model, labelledJson(windows, order))
   const ours: Awaited<ReturnType<typeof contestant>>[] = []

@@ -7,7 +7,6 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { openCpu } from '../../src/device/cpu.js'
 import type { Device } from '../../src/device/device.js'
 import { Runtime } from '../../src/graph/runtime.js'
 import { collate, pack } from '../../src/training/ner_batches.js'
@@ -15,17 +14,10 @@ import { tagRows } from '../../src/training/ner_model.js'
 import { captureTagging, TAG_PROGRAM } from '../../src/training/ner_tagger.js'
 import { random } from '../../test/support/random.js'
 import { quick } from '../support/bench.js'
+import { openBenchDevice } from '../support/device.js'
 import { temporaryFolder } from '../support/folder.js'
 import { lastError, openPeers } from '../support/peer.js'
-import {
-  INSTALL,
-  type PeerSpec,
-  peerFile,
-  peerPython,
-  peersWanted,
-  skipPeer,
-  threads,
-} from '../support/peers.js'
+import { INSTALL, type PeerSpec, peerFile, peerPython, peersWanted, skipPeer } from '../support/peers.js'
 import { INFERENCE_PRECISIONS, type Precision } from '../support/precisions.js'
 import { type Contestant, ownCpu, race } from '../support/race.js'
 import { LABELS, madeUp, saveTagging, tagging } from '../support/tagging.js'
@@ -46,7 +38,7 @@ const { examples } = madeUp(lengths, 1, draw)
 const tokens = lengths.reduce((a, b) => a + b, 0)
 
 const folder = temporaryFolder()
-const device = openCpu({ threads })
+const device = await openBenchDevice()
 try {
   await saveTagging(
     folder,

@@ -4,15 +4,21 @@
  * start from the same weights and batch, whose loss without dropout must agree.
  */
 import { rmSync } from 'node:fs'
-import { openCpu } from '../../src/device/cpu.js'
 import type { FloatType } from '../../src/ops/shape.js'
 import { type StepShape, steps } from '../shapes.js'
 import { quick } from '../support/bench.js'
 import { isCase } from '../support/case.js'
+import { openBenchDevice } from '../support/device.js'
 import { temporaryFolder } from '../support/folder.js'
 import { openPeers } from '../support/peer.js'
-import { type PeerSpec, threads } from '../support/peers.js'
-import { type PretrainingStep, pretrainingStep } from '../support/pretraining_step.js'
+import type { PeerSpec } from '../support/peers.js'
+import {
+  agreeOnFirst,
+  checkFirst,
+  checkLoss,
+  type PretrainingStep,
+  pretrainingStep,
+} from '../support/pretraining_step.js'
 import { type Contestant, ownCpu, race } from '../support/race.js'
 
 const PRECISIONS: FloatType[] = ['f32', 'bf16']
@@ -29,7 +35,7 @@ for (const shape of quick ? [steps.mini_8x128] : shapes) {
 async function compare(name: string, shape: StepShape, dropout: number): Promise<void> {
   if (!isCase(name)) return
   const folder = temporaryFolder()
-  const device = openCpu({ threads })
+  const device = await openBenchDevice()
   const ours: { precision: FloatType; step: PretrainingStep }[] = []
   try {
     for (const precision of PRECISIONS)
@@ -39,7 +45,7 @@ async function compare(name: string, shape: StepShape, dropout: number): Promise
     const first = await reference.evaluate()
     checkFirst('ours', first, shape)
     for (const { precision, step } of ours)
-      agree(`ours in ${precision}`, await step.evaluate(), first, TOLERANCE[precision])
+      agreeOnFirst(`ours in ${precision}`, await step.evaluate(), first, TOLERANCE[precision])
     const own = ours.map(
       ({ precision, step }): Contestant => ({
         name: `ours ${precision}`,
@@ -53,7 +59,7 @@ async function compare(name: string, shape: StepShape, dropout: number): Promise
       }),
     )
     const peers = await openPeers(name, pytorch(folder, dropout), (spec, ready) =>
-      agree(spec.name, ready.first_loss, first, TOLERANCE[spec.precision]),
+      agreeOnFirst(spec.name, ready.first_loss, first, TOLERANCE[spec.precision]),
     )
     try {
       const cost = { flops: reference.flops, units: { tokens: shape.N } }
@@ -85,23 +91,4 @@ function pytorch(model: string, dropout: number): PeerSpec[] {
       script: 'albert_step.py',
       options: { model, dropout, precision, ...(quick && { warmup: 1 }), ...mode },
     }))
-}
-
-function agree(who: string, loss: unknown, want: number, tolerance: number): void {
-  if (!(typeof loss === 'number' && Math.abs(loss / want - 1) <= tolerance))
-    throw new Error(`${who}: the first loss is ${loss} (want ${want}, up to ${tolerance} of it)`)
-}
-
-/**
- * A model that has not learnt yet guesses words and order: the loss is ln V + ln 2, and a little more for its noise.
- * All train on one batch again and again, which they come to know: from there it may only fall.
- */
-function checkLoss(who: string, loss: number, { V }: StepShape): void {
-  const want = Math.log(V) + Math.log(2)
-  if (!(loss > 0 && loss < want + 0.4)) throw new Error(`${who}: the loss is ${loss} (want about ${want})`)
-}
-
-function checkFirst(who: string, loss: number, shape: StepShape): void {
-  checkLoss(who, loss, shape)
-  if (!(loss > Math.log(shape.V) - 0.4)) throw new Error(`${who}: the first loss is ${loss}`)
 }

@@ -2,13 +2,13 @@
  * What it costs to record the timeline of a step, which must stay below 2%: steps with and without it, in turn, of a
  * small model, whose kernels are short and many.
  */
-import { openCpu } from '../../src/device/cpu.js'
 import { steps } from '../shapes.js'
 import { quick } from '../support/bench.js'
+import { openBenchDevice } from '../support/device.js'
 import { pretrainingStep } from '../support/pretraining_step.js'
 import { type Contestant, compared, takeTurns } from '../support/race.js'
 
-const device = openCpu()
+const device = await openBenchDevice()
 const step = await pretrainingStep(device, steps.mini_8x128, { dropout: 0 })
 try {
   const cost = { flops: step.flops, units: { tokens: steps.mini_8x128.N } }

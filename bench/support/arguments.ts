@@ -1,4 +1,7 @@
-/** The command line of benches: `[--peers] [--precision P,...] [--case PART] [--label NAME] [PART_OF_PATH ...]`, or `report`. */
+/**
+ * The command line of benches: `[--device NAME] [--peers] [--precision P,...] [--case PART] [--label NAME] [PART_OF_PATH ...]`, or
+ * `report`.
+ */
 import { parseArgs } from 'node:util'
 import { UsageError } from '../../src/error.js'
 import { PRECISIONS, type Precision } from './precisions.js'
@@ -16,25 +19,31 @@ export interface BenchArguments {
   readonly only?: string
   /** Goes into the names of the results files, so that those of several machines lie side by side. */
   readonly label?: string
+  /** What runs the kernels (default: cpu); only cuda and cuda-emulated run the benches of bench/gpu. */
+  readonly device: string
   /** One built bench file, to be run in this process: what the runner calls itself with. */
   readonly file?: string
 }
 
 export const USAGE =
-  'npm run bench -- [--peers] [--precision P,...] [--case PART] [--label NAME] [PART_OF_PATH ...], or npm run bench -- report'
+  'npm run bench -- [--device NAME] [--peers] [--precision P,...] [--case PART] [--label NAME] [PART_OF_PATH ...], or npm run bench -- report'
 
 /** Throws a UsageError for an option that is not known and for what does not go together. */
 export function benchArguments(argv: readonly string[]): BenchArguments {
   const { values, positionals } = parse(argv)
-  const { peers = false, case: only, label, file } = values
+  const { peers = false, case: only, label, file, device = 'cpu' } = values
   const precisions = precisionList(values.precision)
   if (label !== undefined && !/^[\w-]+$/.test(label))
     throw new UsageError(`--label: found '${label}', expected letters, digits, _ and -`)
+  if (!/^(cpu|webgpu|cuda|cuda:\d{1,4}|cuda-emulated)$/.test(device))
+    throw new UsageError(
+      `--device: found '${device}', expected cpu, webgpu, cuda, cuda:1, ... or cuda-emulated`,
+    )
   if (positionals[0] !== 'report')
-    return { command: 'run', filters: positionals, peers, precisions, only, label, file }
+    return { command: 'run', filters: positionals, peers, precisions, only, label, device, file }
   if (positionals.length > 1 || Object.keys(values).length > 0)
     throw new UsageError(`report stands alone (${USAGE})`)
-  return { command: 'report', filters: [], peers: false }
+  return { command: 'report', filters: [], peers: false, device }
 }
 
 function parse(argv: readonly string[]) {
@@ -47,6 +56,7 @@ function parse(argv: readonly string[]) {
         precision: { type: 'string' },
         case: { type: 'string' },
         label: { type: 'string' },
+        device: { type: 'string' },
         file: { type: 'string' },
       },
     })

@@ -1,5 +1,6 @@
 /** Layer normalisation in float64, row by row: what the benches of the ops that normalise compare with. */
-import { once, sum } from './op.js'
+import type { InputData } from '../../src/graph/runtime.js'
+import { dropoutFactor, type Expected, once, sum } from './op.js'
 
 export interface NormOracle {
   /** (x - mean) rstd of element h of row n. */
@@ -31,5 +32,44 @@ export function normOracle(
     mean: (n) => statistics(n).mean,
     rstd: (n) => statistics(n).rstd,
     dx: (n, h) => statistics(n).rstd * (g(n, h) - means(n).g - normalized(n, h) * means(n).gx),
+  }
+}
+
+type Data = Readonly<Record<string, InputData>>
+
+/** What layernorm should give. */
+export function layernormExpected(N: number, H: number, eps: number) {
+  return ({ x, weight: w, bias, dy }: Data): Record<string, Expected> => {
+    const row = normOracle(
+      H,
+      eps,
+      (n, h) => x[n * H + h],
+      (n, h) => dy[n * H + h] * w[h],
+    )
+    return {
+      y: (i) => row.normalized(Math.floor(i / H), i % H) * w[i % H] + bias[i % H],
+      rstd: row.rstd,
+      dx: (i) => row.dx(Math.floor(i / H), i % H),
+      dweight: (h) => sum(N, (n) => dy[n * H + h] * row.normalized(n, h)),
+      dbias: (h) => sum(N, (n) => dy[n * H + h]),
+    }
+  }
+}
+
+/** What dropout_add_layernorm should give. */
+export function dropoutAddLayernormExpected(N: number, H: number, eps: number, p: number, stream: number) {
+  return ({ x, residual, weight: w, bias, dy }: Data): Record<string, Expected> => {
+    const factor = (n: number, h: number) => dropoutFactor(p, stream, n, h)
+    const total = (n: number, h: number) => residual[n * H + h] + factor(n, h) * x[n * H + h]
+    const row = normOracle(H, eps, total, (n, h) => dy[n * H + h] * w[h])
+    return {
+      y: (i) => row.normalized(Math.floor(i / H), i % H) * w[i % H] + bias[i % H],
+      sum: (i) => total(Math.floor(i / H), i % H),
+      dx: (i) => row.dx(Math.floor(i / H), i % H) * factor(Math.floor(i / H), i % H),
+      dresidual: (i) => row.dx(Math.floor(i / H), i % H),
+      dbias: (h) => sum(N, (n) => dy[n * H + h]),
+      // every mask of the batch is too much for the slow generator
+      ...(p === 0 && { dweight: (h) => sum(N, (n) => dy[n * H + h] * row.normalized(n, h)) }),
+    }
   }
 }

@@ -6,7 +6,6 @@
  */
 import { backward } from '../../src/autograd/backward.js'
 import { Capture } from '../../src/autograd/tensor.js'
-import { openCpu } from '../../src/device/cpu.js'
 import type { Device, DeviceBuffer, Prepared } from '../../src/device/device.js'
 import type { Products } from '../../src/device/kernel.js'
 import { calls, type Program } from '../../src/device/program.js'
@@ -24,6 +23,7 @@ import { philox } from '../../test/support/philox.js'
 import { type Random, random } from '../../test/support/random.js'
 import { bench } from './bench.js'
 import { isCase } from './case.js'
+import { openBenchDevice } from './device.js'
 
 export interface Operand {
   readonly role: 'activation' | 'weight' | 'packed' | 'packed_int8' | 'fixed'
@@ -69,28 +69,18 @@ const tolerance16 = { forward: 2e-2, backward: 3e-2 }
 /** Times forward and backward of an op. Rejects when one of them computes something else than expected. */
 export async function benchOp<A extends Attrs>(name: string, op: Op<A>, options: OpBench<A>): Promise<void> {
   if (!isCase(name)) return
-  const device = openCpu()
+  const device = await openBenchDevice()
   try {
-    const { data, values, parts, read } = await prepareOp(device, op, options)
-    const isLow = [...values.values()].some(({ spec }) => ['bf16', 'packed_int8'].includes(spec.dtype))
-    const expected = options.expected(data)
+    const ready = await prepareOp(device, op, options)
+    const { parts } = ready
     const scalars = { ...dropoutScalars, ...options.scalars }
     for (const part of ['forward', 'backward'] as const) {
       const { prepared, flops, products, bytes } = parts[part]
       if (!prepared) continue
-      const names = Object.keys(expected).filter(
-        (key) => values.has(key) && isGradient(key, op) === (part !== 'forward'),
-      )
-      if (names.length === 0) throw new Error(`${op.name} ${name}: nothing of ${part} is compared`)
       const run = () => device.run(prepared, scalars)
       const check = async () => {
         await run()
-        for (const key of names) {
-          const label = `${op.name} ${name}: ${key}`
-          compare(label, await read(key), expected[key], (isLow ? tolerance16 : tolerance)[part], (r) =>
-            options.sample?.(key, r),
-          )
-        }
+        await checkPart(`${op.name} ${name}`, op, options, ready, part)
       }
       await bench(`${op.name} ${name} ${part}`, { flops: flops || undefined, products, bytes }, run, {
         check,
@@ -99,6 +89,30 @@ export async function benchOp<A extends Attrs>(name: string, op: Op<A>, options:
   } finally {
     await device.destroy()
   }
+}
+
+/** Compares what a part has computed in its first run with the oracle. */
+export async function checkPart<A extends Attrs>(
+  label: string,
+  op: Op<A>,
+  options: Pick<OpBench<A>, 'expected' | 'sample'>,
+  { data, values, read }: Pick<PreparedOp, 'data' | 'values' | 'read'>,
+  part: 'forward' | 'backward',
+): Promise<void> {
+  const isLow = [...values.values()].some(({ spec }) => ['bf16', 'packed_int8'].includes(spec.dtype))
+  const expected = options.expected(data)
+  const names = Object.keys(expected).filter(
+    (key) => values.has(key) && isGradient(key, op) === (part !== 'forward'),
+  )
+  if (names.length === 0) throw new Error(`${label}: nothing of ${part} is compared`)
+  for (const key of names)
+    compare(
+      `${label}: ${key}`,
+      await read(key),
+      expected[key],
+      (isLow ? tolerance16 : tolerance)[part],
+      (r) => options.sample?.(key, r),
+    )
 }
 
 /** Whether a factor of the dropout masks of a bench is 0 or 1 / (1 - p): element e of a plane (kernels/cpu/philox.h). */
@@ -159,13 +173,26 @@ const start = defineOp<Record<string, never>>({
   flops: () => 0,
 })
 
-interface Part {
+export interface Part {
   /** Undefined where there is nothing to run. */
   prepared?: Prepared
+  /** The same `count` times over in one run, for devices on which a run is worth more than one op. */
+  repeated(count: number): Prepared
   /** What its kernels have to do, as the ops declare it. */
   flops: number
   products?: Products
   bytes: number
+}
+
+export interface PreparedOp {
+  readonly data: Readonly<Record<string, InputData>>
+  readonly values: ReadonlyMap<string, GraphValue>
+  readonly parts: Readonly<Record<'forward' | 'backward', Part>>
+  /** The calls of kernels whose names begin so, apart from the others; throws where there is none. */
+  kernels(prefix: string): Part
+  read(name: string): Promise<InputData>
+  /** Gives back its memory. */
+  free(): void
 }
 
 /**
@@ -176,7 +203,7 @@ export async function prepareOp<A extends Attrs>(
   device: Device,
   op: Op<A>,
   { inputs, attrs, scalars }: Pick<OpBench<A>, 'inputs' | 'attrs' | 'scalars'>,
-) {
+): Promise<PreparedOp> {
   const parameters = new ParameterSet()
   for (const name of op.inputs)
     if (['weight', 'packed', 'packed_int8'].includes(inputs[name].role))
@@ -242,14 +269,19 @@ export async function prepareOp<A extends Attrs>(
   const { plan, program } = compile({ [op.name]: graph }).get(op.name)!
   const buffers = new Map<string, DeviceBuffer>()
   for (const arena of program.arenas) buffers.set(arena.name, device.alloc(arena.bytes, arena.name))
-  const part = (from: number, to: number): Part => {
-    const cut: Program = { ...program, steps: program.steps.slice(from, to) }
+  const part = (from: number, to: number): Part => partOf(program.steps.slice(from, to))
+  const partOf = (steps: Program['steps']): Part => {
+    const cut: Program = { ...program, steps }
     const list = [...calls(cut)]
     const work = list.map((call) => call.work!({}))
     const products = list.find(({ kernel }) => kernel.products)?.kernel.products
     const total = (key: 'flops' | 'bytes') => sum(work.length, (i) => work[i][key])
-    const prepared = cut.steps.length === 0 ? undefined : device.prepare(cut, [...buffers.values()])
-    return { prepared, flops: total('flops'), products, bytes: total('bytes') }
+    const prepare = (count: number) =>
+      device.prepare({ ...cut, steps: Array.from({ length: count }, () => cut.steps).flat() }, [
+        ...buffers.values(),
+      ])
+    const prepared = cut.steps.length === 0 ? undefined : prepare(1)
+    return { prepared, repeated: prepare, flops: total('flops'), products, bytes: total('bytes') }
   }
   for (const [value, content] of filled) {
     const { arena, offset } = plan.place(value)
@@ -262,6 +294,16 @@ export async function prepareOp<A extends Attrs>(
     data,
     values,
     parts: { forward: part(first, end), backward: part(backwardFirst, graph.root.nodes.length) },
+    kernels(prefix) {
+      const steps = program.steps
+        .slice(first)
+        .filter((step) => step.kind === 'call' && step.kernel.name.startsWith(prefix))
+      if (steps.length === 0) throw new Error(`${op.name} runs no kernel ${prefix}`)
+      return partOf(steps)
+    },
+    free: () => {
+      for (const buffer of buffers.values()) device.free(buffer)
+    },
     async read(name: string): Promise<InputData> {
       const value = values.get(name)!
       const { arena, offset } = plan.place(value)
@@ -281,12 +323,18 @@ function isGradient(name: string, op: { inputs: readonly string[] }): boolean {
   return op.inputs.some((input) => name === `d${input}`)
 }
 
+/** Of large tensors the values repeat after TABLE of them, a prime, because drawing takes longer than what is timed. */
 export function uniform(seed: number, shape: readonly number[]): Float32Array {
   const r = random(seed)
   const data = new Float32Array(shape.reduce((a, b) => a * b, 1))
-  for (let i = 0; i < data.length; i++) data[i] = r.uniform(-Math.sqrt(3), Math.sqrt(3))
+  const drawn = data.length > LARGE ? TABLE : data.length
+  for (let i = 0; i < drawn; i++) data[i] = r.uniform(-Math.sqrt(3), Math.sqrt(3))
+  for (let n = drawn; n < data.length; n *= 2) data.copyWithin(n, 0, n)
   return data
 }
+
+const LARGE = 1 << 24
+const TABLE = 1_048_573
 
 /** Throws unless sampled elements are as expected, up to a share of their value and of their root mean square. */
 function compare(

@@ -5,17 +5,17 @@
  */
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { openCpu } from '../../src/device/cpu.js'
 import type { Device } from '../../src/device/device.js'
 import { writeFileAtomic } from '../../src/files.js'
 import type { InputData } from '../../src/graph/runtime.js'
 import type { Attrs, Op } from '../../src/ops/op.js'
 import { quick } from './bench.js'
 import { isCase } from './case.js'
+import { openBenchDevice } from './device.js'
 import { temporaryFolder } from './folder.js'
 import { dropoutScalars, type OpBench, prepareOp } from './op.js'
 import { openPeers } from './peer.js'
-import { type PeerSpec, peersWanted, threads } from './peers.js'
+import { type PeerSpec, peersWanted } from './peers.js'
 import type { Precision } from './precisions.js'
 import { type Contestant, ownCpu, race } from './race.js'
 
@@ -53,7 +53,7 @@ const TURN = quick ? 1e8 : 5e9
 export async function raceOp<A extends Attrs>(name: string, op: Op<A>, options: OpRace<A>): Promise<void> {
   if (!peersWanted || !isCase(name)) return
   const folder = temporaryFolder()
-  const device = openCpu({ threads })
+  const device = await openBenchDevice()
   try {
     const ours: Awaited<ReturnType<typeof contestant<A>>>[] = []
     for (const one of options.ours) ours.push(await contestant(device, op, one, options))

@@ -1,6 +1,7 @@
 /**
- * A peer in a process of its own that takes one step for each line it is sent and answers with one JSON line
+ * A peer in a process of its own that takes a step, or several, for each line it is sent and answers with one JSON line
  * (`{"seconds": ...}`), after a first line that describes it; end of input ends it. So a bench can take turns with another program.
+ * A peer that knows several ways to take a step names them (`modes`), and those that it cannot have (`failed`).
  */
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -13,8 +14,10 @@ import { recordPeer } from './record.js'
 export interface Peer {
   /** What the peer said of itself when it was ready; comes once it has warmed up. */
   ready: Promise<Record<string, unknown>>
-  /** Takes one step; resolves to what the peer says of it. Rejects when the peer has died. */
-  step(): Promise<Record<string, number>>
+  /** Takes `count` steps (one) in a mode (the first); resolves to what the peer says of them. Rejects when the peer has died. */
+  step(mode?: string, count?: number): Promise<Record<string, number>>
+  /** Sends a line and resolves to the answer. */
+  ask(line: string): Promise<Record<string, unknown>>
   /** Seconds of processor time that the peer has used, all threads together; undefined where that is not known. */
   cpu(): number | undefined
   /** Ends the peer; resolves when it is gone. */
@@ -50,13 +53,19 @@ export function startPeer(
   const ready = answer() as Promise<Record<string, unknown>>
   // Whoever does not wait for it hears of the failure from the first step.
   ready.catch(() => {})
+  const ask = async (line: string) => {
+    await ready
+    child.stdin.write(`${line}\n`)
+    return (await answer()) as Record<string, unknown>
+  }
   return {
     ready,
-    async step() {
-      await ready
-      child.stdin.write('step\n')
-      return (await answer()) as Record<string, number>
-    },
+    ask,
+    step: async (mode = '', count = 1) =>
+      (await ask(['step', mode, count > 1 ? count : ''].filter((word) => word !== '').join(' '))) as Record<
+        string,
+        number
+      >,
     cpu: () => (child.pid === undefined ? undefined : processorSeconds(child.pid)),
     async close() {
       child.stdin.end()
@@ -128,8 +137,15 @@ export async function openPeers(
       throw error
     }
     recordPeer(spec.name, ready)
-    const run = async () => (await peer.step()).seconds
-    contestants.push({ name: spec.name, precision: spec.precision, run, cpu: peer.cpu })
+    const { modes, failed = {} } = ready as { modes?: string[]; failed?: Record<string, string> }
+    for (const [mode, why] of Object.entries(failed)) skipPeer(what, `${spec.name} ${mode}`, why)
+    for (const mode of modes ?? [undefined]) {
+      const run = async () => (await peer.step(mode, spec.turn)).seconds
+      const name = mode === undefined ? spec.name : `${spec.name} ${mode}`
+      // modes share a process, whose processor time is no one's
+      const cpu = mode === undefined ? peer.cpu : undefined
+      contestants.push({ name, precision: spec.precision, run, cpu })
+    }
   }
   return { contestants, close }
 }

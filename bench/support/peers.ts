@@ -4,19 +4,18 @@
  * named, counted and skipped.
  */
 import { existsSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { isaFromEnvironment, threadsFromEnvironment } from '../../src/environment.js'
+import { isaFromEnvironment } from '../../src/environment.js'
+import { peerDevice, threads } from './device.js'
 import type { Precision } from './precisions.js'
+
+export { threads } from './device.js'
 
 const folder = fileURLToPath(new URL('../../../bench/peers', import.meta.url))
 
 /** The run was started with --peers. */
 export const peersWanted = process.env.BIOALBERT_BENCH_PEERS === '1'
-
-/** Threads of both sides: BIOALBERT_THREADS, or one a core. */
-export const threads = threadsFromEnvironment() ?? availableParallelism()
 
 export const INSTALL = {
   node: 'npm --prefix bench/peers ci',
@@ -32,6 +31,8 @@ export interface PeerSpec {
   /** What a Node peer cannot do without. */
   readonly npm?: string
   readonly options: Readonly<Record<string, string | number | boolean>>
+  /** Steps of a turn (default 1), of which it tells the time of one. */
+  readonly turn?: number
 }
 
 export interface PeerCommand {
@@ -79,7 +80,9 @@ export function peerFile(name: string): string {
 
 /** How a peer is started, or why it cannot be. */
 export function peerCommand({ script, npm, options }: PeerSpec): PeerCommand | { missing: string } {
-  const flags = Object.entries({ ...options, threads }).flatMap(([key, value]) => {
+  // peers in Node run on the CPU
+  const where = script.endsWith('.py') && peerDevice !== 'cpu' ? { device: peerDevice } : {}
+  const flags = Object.entries({ ...options, ...where, threads }).flatMap(([key, value]) => {
     if (typeof value === 'boolean') return value ? [`--${key}`] : []
     return [`--${key}`, `${value}`]
   })

@@ -130,3 +130,23 @@ export async function pretrainingStep(
     free: () => runtime.free(),
   }
 }
+
+/** Throws unless somebody's first loss is ours. */
+export function agreeOnFirst(who: string, loss: unknown, want: number, tolerance: number): void {
+  if (!(typeof loss === 'number' && Math.abs(loss / want - 1) <= tolerance))
+    throw new Error(`${who}: the first loss is ${loss} (want ${want}, up to ${tolerance} of it)`)
+}
+
+/**
+ * A model that has not learnt yet guesses words and order: the loss is ln V + ln 2, and a little more for its noise.
+ * All train on one batch again and again, which they come to know: from there it may only fall.
+ */
+export function checkLoss(who: string, loss: number, { V }: StepShape): void {
+  const want = Math.log(V) + Math.log(2)
+  if (!(loss > 0 && loss < want + 0.4)) throw new Error(`${who}: the loss is ${loss} (want about ${want})`)
+}
+
+export function checkFirst(who: string, loss: number, shape: StepShape): void {
+  checkLoss(who, loss, shape)
+  if (!(loss > Math.log(shape.V) - 0.4)) throw new Error(`${who}: the first loss is ${loss}`)
+}

@@ -11,6 +11,7 @@ import { isaFromEnvironment, threadsFromEnvironment } from '../../src/environmen
 import { makeFolder, writeFileAtomic } from '../../src/files.js'
 import { onlyCase } from './case.js'
 import type { Cost } from './cost.js'
+import { benchDevice, isEmulated } from './device.js'
 import { type Precision, racedPrecisions } from './precisions.js'
 import type { Whole } from './speed.js'
 
@@ -55,6 +56,16 @@ export interface Figure {
   value: string
 }
 
+/** A step on a GPU: seconds from one to the next, and from its first kernel to its last; milliseconds of families of kernels. */
+export interface StepTimes {
+  name: string
+  seconds: number
+  span: number
+  /** JavaScript's share of a step, seconds. */
+  javascript: number
+  families: { family: string; calls: number; ms: number }[]
+}
+
 /** What stands in a file of bench/results. */
 export interface Results {
   /** What prints these figures. */
@@ -68,6 +79,8 @@ export interface Results {
   peers: ({ name: string } & Record<string, unknown>)[]
   races: Race[]
   figures: Figure[]
+  /** Where steps on a GPU spend their time. */
+  steps?: StepTimes[]
   /** Curves by name, of equally many points: x is the step. */
   curves?: Record<string, number[]>
 }
@@ -90,6 +103,7 @@ const entries: Entry[] = []
 const peers: Results['peers'] = []
 const races: Race[] = []
 const figures: Figure[] = []
+const steps: StepTimes[] = []
 let curves: Results['curves']
 
 /** Keeps what a peer says of itself; of peers of one name the last. */
@@ -100,10 +114,17 @@ export function recordPeer(name: string, description: Record<string, unknown>): 
 
 export function recordRace(result: Race): void {
   races.push(result)
+  writeResults()
 }
 
 export function recordFigure(figure: Figure): void {
   figures.push(figure)
+  writeResults()
+}
+
+export function recordStepTimes(times: StepTimes): void {
+  steps.push(times)
+  writeResults()
 }
 
 export function recordCurves(given: Record<string, number[]>): void {
@@ -120,22 +141,31 @@ export function record(name: string, cost: Cost, timing: Timing, more?: Record<s
   entries.push(entry)
 }
 
+/** The bench file whose results these are: `steps/pretraining`. */
+let bench: string | undefined
+
+/** Says whose results are recorded: from then on each race and figure is written as soon as it is there. */
+export function keepResults(path: string): void {
+  bench = path
+}
+
 /**
- * Writes bench/results/STEM.json for the bench file `path` (`steps/pretraining`) and returns where; undefined when there
- * is nothing to write. A label and an instruction set that was asked for go into the name. Quick runs, whose times mean
- * nothing, write to bench/results/quick.
+ * Writes bench/results/STEM.json for the bench file and returns where; undefined when there is nothing to write. A label
+ * and an instruction set that was asked for go into the name. Quick and emulated runs, whose times mean nothing, write to
+ * bench/results/quick; BIOALBERT_BENCH_OUT names another folder.
  */
-export function writeResults(path: string): string | undefined {
-  if (entries.length + races.length + figures.length === 0) return undefined
-  const isQuick = process.env.BIOALBERT_BENCH_QUICK === '1'
-  const folder = join(root, 'bench', 'results', ...(isQuick ? ['quick'] : []))
+export function writeResults(): string | undefined {
+  if (bench === undefined || entries.length + races.length + figures.length === 0) return undefined
+  const isQuick = process.env.BIOALBERT_BENCH_QUICK === '1' || isEmulated
+  const folder =
+    process.env.BIOALBERT_BENCH_OUT || join(root, 'bench', 'results', ...(isQuick ? ['quick'] : []))
   makeFolder(folder)
   const label = process.env.BIOALBERT_BENCH_LABEL || undefined
   const isa = isaFromEnvironment()
-  const name = [basename(path), label, isa].filter((part) => part !== undefined).join('.')
+  const name = [basename(bench), label, isa].filter((part) => part !== undefined).join('.')
   const file = join(folder, `${name}.json`)
   const results: Results = {
-    command: commandLine(path, label),
+    command: commandLine(bench, label),
     facts,
     peaks,
     date: new Date().toISOString(),
@@ -143,6 +173,7 @@ export function writeResults(path: string): string | undefined {
     peers,
     races,
     figures,
+    ...(steps.length > 0 && { steps }),
     curves,
   }
   writeFileAtomic(file, `${JSON.stringify(results, null, 2)}\n`)
@@ -156,6 +187,7 @@ function commandLine(path: string, label: string | undefined): string {
     ...(isa === undefined ? [] : [`BIOALBERT_ISA=${isa}`]),
     ...(threads === undefined ? [] : [`BIOALBERT_THREADS=${threads}`]),
     `npm run bench -- ${path}`,
+    ...(benchDevice === 'cpu' ? [] : [`--device ${benchDevice}`]),
     ...(process.env.BIOALBERT_BENCH_PEERS === '1' ? ['--peers'] : []),
     ...(racedPrecisions === '' ? [] : [`--precision ${racedPrecisions}`]),
     ...(onlyCase === '' ? [] : [`--case ${/\s/.test(onlyCase) ? `'${onlyCase}'` : onlyCase}`]),

@@ -8,7 +8,7 @@ import type { OptimizerAttrs } from '../../src/ops/lamb.js'
 import type { Op } from '../../src/ops/op.js'
 import { random } from '../../test/support/random.js'
 import { steps } from '../shapes.js'
-import { benchOp, fixed, once, sum } from './op.js'
+import { benchOp, fixed, type OpBench, once, sum } from './op.js'
 
 /** Parameters of the size and kind of ALBERT base's, without their meaning. */
 export function baseParameters(): ParameterSet {
@@ -34,11 +34,15 @@ const scalars = { lr: 0.05, correction1: 0.5, correction2: 0.25 }
 const norm = 2.5
 
 /** One update by `op`; with `ratio` the oracle has LAMB's trust ratio. */
-export async function benchUpdate(op: Op<OptimizerAttrs>, ratio: boolean): Promise<void> {
-  const set = baseParameters()
+export function benchUpdate(op: Op<OptimizerAttrs>, ratio: boolean): Promise<void> {
+  return benchOp('base', op, updateCase(baseParameters(), ratio))
+}
+
+/** An update of these parameters, and what should come out. */
+export function updateCase(set: ParameterSet, ratio: boolean): OpBench<OptimizerAttrs> {
   const n = set.arenaElements
   const { table, segments, chunkCount, segmentCount } = segmentTables(set)
-  await benchOp('base', op, {
+  return {
     inputs: {
       parameters: fixed(random(1).uniforms(n, -1, 1), n),
       gradients: fixed(random(2).uniforms(n, -1, 1), n),
@@ -79,5 +83,5 @@ export async function benchUpdate(op: Op<OptimizerAttrs>, ratio: boolean): Promi
         moment2: (i) => inside(i, moment2, () => v(i)),
       }
     },
-  })
+  }
 }

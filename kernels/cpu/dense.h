@@ -30,11 +30,15 @@ inline void dense_forward(Team& team, uint32_t rows, uint32_t out, uint32_t in, 
   packed_gemm(team, rows, out, in, x, weight, y, epilogue);
 }
 
-inline void dense_input(Team& team, uint32_t rows, uint32_t out, uint32_t in, const float* dy, const float* weight, float* dx) {
-  gemm(team, rows, in, out, rows_of(dy, out), rows_of(weight, in), dx, in, false);
+template <class Epilogue = Plain>
+inline void dense_input(Team& team, uint32_t rows, uint32_t out, uint32_t in, const float* dy, const float* weight, float* dx,
+                        const Epilogue& epilogue = Epilogue()) {
+  gemm(team, rows, in, out, rows_of(dy, out), rows_of(weight, in), dx, in, false, epilogue);
 }
-inline void dense_input(Team& team, uint32_t rows, uint32_t out, uint32_t in, const bf16* dy, const float* weight, bf16* dx) {
-  packed_gemm(team, rows, in, out, dy, weight + packed_half(out, in), dx, Plain());
+template <class Epilogue = Plain>
+inline void dense_input(Team& team, uint32_t rows, uint32_t out, uint32_t in, const bf16* dy, const float* weight, bf16* dx,
+                        const Epilogue& epilogue = Epilogue()) {
+  packed_gemm(team, rows, in, out, dy, weight + packed_half(out, in), dx, epilogue);
 }
 
 inline void dense_weight(Team& team, uint32_t rows, uint32_t out, uint32_t in, const float* dy, const float* x, float* dweight) {

@@ -1,7 +1,8 @@
 // Dense layer: y[n,o] = sum_i x[n,i] weight[o,i] + bias[o], and its three gradients.
 //
 // Work split and numerics: see dense.h, gemm.h, for a weight of 8 bits int8_gemm.h. The bias is added when a tile of y is
-// complete. dbias sums the rows of dy in order, one task per 256 columns. Nothing is saved beyond the inputs.
+// complete, and so is what dx is joined with. dbias sums the rows of dy in order, one task per 256 columns. Nothing is saved
+// beyond the inputs.
 #include "dense.h"
 #include "int8_gemm.h"
 #include "kernel.h"
@@ -13,6 +14,20 @@ constexpr uint32_t kBiasColumns = 256, kBiasRows = 4;  // of dy at a time: whole
 struct AddBias {
   const float* bias;
   V operator()(V v, uint32_t, uint32_t column, uint32_t n) const { return v + load_n(bias + column, n); }
+};
+
+// The order of JOINS in src/ops/linear.ts.
+enum Join : uint32_t { kAdd, kGeluTanh, kGeluErf };
+
+// What becomes of a product and the same element of `other`, of as many columns.
+template <Join join, class T>
+struct Joined {
+  const T* other;
+  uint32_t columns;
+  V operator()(V v, uint32_t row, uint32_t column, uint32_t n) const {
+    const V o = load_n(other + size_t(row) * columns + column, n);
+    return join == kAdd ? v + o : v * (join == kGeluErf ? gelu_erf_derivative(o) : gelu_derivative(o));
+  }
 };
 
 // ---------------------------------------------------------------- forward
@@ -32,6 +47,18 @@ void linear_forward_int8(Team& team, const float* x, const int8_t* weight, const
 template <class T>
 void linear_backward_input(Team& team, const T* dy, const float* weight, T* dx, uint32_t rows, uint32_t in, uint32_t out) {
   dense_input(team, rows, out, in, dy, weight, dx);
+}
+
+template <class T>
+void linear_backward_input_joined(Team& team, const T* dy, const float* weight, const T* other, T* dx, uint32_t rows, uint32_t in,
+                                  uint32_t out, uint32_t join) {
+  const auto product = [&](auto epilogue) { dense_input(team, rows, out, in, dy, weight, dx, epilogue); };
+  if (join == kAdd)
+    product(Joined<kAdd, T>{other, in});
+  else if (join == kGeluErf)
+    product(Joined<kGeluErf, T>{other, in});
+  else
+    product(Joined<kGeluTanh, T>{other, in});
 }
 
 template <class T>
@@ -62,5 +89,5 @@ void linear_backward_weight(Team& team, const T* dy, const T* x, float* dweight,
 EXPORT_KERNELS(linear, KERNEL(linear_forward_int8))
 #else
 EXPORT_KERNELS(linear, KERNELS(linear_forward), KERNEL(linear_forward_int8), KERNELS(linear_backward_input),
-               KERNELS(linear_backward_weight))
+               KERNELS(linear_backward_input_joined), KERNELS(linear_backward_weight))
 #endif

@@ -26,7 +26,8 @@ void convert(Launch& launch, const void* from, void* to, size_t n, Param<uint32_
 
 // ---------------------------------------------------------------- forward
 
-void cast_forward(Launch& launch, Buffer<const int32_t> x, Buffer<float> y, Param<uint32_t> count, Param<uint32_t>) {
+void cast_forward(Launch& launch, Buffer<const int32_t> x, Buffer<float> y, Param<uint32_t> count, Param<uint32_t> narrow) {
+  (void)narrow;
   convert<int32_t, float>(launch, x.data, y.data, y.size, count);
 }
 

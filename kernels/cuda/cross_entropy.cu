@@ -89,18 +89,18 @@ cross_entropy_long_kernel(const float* logits, const int32_t* labels, float* los
 }
 
 void cross_entropy_forward(Launch& launch, Buffer<const float> logits, Buffer<const int32_t> labels, Buffer<float> loss,
-                           Buffer<float> lse, Buffer<float> correct, Param<uint32_t> rows, Param<uint32_t> classes_size) {
-  const uint32_t classes = classes_size.most;
-  if (classes <= kLongest)
-    return with_row_shape(classes, [&](auto shape) {
+                           Buffer<float> lse, Buffer<float> correct, Param<uint32_t> rows, Param<uint32_t> classes) {
+  const uint32_t width = classes.most;
+  if (width <= kLongest)
+    return with_row_shape(width, [&](auto shape) {
       launch(cross_entropy_kernel<decltype(shape)>, row_blocks(launch, shape, loss.size), kRowThreads, 0, logits.data, labels.data,
-             loss.data, lse.data, correct.data, rows, classes);
+             loss.data, lse.data, correct.data, rows, width);
     });
-  const uint32_t threads = classes <= 8192 ? 256 : 512;
+  const uint32_t threads = width <= 8192 ? 256 : 512;
   const auto kernel = threads == 256 ? cross_entropy_long_kernel<256> : cross_entropy_long_kernel<512>;
   const size_t shared = threads == 256 ? sizeof(LossShared<256>) : sizeof(LossShared<512>);
   launch(kernel, blocks_for(launch, loss.size, 1, 2048 / threads), threads, shared, logits.data, labels.data, loss.data, lse.data,
-         correct.data, rows, classes);
+         correct.data, rows, width);
 }
 
 // ---------------------------------------------------------------- backward

@@ -170,30 +170,30 @@ before_kernel(float* totals, Param<uint32_t> outer, Param<uint32_t> axis, uint32
 }
 
 void cumsum_forward(Launch& launch, Buffer<const float> x, Buffer<float> y, Param<uint32_t> outer, Param<uint32_t> axis,
-                    Param<uint32_t> inner_size, Param<uint32_t> reverse) {
+                    Param<uint32_t> inner, Param<uint32_t> reverse) {
   if (y.size == 0) return;
-  const uint32_t inner = inner_size.most;
+  const uint32_t width = inner.most;
   const bool is_reverse = reverse.most != 0;
-  const size_t most = axis.is_constant() ? axis.most : y.size / inner, columns = y.size / most;
-  const uint32_t terms = inner == 1 ? kRowChunk : kColumnChunk;
+  const size_t most = axis.is_constant() ? axis.most : y.size / width, columns = y.size / most;
+  const uint32_t terms = width == 1 ? kRowChunk : kColumnChunk;
   const size_t count = (most - 1) / terms + 1;
   const auto blocks = [&](size_t threads) { return blocks_for(launch, threads, kThreads); };
-  if (inner > 1 && (count == 1 || columns >= 65536)) {
-    launch(columns_kernel, blocks(columns), kThreads, 0, x.data, y.data, outer, axis, inner, is_reverse);
+  if (width > 1 && (count == 1 || columns >= 65536)) {
+    launch(columns_kernel, blocks(columns), kThreads, 0, x.data, y.data, outer, axis, width, is_reverse);
     return;
   }
   float* totals = count > 1 ? launch.scratch<float>(count * columns) : nullptr;
-  if (inner == 1) {
+  if (width == 1) {
     const bool wide = axis.is_constant() && axis.most % 4 == 0 && is_wide(x.data) && is_wide(y.data);
     const uint32_t grid = blocks(columns * count * kWarp);
     if (totals) launch(row_totals_kernel, grid, kThreads, 0, x.data, totals, outer, axis, wide, is_reverse);
-    if (totals) launch(before_kernel, blocks(columns), kThreads, 0, totals, outer, axis, inner, terms);
+    if (totals) launch(before_kernel, blocks(columns), kThreads, 0, totals, outer, axis, width, terms);
     launch(rows_kernel, grid, kThreads, 0, x.data, totals, y.data, outer, axis, wide, is_reverse);
   } else {
     const uint32_t grid = blocks(columns * count);
-    launch(column_chunks_kernel<true>, grid, kThreads, 0, x.data, nullptr, totals, outer, axis, inner, is_reverse);
-    launch(before_kernel, blocks(columns), kThreads, 0, totals, outer, axis, inner, terms);
-    launch(column_chunks_kernel<false>, grid, kThreads, 0, x.data, totals, y.data, outer, axis, inner, is_reverse);
+    launch(column_chunks_kernel<true>, grid, kThreads, 0, x.data, nullptr, totals, outer, axis, width, is_reverse);
+    launch(before_kernel, blocks(columns), kThreads, 0, totals, outer, axis, width, terms);
+    launch(column_chunks_kernel<false>, grid, kThreads, 0, x.data, totals, y.data, outer, axis, width, is_reverse);
   }
 }
 

@@ -32,6 +32,23 @@ __device__ __forceinline__ void load_run(const float* p, float (&v)[kN]) {
 }
 
 template <uint32_t kN>
+__device__ __forceinline__ void load_run(const bf16* p, float (&v)[kN]) {
+  if constexpr (kN == 1) {
+    v[0] = to_float(*p);
+  } else if constexpr (kN == 2) {
+    const uint32_t w = *reinterpret_cast<const uint32_t*>(p);
+    v[0] = low_bf16(w), v[1] = high_bf16(w);
+  } else if constexpr (kN == 4) {
+    const uint2 w = *reinterpret_cast<const uint2*>(p);
+    v[0] = low_bf16(w.x), v[1] = high_bf16(w.x), v[2] = low_bf16(w.y), v[3] = high_bf16(w.y);
+  } else {
+    const uint4 w = *reinterpret_cast<const uint4*>(p);
+    v[0] = low_bf16(w.x), v[1] = high_bf16(w.x), v[2] = low_bf16(w.y), v[3] = high_bf16(w.y);
+    v[4] = low_bf16(w.z), v[5] = high_bf16(w.z), v[6] = low_bf16(w.w), v[7] = high_bf16(w.w);
+  }
+}
+
+template <uint32_t kN>
 __device__ __forceinline__ void store_run(float* p, const float (&v)[kN]) {
   if constexpr (kN == 1) {
     *p = v[0];
@@ -133,6 +150,36 @@ struct AddBiasGelu {
     store_run<kN>(y + at, v);
   }
   bool wide() const { return pitch % 8 == 0 && aligned_16(y) && aligned_16(bias) && (!save || aligned_16(z)); }
+};
+
+// The order of JOINS in src/ops/linear.ts.
+enum Join : uint32_t { kJoinAdd, kJoinGeluTanh, kJoinGeluErf };
+
+// y = sums + other, or sums times the derivative of GELU at other.
+template <class T>
+struct Joined {
+  T* y;
+  const T* other;
+  uint32_t pitch;
+  Join join;
+  template <uint32_t kN>
+  __device__ __forceinline__ void operator()(uint32_t row, uint32_t column, const float (&sums)[kN]) const {
+    const size_t at = size_t(row) * pitch + column;
+    float v[kN];
+    load_run<kN>(other + at, v);
+    if (join == kJoinAdd) {
+#pragma unroll
+      for (uint32_t i = 0; i < kN; i++) v[i] += sums[i];
+    } else if (join == kJoinGeluErf) {
+#pragma unroll
+      for (uint32_t i = 0; i < kN; i++) v[i] = sums[i] * gelu_derivative<kErfForm, sizeof(T) == 2>(v[i]);
+    } else {
+#pragma unroll
+      for (uint32_t i = 0; i < kN; i++) v[i] = sums[i] * gelu_derivative<kTanhForm, sizeof(T) == 2>(v[i]);
+    }
+    store_run<kN>(y + at, v);
+  }
+  bool wide() const { return pitch % 8 == 0 && aligned_16(y) && aligned_16(other); }
 };
 
 }  // namespace

@@ -51,13 +51,13 @@ add_squares(const double* __restrict__ partial, float* __restrict__ norm, Param<
 }
 
 void global_norm_forward(Launch& launch, Buffer<const float> gradients, Buffer<const int32_t> table, Buffer<float> norm,
-                         Buffer<double>, Param<uint32_t> chunk_count) {
+                         [[maybe_unused]] Buffer<double> partial, Param<uint32_t> chunk_count) {
   const uint32_t chunks = uint32_t(table.size / 3);
-  double* partial = launch.scratch<double>(size_t(chunks) * kParts);
+  double* sums = launch.scratch<double>(size_t(chunks) * kParts);
   const bool wide = reinterpret_cast<uintptr_t>(gradients.data) % 16 == 0;
   launch(wide ? sum_squares<true> : sum_squares<false>, Grid(chunks, kParts), kOptimizerThreads,
-         kOptimizerThreads / kWarp * sizeof(double), gradients.data, table.data, partial, chunk_count);
-  launch(add_squares, 1, kAdders, kAdders / kWarp * sizeof(double), partial, norm.data, chunk_count);
+         kOptimizerThreads / kWarp * sizeof(double), gradients.data, table.data, sums, chunk_count);
+  launch(add_squares, 1, kAdders, kAdders / kWarp * sizeof(double), sums, norm.data, chunk_count);
 }
 
 }  // namespace

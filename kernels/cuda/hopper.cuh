@@ -19,6 +19,7 @@
 #define BIOALBERT_HOPPER
 #endif
 #if !defined(__CUDACC__)
+#include "emulator/emulator.h"
 #include "emulator/hopper.h"
 #endif
 
@@ -131,7 +132,7 @@ __device__ __forceinline__ void tma_load(void* shared, const TensorMap& map, Mba
                : "memory");
 #elif !defined(__CUDACC__)
   const int32_t at[] = {x, y};
-  emulator::tma_load(shared, map, &b, 2, at);
+  emulator::tma_load(shared, map, &b, 2, at, 0);
 #endif
 }
 __device__ __forceinline__ void tma_load(void* shared, const TensorMap& map, Mbarrier& b, int32_t x, int32_t y, int32_t z) {
@@ -142,7 +143,7 @@ __device__ __forceinline__ void tma_load(void* shared, const TensorMap& map, Mba
                : "memory");
 #elif !defined(__CUDACC__)
   const int32_t at[] = {x, y, z};
-  emulator::tma_load(shared, map, &b, 3, at);
+  emulator::tma_load(shared, map, &b, 3, at, 0);
 #endif
 }
 __device__ __forceinline__ void tma_prefetch(const TensorMap& map) {
@@ -151,6 +152,79 @@ __device__ __forceinline__ void tma_prefetch(const TensorMap& map) {
 #else
   (void)map;
 #endif
+}
+
+// ---------------------------------------------------------------- clusters
+
+// Two or more blocks, neighbours along x, that run at the same time and reach each other's shared memory. A kernel says so by
+// BIOALBERT_CLUSTER(blocks) behind its launch bounds, and is launched by launch_cluster. No block may end while others reach
+// for it: cluster_sync last.
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL) || (defined(__CUDACC__) && !defined(__CUDA_ARCH__))
+#define BIOALBERT_CLUSTER(blocks) __cluster_dims__(blocks, 1, 1)
+#else
+#define BIOALBERT_CLUSTER(blocks)
+#endif
+
+__device__ __forceinline__ uint32_t cluster_rank() {
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+  uint32_t rank;
+  asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
+  return rank;
+#elif !defined(__CUDACC__)
+  return emulator::cluster_rank();
+#else
+  return 0;
+#endif
+}
+// All threads of all blocks of the cluster meet, and see what each did before.
+__device__ __forceinline__ void cluster_sync() {
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+  asm volatile(
+      "barrier.cluster.arrive.release;\n"
+      "barrier.cluster.wait.acquire;" ::
+          : "memory");
+#elif !defined(__CUDACC__)
+  emulator::sync_cluster();
+#endif
+}
+// Arrives at the barrier that has the place of b in block `rank` of the cluster.
+__device__ __forceinline__ void mbarrier_arrive_in(Mbarrier& b, uint32_t rank) {
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+  asm volatile(
+      "{\n"
+      ".reg .b32 there;\n"
+      "mapa.shared::cluster.u32 there, %0, %1;\n"
+      "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [there];\n"
+      "}" ::"r"(shared_address(&b)),
+      "r"(rank)
+      : "memory");
+#elif !defined(__CUDACC__)
+  emulator::mbarrier_arrive_in(&b, rank);
+#endif
+}
+// tma_load into the same place of every block that has a bit in `ranks`; its bytes count on the barrier of each.
+__device__ __forceinline__ void tma_load_in(uint32_t ranks, void* shared, const TensorMap& map, Mbarrier& b, int32_t x, int32_t y) {
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+  asm volatile(
+      "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1, {%4, %5}], [%2], %3;" ::"r"(
+          shared_address(shared)),
+      "l"(&map), "r"(shared_address(&b)), "h"(uint16_t(ranks)), "r"(x), "r"(y)
+      : "memory");
+#elif !defined(__CUDACC__)
+  const int32_t at[] = {x, y};
+  emulator::tma_load(shared, map, &b, 2, at, ranks);
+#endif
+}
+
+// Records the launch of a kernel with BIOALBERT_CLUSTER(blocks); the grid is a multiple.
+template <class... P, class... A>
+inline void launch_cluster(Launch& launch, uint32_t blocks, void (*kernel)(P...), Grid grid, uint32_t threads, size_t shared, A... args) {
+#if !defined(__CUDACC__)
+  emulator::set_cluster(reinterpret_cast<const void*>(kernel), blocks);
+#else
+  (void)blocks;
+#endif
+  launch(kernel, grid, threads, shared, args...);
 }
 
 // ---------------------------------------------------------------- warps

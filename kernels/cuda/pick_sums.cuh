@@ -1,13 +1,15 @@
-// Sums of rows by index, for scatter_add and the gradient of gather: target[n,h] gets the sum over m with index[m] = n of
-// x[m,h]. No atomics: a target row has one owner, and its picks are added in the order of m.
+// Sums of rows by index, for scatter_add and the gradient of gather: to target[n,h], as it is or 0, is added x[m,h] for all m
+// with index[m] = n, in the order of m. No atomics: a target row has one owner.
 //
 // Work split: a block owns 64 target rows. It looks at all indexes, 1,024 at a time (a segment), and lists those that name
-// its rows, in order. Then a warp has one of these rows and 256 of its columns at a time, adds up the picks of the segment
-// that name the row, two picks at a time, and adds the sum to the row. So each x is read once, and indexes are read again by
-// every block only. Where targets are so few that they would leave the chip idle, each segment is a block of its own,
-// its sums go through scratch memory and a second launch adds them in order: the same sums, to the last bit.
-// Numerics: f32; a target of bf16 is rounded once a segment that names it.
+// its rows, in order. Then a warp has one of these rows and 256 of its columns at a time and adds the picks of the segment
+// that name the row, two at a time under way. So each x is read once, and only indexes are read by every block.
+// Few target rows (256, of f32, their number not one of run time) would leave the chip idle: there each segment is a block
+// of its own, its sums go through scratch memory and a second launch adds them, segment by segment.
+// Numerics: f32; a target of bf16 is rounded behind every addition.
 #pragma once
+#include <type_traits>
+
 #include "ahead.cuh"
 
 namespace {
@@ -76,19 +78,22 @@ __device__ __forceinline__ uint32_t list_picks(PickShared& shared, const uint32_
   return __shfl_sync(kWholeWarp, upto, kWarp - 1);
 }
 
-// Adds up rows of x, which starts with the segment, that the list gives to `target`; columns from `column` on, pieces
-// 32 W apart. Returns whether there is one. Whole warps.
-template <uint32_t W, class T>
+// Adds rows of x, which starts with the segment, that the list gives to `target`; columns from `column` on, pieces 32 W
+// apart. `start` gives a piece to begin with, where there is something to add. Returns whether there is. Whole warps.
+template <uint32_t W, class T, class Start>
 __device__ __forceinline__ bool sum_picks(const uint32_t* list, uint32_t length, uint32_t target, const T* x, uint32_t hidden,
-                                          uint32_t column, Columns<W> (&sum)[kPickPieces]) {
+                                          uint32_t column, Columns<W> (&sum)[kPickPieces], Start start) {
   bool any = false;
-#pragma unroll
-  for (auto& piece : sum)
-    for (float& v : piece.v) v = 0;
+  const auto inside = [&](uint32_t k) { return column + k * kWarp * W < hidden; };
   for (uint32_t p = 0; p < length; p += kWarp) {
     const uint32_t entry = p + lane() < length ? list[p + lane()] : kNever;
     uint32_t found = __ballot_sync(kWholeWarp, entry >> 16 == target);
-    any |= found != 0;
+    if (found != 0 && !any) {
+      any = true;
+#pragma unroll
+      for (uint32_t k = 0; k < kPickPieces; k++)
+        if (inside(k)) sum[k] = start(column + k * kWarp * W);
+    }
     while (found != 0) {
       Columns<W> v[kPicksAhead][kPickPieces];
       bool there[kPicksAhead];
@@ -99,26 +104,26 @@ __device__ __forceinline__ bool sum_picks(const uint32_t* list, uint32_t length,
         found &= found - 1;
 #pragma unroll
         for (uint32_t k = 0; k < kPickPieces; k++)
-          if (there[u] && column + k * kWarp * W < hidden) v[u][k] = load_columns<W>(x + size_t(pick) * hidden + column + k * kWarp * W);
+          if (there[u] && inside(k)) v[u][k] = load_columns<W>(x + size_t(pick) * hidden + column + k * kWarp * W);
       }
 #pragma unroll
       for (uint32_t u = 0; u < kPicksAhead; u++)
 #pragma unroll
         for (uint32_t k = 0; k < kPickPieces; k++)
-          if (there[u] && column + k * kWarp * W < hidden)
+          if (there[u] && inside(k))
 #pragma unroll
-            for (uint32_t w = 0; w < W; w++) sum[k].v[w] += v[u][k].v[w];
+            for (uint32_t w = 0; w < W; w++) sum[k].v[w] = to_float(from_float<T>(sum[k].v[w] + v[u][k].v[w]));
     }
   }
   return any;
 }
 
-// What happens with sums: added to what is there; written, with zeros for rows that no index names; or, for a segment
-// alone, written to `partial` [segment, row, column].
+// Onto what is there; onto zeros, written also to rows that no index names; or a segment alone, onto zeros, to `partial`
+// [segment, row, column].
 enum class PickTo { add, write, partial };
 
 template <PickTo kTo, uint32_t W, class T>
-__global__ void __launch_bounds__(kPickThreads, 4)
+__global__ void __launch_bounds__(kPickThreads, 3)
 pick_sums_kernel(const T* x, const uint32_t* index, T* to, float* partial, Param<uint32_t> rows_size, Param<uint32_t> picks_size,
                  uint32_t hidden) {
   constexpr uint32_t kTile = kWarp * W * kPickPieces;
@@ -152,32 +157,27 @@ pick_sums_kernel(const T* x, const uint32_t* index, T* to, float* partial, Param
       const T* from = x + size_t(segment) * kSegment * hidden;
       for (uint32_t i = warp(); i < targets * tiles; i += kPickWarps) {
         const uint32_t target = i / tiles, column = (i - target * tiles) * kTile + lane() * W;
-        Columns<W> sum[kPickPieces];
-        const bool any = sum_picks<W>(shared.list, length, target, from, hidden, column, sum);
+        const size_t at = size_t(first + target) * hidden;
+        const uint32_t seen = kTo == PickTo::write ? shared.first_hit[warp()][target] : kNever;
+        const bool is_first = seen == kNever || seen == segment;
+        Columns<W> sum[kPickPieces]{};
+        const bool any = sum_picks<W>(shared.list, length, target, from, hidden, column, sum, [&](uint32_t c) {
+          return kTo == PickTo::add || (kTo == PickTo::write && !is_first) ? load_columns<W>(to + at + c) : Columns<W>{};
+        });
         if (!any && kTo != PickTo::partial) continue;
-        bool is_first = false;
         if (kTo == PickTo::write) {
-          const uint32_t seen = shared.first_hit[warp()][target];
-          is_first = seen == kNever || seen == segment;
           __syncwarp();
           if (lane() == 0 && seen == kNever) shared.first_hit[warp()][target] = segment;
           __syncwarp();
         }
-        const size_t at = size_t(first + target) * hidden;
 #pragma unroll
         for (uint32_t k = 0; k < kPickPieces; k++) {
           const uint32_t c = column + k * kWarp * W;
           if (c >= hidden) continue;
-          if (kTo == PickTo::partial) {
+          if (kTo == PickTo::partial)
             store_columns<W>(partial + size_t(segment) * rows * hidden + at + c, sum[k]);
-            continue;
-          }
-          if (!is_first) {
-            const Columns<W> old = load_columns<W>(to + at + c);
-#pragma unroll
-            for (uint32_t w = 0; w < W; w++) sum[k].v[w] = old.v[w] + sum[k].v[w];
-          }
-          store_columns<W>(to + at + c, sum[k]);
+          else
+            store_columns<W>(to + at + c, sum[k]);
         }
       }
     }
@@ -196,9 +196,9 @@ pick_sums_kernel(const T* x, const uint32_t* index, T* to, float* partial, Param
 }
 
 // to += the sums of all segments, in order, or = where `write`.
-template <bool write, uint32_t W, class T>
+template <bool write, uint32_t W>
 __global__ void __launch_bounds__(kPickThreads, 4)
-segments_kernel(const float* partial, T* to, Param<uint32_t> rows, Param<uint32_t> picks, uint32_t hidden) {
+segments_kernel(const float* partial, float* to, Param<uint32_t> rows, Param<uint32_t> picks, uint32_t hidden) {
   const uint32_t segments = (picks() + kSegment - 1) / kSegment, n = rows() * hidden;
   for (uint32_t i = (blockIdx.x * kPickThreads + threadIdx.x) * W; i < n; i += gridDim.x * kPickThreads * W) {
     Columns<W> sum{};
@@ -206,10 +206,9 @@ segments_kernel(const float* partial, T* to, Param<uint32_t> rows, Param<uint32_
     ahead<8>(
         0, segments, 1, [&](uint32_t s) { return load_columns<W>(partial + size_t(s) * n + i); },
         [&](uint32_t, const Columns<W>& part) {
-          // as if a segment without picks had not been there, also where there is -0
 #pragma unroll
           for (uint32_t w = 0; w < W; w++)
-            if (part.v[w] != 0.f) sum.v[w] = to_float(from_float<T>(sum.v[w] + part.v[w]));
+            if (part.v[w] != 0.f) sum.v[w] += part.v[w];  // -0 stays where nothing is added
         });
     store_columns<W>(to + i, sum);
   }
@@ -223,19 +222,20 @@ void record_pick_sums(Launch& launch, Buffer<const T> x, Buffer<const uint32_t> 
   const auto aligned = [](const T* p) { return reinterpret_cast<uintptr_t>(p) % (4 * sizeof(T)) == 0; };
   const bool fours = hidden % 4 == 0 && aligned(x.data) && aligned(to.data);
   const size_t most = to.size / hidden, groups = (most + kTargets - 1) / kTargets;
-  const size_t segments = (index.size + kSegment - 1) / kSegment;
-  if (groups <= 4 && segments > 1) {
-    float* partial = launch.scratch<float>(segments * to.size);
-    const auto sums = fours ? pick_sums_kernel<PickTo::partial, 4, T> : pick_sums_kernel<PickTo::partial, 1, T>;
-    launch(sums, blocks_for(launch, groups * segments, 1), kPickThreads, sizeof(PickShared), x.data, index.data, to.data, partial, rows,
-           picks, hidden);
-    const auto add = fours ? segments_kernel<write, 4, T> : segments_kernel<write, 1, T>;
-    launch(add, blocks_for(launch, to.size / (fours ? 4 : 1), kPickThreads), kPickThreads, 0, partial, to.data, rows, picks, hidden);
-  } else {
-    constexpr PickTo kTo = write ? PickTo::write : PickTo::add;
-    const auto sums = fours ? pick_sums_kernel<kTo, 4, T> : pick_sums_kernel<kTo, 1, T>;
-    launch(sums, blocks_for(launch, groups, 1), kPickThreads, sizeof(PickShared), x.data, index.data, to.data, nullptr, rows, picks, hidden);
-  }
+  if constexpr (std::is_same_v<T, float>)
+    if (rows.is_constant() && groups <= 4) {
+      const size_t segments = (index.size + kSegment - 1) / kSegment;
+      float* partial = launch.scratch<float>(segments * to.size);
+      const auto sums = fours ? pick_sums_kernel<PickTo::partial, 4, T> : pick_sums_kernel<PickTo::partial, 1, T>;
+      launch(sums, blocks_for(launch, groups * segments, 1), kPickThreads, sizeof(PickShared), x.data, index.data, to.data, partial,
+             rows, picks, hidden);
+      const auto add = fours ? segments_kernel<write, 4> : segments_kernel<write, 1>;
+      launch(add, blocks_for(launch, to.size / (fours ? 4 : 1), kPickThreads), kPickThreads, 0, partial, to.data, rows, picks, hidden);
+      return;
+    }
+  constexpr PickTo kTo = write ? PickTo::write : PickTo::add;
+  const auto sums = fours ? pick_sums_kernel<kTo, 4, T> : pick_sums_kernel<kTo, 1, T>;
+  launch(sums, blocks_for(launch, groups, 1), kPickThreads, sizeof(PickShared), x.data, index.data, to.data, nullptr, rows, picks, hidden);
 }
 
 }  // namespace

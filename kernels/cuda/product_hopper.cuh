@@ -27,9 +27,9 @@ namespace {
 
 constexpr uint32_t kHopperConsumers = 2 * kWarpgroup, kHopperThreads = 3 * kWarpgroup;
 
-template <uint32_t kN_>
+template <uint32_t kN_, uint32_t kBlocks_>
 struct HopperTile {
-  static constexpr uint32_t kM = 128, kN = kN_, kK = 64;
+  static constexpr uint32_t kM = 128, kN = kN_, kK = 64, kBlocks = kBlocks_;
   static constexpr uint32_t kStages = kN == 128 ? 6 : 4;
   static constexpr uint32_t kLead = 2;  // of the first warpgroup, in steps
   static constexpr uint32_t kBytes = (kM + kN) * kK * 2;
@@ -60,14 +60,18 @@ struct HopperUnit {
 template <class Tile>
 struct HopperUnits {
   uint32_t tiles_m, tiles_n, splits, steps;
+  static constexpr uint32_t kM = Tile::kM * Tile::kBlocks;
   __device__ __forceinline__ HopperUnits(uint32_t m, uint32_t n, uint32_t k, uint32_t splits)
-      : tiles_m((m + Tile::kM - 1) / Tile::kM), tiles_n((n + Tile::kN - 1) / Tile::kN), splits(splits), steps((k + Tile::kK - 1) / Tile::kK) {}
+      : tiles_m((m + kM - 1) / kM), tiles_n((n + Tile::kN - 1) / Tile::kN), splits(splits), steps((k + Tile::kK - 1) / Tile::kK) {}
+  // The first unit of this block, and how many further the next one is.
+  __device__ __forceinline__ static uint32_t first() { return blockIdx.x / Tile::kBlocks; }
+  __device__ __forceinline__ static uint32_t further() { return gridDim.x / Tile::kBlocks; }
   // All tiles of a stretch follow each other: what runs at the same time reads the same rows.
   __device__ __forceinline__ uint32_t count() const { return tiles_m * tiles_n * splits_used(splits, steps); }
   __device__ __forceinline__ HopperUnit get(uint32_t unit) const {
     const uint32_t tiles = tiles_m * tiles_n, split = unit / tiles;
     const TilePlace place = tile_place(unit - split * tiles, 1, tiles_m, tiles_n);
-    return {place.m * Tile::kM, place.n * Tile::kN, split, split_of(split, splits, steps)};
+    return {place.m * kM + blockIdx.x % Tile::kBlocks * Tile::kM, place.n * Tile::kN, split, split_of(split, splits, steps)};
   }
 };
 
@@ -82,11 +86,22 @@ struct HopperRing {
 
 // ---------------------------------------------------------------- the copying thread
 
+template <uint32_t kAll>
+__device__ __forceinline__ void bring_b(bf16* to, const TensorMap& b, Mbarrier& full, int32_t x, int32_t y) {
+  if constexpr (kAll == 1)
+    tma_load(to, b, full, x, y);
+  else
+    tma_load_in(kAll, to, b, full, x, y);
+}
+
 template <class Tile, bool kInnerA, bool kInnerB>
 __device__ __forceinline__ void hopper_bring(HopperShared<Tile>& s, const TensorMap& a, const TensorMap& b, const HopperUnits<Tile>& units) {
   HopperRing<Tile> ring;
   const uint32_t count = units.count();
-  for (uint32_t u = blockIdx.x; u < count; u += gridDim.x) {
+  // each block of a cluster brings its part of B for all: of its lines if k is inner, else of the depth of each
+  constexpr uint32_t kParts = Tile::kBlocks, kAll = (1u << kParts) - 1;
+  const uint32_t part = blockIdx.x % kParts;
+  for (uint32_t u = units.first(); u < count; u += units.further()) {
     const HopperUnit unit = units.get(u);
     for (uint32_t step = unit.steps.first; step < unit.steps.end; step++, ring.next()) {
       Mbarrier& full = s.full[ring.stage];
@@ -100,10 +115,13 @@ __device__ __forceinline__ void hopper_bring(HopperShared<Tile>& s, const Tensor
         for (uint32_t i = 0; i < Tile::kM; i += 64) tma_load(s.a[ring.stage] + i * Tile::kK, a, full, int32_t(unit.m + i), k);
       }
       if (kInnerB) {
-        tma_load(s.b[ring.stage], b, full, k, int32_t(unit.n));
+        constexpr uint32_t kLines = Tile::kN / kParts;
+        bring_b<kAll>(s.b[ring.stage] + part * kLines * Tile::kK, b, full, k, int32_t(unit.n + part * kLines));
       } else {
+        constexpr uint32_t kDepth = Tile::kK / kParts;
 #pragma unroll
-        for (uint32_t i = 0; i < Tile::kN; i += 64) tma_load(s.b[ring.stage] + i * Tile::kK, b, full, int32_t(unit.n + i), k);
+        for (uint32_t i = 0; i < Tile::kN; i += 64)
+          bring_b<kAll>(s.b[ring.stage] + i * Tile::kK + part * kDepth * 64, b, full, int32_t(unit.n + i), k + int32_t(part * kDepth));
       }
     }
   }
@@ -122,6 +140,16 @@ __device__ __forceinline__ void hopper_clear(HopperShared<Tile>& s, uint32_t sta
   }
   fence_async();
   barrier_sync(2, kHopperConsumers);
+}
+
+// The warp has read a stage: the copying threads of all blocks that fill it learn of it.
+template <class Tile>
+__device__ __forceinline__ void hopper_give_back(HopperShared<Tile>& s, uint32_t stage) {
+  if constexpr (Tile::kBlocks == 1) {
+    if (lane() == 0) mbarrier_arrive(s.empty[stage]);
+  } else {
+    if (lane() < Tile::kBlocks) mbarrier_arrive_in(s.empty[stage], lane());
+  }
 }
 
 // The steps of a unit: d, and with kSums the sums of A. `starts`: the first unit of a block, in which the warpgroups get apart.
@@ -160,14 +188,14 @@ __device__ __forceinline__ void hopper_steps(HopperShared<Tile>& s, HopperRing<T
         wgmma_wait<1>(d, sums);
       else
         wgmma_wait<1>(d);
-      if (lane() == 0) mbarrier_arrive(s.empty[last]);
+      hopper_give_back<Tile>(s, last);
     }
     last = ring.stage;
     ring.next();
   }
   wgmma_wait<0>(d);
   if constexpr (kSums) pin(sums);
-  if (lane() == 0) mbarrier_arrive(s.empty[last]);
+  hopper_give_back<Tile>(s, last);
 }
 
 template <class Tile, bool kInnerA, bool kInnerB, bool kSums, class Epilogue>
@@ -175,10 +203,11 @@ __device__ __forceinline__ void hopper_multiply(HopperShared<Tile>& s, const Hop
                                                 const HopperUnits<Tile>& units, const Epilogue& epilogue) {
   HopperRing<Tile> ring;
   const uint32_t count = units.count();
-  for (uint32_t u = blockIdx.x; u < count; u += gridDim.x) {
+  for (uint32_t u = units.first(); u < count; u += units.further()) {
     const HopperUnit unit = units.get(u);
     const uint32_t row = unit.m + warp() * kRowsOfWarp;
-    const bool starts = u == blockIdx.x;
+    const bool starts = u == units.first();
+    announce_rows<Tile::kN>(epilogue, row, m, unit.n, p.n);
     float d[Tile::kN / 2];
     if (kSums && unit.n == 0) {
       float sums[4];
@@ -205,14 +234,14 @@ __device__ __forceinline__ void hopper_multiply(HopperShared<Tile>& s, const Hop
 // ---------------------------------------------------------------- the kernel
 
 template <class Tile, bool kInnerA, bool kInnerB, bool kSums, class Epilogue>
-__global__ void __launch_bounds__(kHopperThreads, 1)
+__global__ void __launch_bounds__(kHopperThreads, 1) BIOALBERT_CLUSTER(Tile::kBlocks)
 hopper_product(const __grid_constant__ TensorMap a, const __grid_constant__ TensorMap b, HopperProduct p, Epilogue epilogue) {
 #if defined(BIOALBERT_HOPPER)
   auto& s = shared_as<HopperShared<Tile>>();
   if (threadIdx.x == 0) {
     for (uint32_t i = 0; i < Tile::kStages; i++) {
       mbarrier_init(s.full[i], 1);
-      mbarrier_init(s.empty[i], kHopperConsumers / kWarp);
+      mbarrier_init(s.empty[i], kHopperConsumers / kWarp * Tile::kBlocks);
     }
     mbarrier_fence_init();
   }
@@ -220,7 +249,10 @@ hopper_product(const __grid_constant__ TensorMap a, const __grid_constant__ Tens
     s.ones[threadIdx.x] = from_float<bf16>(1.0f);
     fence_async();
   }
-  __syncthreads();
+  if constexpr (Tile::kBlocks > 1)
+    cluster_sync();
+  else
+    __syncthreads();
   const uint32_t m = p.m(), k = p.k();
   const HopperUnits<Tile> units(m, p.n, k, p.splits);
   if (threadIdx.x >= kHopperConsumers) {
@@ -230,12 +262,28 @@ hopper_product(const __grid_constant__ TensorMap a, const __grid_constant__ Tens
     registers_raise<232>();
     hopper_multiply<Tile, kInnerA, kInnerB, kSums>(s, p, m, k, units, epilogue);
   }
+  if constexpr (Tile::kBlocks > 1) {
+    __syncwarp();
+    cluster_sync();
+  }
 #endif
 }
 
 // ---------------------------------------------------------------- the host's side
 
-constexpr TileKind kHopperKinds[] = {{128, 256, 64, 1600}, {128, 192, 64, 1450}, {128, 128, 64, 1200}};
+// Clusters of two blocks as if they were one multiprocessor of twice the rate, and single blocks.
+constexpr TileKind kHopperPairs[] = {{256, 256, 64, 3200}, {256, 192, 64, 2900}};
+constexpr TileKind kHopperSingles[] = {{128, 128, 64, 1200}};
+
+// `kind` counts pairs first.
+inline Plan plan_hopper(const Chip& chip, uint32_t m, uint32_t n, uint32_t k) {
+  Chip pairs = chip;
+  pairs.multiprocessors /= 2;
+  const Plan single = plan_product(chip, kHopperSingles, 1, 1, m, n, k);
+  Plan best = plan_product(pairs, kHopperPairs, 2, 1, m, n, k);
+  if (single.clocks < best.clocks) best = {single.kind + 2, single.splits, single.clocks};
+  return best;
+}
 
 // Whether this product can be had here: lines of whole 16 bytes, and only one run-time size, in the outer index.
 template <bool kInnerA, bool kInnerB, class Epilogue>
@@ -248,17 +296,19 @@ inline bool fits_hopper(const Chip& chip, const Product<bf16>& p, const Epilogue
 
 template <class Tile, bool kInnerA, bool kInnerB, bool kSums, class Epilogue>
 inline void record_hopper(Launch& launch, const Product<bf16>& p, uint32_t splits, const Epilogue& epilogue) {
-  // tiles of an operand with `lines` of its outer index
-  const auto map = [&](const bf16* at, bool inner, uint32_t lines, uint32_t pitch, uint32_t tile) {
+  // of an operand with `lines` of its outer index, in boxes of so many lines or so much depth
+  const auto map = [&](const bf16* at, bool inner, uint32_t lines, uint32_t pitch, uint32_t box) {
     const uint32_t across = inner ? p.most_k : lines, down = inner ? lines : p.most_k;
-    return launch.tensor_map(at, {across, down}, {pitch}, {64, inner ? tile : Tile::kK}, Swizzle::b128);
+    return launch.tensor_map(at, {across, down}, {pitch}, {64, box}, Swizzle::b128);
   };
-  const TensorMap a = map(p.a, kInnerA, p.most_m, p.a_pitch.most, Tile::kM), b = map(p.b, kInnerB, p.n, p.b_pitch.most, Tile::kN);
+  const TensorMap a = map(p.a, kInnerA, p.most_m, p.a_pitch.most, kInnerA ? Tile::kM : Tile::kK);
+  const TensorMap b = map(p.b, kInnerB, p.n, p.b_pitch.most, (kInnerB ? Tile::kN : Tile::kK) / Tile::kBlocks);
   record_splits(launch, p, splits, Tile::kK, epilogue, [&](const auto& e, float* sums) {
-    const uint32_t units = ceil_div(p.most_m, Tile::kM) * ceil_div(p.n, Tile::kN) * splits;
-    const uint32_t blocks = units < launch.chip().multiprocessors ? units : launch.chip().multiprocessors;
-    launch(hopper_product<Tile, kInnerA, kInnerB, kSums, std::decay_t<decltype(e)>>, blocks, kHopperThreads, sizeof(HopperShared<Tile>), a, b,
-           HopperProduct{p.m, p.k, p.n, splits, sums}, e);
+    const uint32_t units = ceil_div(p.most_m, Tile::kM * Tile::kBlocks) * ceil_div(p.n, Tile::kN) * splits;
+    const uint32_t clusters = launch.chip().multiprocessors / Tile::kBlocks;
+    launch_cluster(launch, Tile::kBlocks, hopper_product<Tile, kInnerA, kInnerB, kSums, std::decay_t<decltype(e)>>,
+                   Tile::kBlocks * (units < clusters ? units : clusters), kHopperThreads, sizeof(HopperShared<Tile>), a, b,
+                   HopperProduct{p.m, p.k, p.n, splits, sums}, e);
   });
 }
 
@@ -266,13 +316,13 @@ inline void record_hopper(Launch& launch, const Product<bf16>& p, uint32_t split
 template <bool kInnerA, bool kInnerB, bool kSums = false, class Epilogue>
 inline bool product_hopper(Launch& launch, const Product<bf16>& p, const Epilogue& epilogue) {
   if (!fits_hopper<kInnerA, kInnerB>(launch.chip(), p, epilogue)) return false;
-  const Plan plan = plan_product(launch.chip(), kHopperKinds, 3, 1, p.most_m, p.n, p.most_k);
+  const Plan plan = plan_hopper(launch.chip(), p.most_m, p.n, p.most_k);
   if (plan.kind == 0)
-    record_hopper<HopperTile<256>, kInnerA, kInnerB, kSums>(launch, p, plan.splits, epilogue);
+    record_hopper<HopperTile<256, 2>, kInnerA, kInnerB, kSums>(launch, p, plan.splits, epilogue);
   else if (plan.kind == 1)
-    record_hopper<HopperTile<192>, kInnerA, kInnerB, kSums>(launch, p, plan.splits, epilogue);
+    record_hopper<HopperTile<192, 2>, kInnerA, kInnerB, kSums>(launch, p, plan.splits, epilogue);
   else
-    record_hopper<HopperTile<128>, kInnerA, kInnerB, kSums>(launch, p, plan.splits, epilogue);
+    record_hopper<HopperTile<128, 1>, kInnerA, kInnerB, kSums>(launch, p, plan.splits, epilogue);
   return true;
 }
 

@@ -3,7 +3,8 @@
 // Of its 16 rows x kN columns of f32 a lane has pairs of neighbours: 8 bytes. Results of f32 go straight from there: four
 // lanes fill a sector of 32 bytes. Results of bf16 would fill half sectors; they are finished in registers (`Rows`), laid
 // down by stmatrix in 16 rows of 128 bytes that belong to the warp, whose 16-byte chunks are exchanged by row so that neither
-// side meets a bank twice, and go on as whole lines, four rows an instruction. Only lanes of one warp meet.
+// side meets a bank twice, and go on as whole lines, four rows an instruction. What they are joined with comes the same way
+// backwards. Only lanes of one warp meet.
 #pragma once
 #include "epilogue.cuh"
 #include "product_split.cuh"
@@ -13,20 +14,21 @@ namespace {
 
 constexpr uint32_t kRowsOfWarp = 16, kColumnsOfRun = 64;
 
-// One buffer for each result, or two that take turns.
+// One buffer for the result and one for what is saved or joined, or two that take turns.
 struct RowsShared {
   bf16 runs[2][kRowsOfWarp * kColumnsOfRun];
 };
 
 // What an epilogue does with eight sums v of a lane: rows g and g + 8 of columns c and c + 1, then of c + 8 and c + 9 (g, c as in
-// wgmma.cuh): `before` makes of them what is saved, `after` the result. kSaves: there is a second result, if saves(e).
+// wgmma.cuh): `before` makes of them what is saved, `after` the result. kSaves: there is a second result, if saves(e). kJoins:
+// join(e, v, others) instead, with as many of e.other.
 template <class Epilogue>
 struct Rows {
-  static constexpr bool kStaged = false, kSaves = false;
+  static constexpr bool kStaged = false, kSaves = false, kJoins = false;
 };
 
 struct PlainRows {
-  static constexpr bool kStaged = true, kSaves = false;
+  static constexpr bool kStaged = true, kSaves = false, kJoins = false;
   template <class E>
   __device__ __forceinline__ static void before(const E&, uint32_t, uint32_t, float (&)[8]) {}
   template <class E>
@@ -75,6 +77,23 @@ struct Rows<AddBiasGelu<bf16>> : BiasedRows {
   }
 };
 
+template <>
+struct Rows<Joined<bf16>> : PlainRows {
+  static constexpr bool kJoins = true;
+  __device__ __forceinline__ static void join(const Joined<bf16>& e, float (&v)[8], const float (&others)[8]) {
+    if (e.join == kJoinAdd) {
+#pragma unroll
+      for (uint32_t i = 0; i < 8; i++) v[i] += others[i];
+    } else if (e.join == kJoinGeluErf) {
+#pragma unroll
+      for (uint32_t i = 0; i < 8; i++) v[i] *= gelu_derivative<kErfForm, true>(others[i]);
+    } else {
+#pragma unroll
+      for (uint32_t i = 0; i < 8; i++) v[i] *= gelu_derivative<kTanhForm, true>(others[i]);
+    }
+  }
+};
+
 // Where the 16 bytes of chunk (of 8) in row (of 16) of a run lie.
 __device__ __forceinline__ bf16* place_in_run(bf16* run, uint32_t row, uint32_t chunk) {
   return run + row * kColumnsOfRun + (chunk ^ row % 8) * 8;
@@ -101,6 +120,43 @@ __device__ __forceinline__ void send_run(bf16* run, bf16* to, uint32_t pitch, ui
   }
 }
 
+// The other way: chunks of rows [row, row + 16) of `from`, zeros past its end, and into the run.
+__device__ __forceinline__ void fetch_run(uint4 (&chunks)[4], const bf16* from, uint32_t pitch, uint32_t row, uint32_t rows, uint32_t column,
+                                          uint32_t columns) {
+  const uint32_t c = column + lane() % 8 * 8;
+#pragma unroll
+  for (uint32_t i = 0; i < 4; i++) {
+    const uint32_t r = row + i * 4 + lane() / 8;
+    chunks[i] = make_uint4(0, 0, 0, 0);
+    if (r < rows && c < columns) chunks[i] = *reinterpret_cast<const uint4*>(from + size_t(r) * pitch + c);
+  }
+}
+__device__ __forceinline__ void put_run(bf16* run, const uint4 (&chunks)[4]) {
+#pragma unroll
+  for (uint32_t i = 0; i < 4; i++) *reinterpret_cast<uint4*>(place_in_run(run, i * 4 + lane() / 8, lane() % 8)) = chunks[i];
+}
+// As lay_down.
+__device__ __forceinline__ void pick_up(bf16* run, uint32_t part, float (&v)[8]) {
+  uint32_t r[4];
+  ldmatrix_x4(r, place_in_run(run, lane() % 16, 2 * part + lane() / 16));
+#pragma unroll
+  for (uint32_t i = 0; i < 4; i++) v[2 * i] = low_bf16(r[i]), v[2 * i + 1] = high_bf16(r[i]);
+}
+
+// Asks for what finish_rows will read of device memory, long before.
+template <uint32_t kN, class Epilogue>
+__device__ __forceinline__ void announce_rows(const Epilogue& e, uint32_t row, uint32_t rows, uint32_t column, uint32_t columns) {
+#if defined(__CUDACC__)
+  if constexpr (Rows<Epilogue>::kJoins) {
+    const uint32_t r = row + lane() % kRowsOfWarp;
+    for (uint32_t i = lane() / kRowsOfWarp * kColumnsOfRun; i < kN; i += 2 * kColumnsOfRun)
+      if (r < rows && column + i < columns) asm volatile("prefetch.global.L2 [%0];" ::"l"(e.other + size_t(r) * e.pitch + column + i));
+  }
+#else
+  (void)e, (void)row, (void)rows, (void)column, (void)columns;
+#endif
+}
+
 // Gives the sums d of a warp's rows [row, row + 16), columns [column, column + kN), to the epilogue. rows and columns are
 // the result's sizes; columns a multiple of 8.
 template <uint32_t kN, class Epilogue>
@@ -109,19 +165,31 @@ __device__ __forceinline__ void finish_rows(float (&d)[kN / 2], RowsShared& s, c
   const uint32_t pair = 2 * (lane() % 4);
   if constexpr (Rows<Epilogue>::kStaged) {
     using R = Rows<Epilogue>;
+    uint4 ahead[4];
+    if constexpr (R::kJoins) fetch_run(ahead, e.other, e.pitch, row, rows, column, columns);
 #pragma unroll
     for (uint32_t run = 0; run < kN / kColumnsOfRun; run++) {
       const uint32_t from = column + run * kColumnsOfRun;
-      bf16* result = s.runs[R::kSaves ? 1 : run % 2];
-      if (R::kSaves && run > 0) __syncwarp();  // the last run has been read
+      bf16* result = s.runs[R::kSaves || R::kJoins ? 1 : run % 2];
+      if constexpr (R::kJoins) put_run(s.runs[0], ahead);
+      if (R::kJoins || (R::kSaves && run > 0)) __syncwarp();  // of the last run, all has been read
+      if constexpr (R::kJoins) {
+        if (run + 1 < kN / kColumnsOfRun) fetch_run(ahead, e.other, e.pitch, row, rows, from + kColumnsOfRun, columns);
+      }
 #pragma unroll
       for (uint32_t part = 0; part < kColumnsOfRun / 16; part++) {
         float v[8];
 #pragma unroll
         for (uint32_t i = 0; i < 8; i++) v[i] = d[run * (kColumnsOfRun / 2) + part * 8 + i];
-        R::before(e, from + part * 16 + pair, columns, v);
-        if (R::kSaves && R::saves(e)) lay_down(s.runs[0], part, v);
-        R::after(e, v);
+        if constexpr (R::kJoins) {
+          float others[8];
+          pick_up(s.runs[0], part, others);
+          R::join(e, v, others);
+        } else {
+          R::before(e, from + part * 16 + pair, columns, v);
+          if (R::kSaves && R::saves(e)) lay_down(s.runs[0], part, v);
+          R::after(e, v);
+        }
         lay_down(result, part, v);
       }
       __syncwarp();

@@ -26,11 +26,21 @@ struct Product {
   Param<uint32_t> batch = {nullptr, 1};
   uint32_t most_batch = 1;
   uint32_t a_step = 0, b_step = 0;  // elements from one of a batch to the next
+  uint32_t a_part = 0, b_part = 0;  // elements from one part to the next, of operands in parts (parts.cuh)
   // Added to with the sums of A over k, one for each m; null if nobody wants them. No batch then.
   float* sums = nullptr;
 };
 
 // ---------------------------------------------------------------- tiles
+
+// The same value, which the compiler takes for another one: what is derived from it is computed here, and not before a
+// loop through which it would occupy registers.
+__device__ __forceinline__ uint32_t computed_here(uint32_t value) {
+#if defined(__CUDACC__)
+  asm volatile("" : "+r"(value));
+#endif
+  return value;
+}
 
 struct TilePlace {
   bool there;
@@ -128,6 +138,7 @@ struct TileKind {
 
 struct Plan {
   uint32_t kind, splits;
+  double clocks;  // about
 };
 
 // The kind of tile and the number of splits that should take the fewest clocks: all multiprocessors take as many turns as
@@ -135,8 +146,7 @@ struct Plan {
 inline Plan plan_product(const Chip& chip, const TileKind* kinds, uint32_t count, uint32_t batch, uint32_t m, uint32_t n, uint32_t k) {
   constexpr double kOnce = 64, kBytesAClock = 16, kLaunch = 4000, kMostScratch = 64 << 20;
   constexpr uint32_t kMostSplits = 32;
-  Plan best{0, 1};
-  double least = 0;
+  Plan best{0, 1, 0};
   for (uint32_t kind = 0; kind < count; kind++) {
     const TileKind& t = kinds[kind];
     const double tiles = double(ceil_div(m, t.m)) * ceil_div(n, t.n) * batch, steps = ceil_div(k, t.k);
@@ -146,9 +156,8 @@ inline Plan plan_product(const Chip& chip, const TileKind* kinds, uint32_t count
       const double turns = double(uint64_t((blocks + chip.multiprocessors - 1) / chip.multiprocessors));
       double clocks = turns * t.m * t.n * (each + kOnce) / t.rate;
       if (splits > 1) clocks += kLaunch + (8.0 * splits + 8) * m * n / (kBytesAClock * chip.multiprocessors);
-      if ((kind > 0 || splits > 1) && clocks >= least) continue;
-      least = clocks;
-      best = {kind, splits};
+      if ((kind > 0 || splits > 1) && clocks >= best.clocks) continue;
+      best = {kind, splits, clocks};
     }
   }
   return best;

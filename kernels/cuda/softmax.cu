@@ -98,21 +98,21 @@ bool fits(const Launch& launch, uint32_t columns) {
   return sizeof(RowShared) + columns * sizeof(float) <= launch.chip().shared_bytes;
 }
 
-void softmax_forward(Launch& launch, Buffer<const float> x, Buffer<float> y, Param<uint32_t> rows, Param<uint32_t> columns_size,
-                     Param<uint32_t> log_flag) {
-  const uint32_t columns = columns_size.most;
-  const bool log = log_flag.most != 0;
+void softmax_forward(Launch& launch, Buffer<const float> x, Buffer<float> y, Param<uint32_t> rows, Param<uint32_t> columns,
+                     Param<uint32_t> log) {
+  const uint32_t width = columns.most;
+  const bool is_log = log.most != 0;
   if (y.size == 0) return;
-  const size_t most = y.size / columns;
-  if (columns <= kLongest)
-    return with_row_shape(columns, [&](auto shape) {
-      launch(softmax_kernel<decltype(shape)>, row_blocks(launch, shape, most), kRowThreads, 0, x.data, y.data, rows, columns, log);
+  const size_t most = y.size / width;
+  if (width <= kLongest)
+    return with_row_shape(width, [&](auto shape) {
+      launch(softmax_kernel<decltype(shape)>, row_blocks(launch, shape, most), kRowThreads, 0, x.data, y.data, rows, width, is_log);
     });
-  const bool kept = fits(launch, columns);
-  const uint32_t threads = columns <= 8192 ? 256 : 1024;
+  const bool kept = fits(launch, width);
+  const uint32_t threads = width <= 8192 ? 256 : 1024;
   const auto kernel = threads == 256 ? (kept ? softmax_long_kernel<256, true> : softmax_long_kernel<256, false>)
                                      : (kept ? softmax_long_kernel<1024, true> : softmax_long_kernel<1024, false>);
-  record_long(launch, kernel, threads, kept, most, columns, kept ? 0 : 4, x.data, y.data, rows, columns, log);
+  record_long(launch, kernel, threads, kept, most, width, kept ? 0 : 4, x.data, y.data, rows, width, is_log);
 }
 
 // ---------------------------------------------------------------- backward
@@ -169,21 +169,21 @@ softmax_gradient_long_kernel(const float* dy, const float* y, float* dx, Param<u
 }
 
 void softmax_backward(Launch& launch, Buffer<const float> dy, Buffer<const float> y, Buffer<float> dx, Param<uint32_t> rows,
-                      Param<uint32_t> columns_size, Param<uint32_t> log_flag) {
-  const uint32_t columns = columns_size.most;
-  const bool log = log_flag.most != 0;
+                      Param<uint32_t> columns, Param<uint32_t> log) {
+  const uint32_t width = columns.most;
+  const bool is_log = log.most != 0;
   if (dx.size == 0) return;
-  const size_t most = dx.size / columns;
-  if (columns <= kLongest)
-    return with_row_shape(columns, [&](auto shape) {
+  const size_t most = dx.size / width;
+  if (width <= kLongest)
+    return with_row_shape(width, [&](auto shape) {
       launch(softmax_gradient_kernel<decltype(shape)>, row_blocks(launch, shape, most), kRowThreads, 0, dy.data, y.data, dx.data, rows,
-             columns, log);
+             width, is_log);
     });
-  const bool kept = fits(launch, columns);
-  const uint32_t threads = columns <= 8192 ? 256 : 1024;
+  const bool kept = fits(launch, width);
+  const uint32_t threads = width <= 8192 ? 256 : 1024;
   const auto kernel = threads == 256 ? (kept ? softmax_gradient_long_kernel<256, true> : softmax_gradient_long_kernel<256, false>)
                                      : (kept ? softmax_gradient_long_kernel<1024, true> : softmax_gradient_long_kernel<1024, false>);
-  record_long(launch, kernel, threads, kept, most, columns, kept ? 4 : 8, dy.data, y.data, dx.data, rows, columns, log);
+  record_long(launch, kernel, threads, kept, most, width, kept ? 4 : 8, dy.data, y.data, dx.data, rows, width, is_log);
 }
 
 }  // namespace

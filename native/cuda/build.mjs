@@ -1,7 +1,8 @@
 /**
  * Builds the CUDA addon: `npm run build:cuda`, or `npm run build:cuda-emulated` for the one over the block emulator, which
  * wants a C++ compiler alone. CMake compiles only what changed; Ninja and ccache are used where they are.
- * `--if-possible`: where what a build wants is missing, say so and end well.
+ * `--sanitize`: the addon itself under AddressSanitizer, in a folder of its own. `--if-possible`: where what a build wants is
+ * missing, say so and end well.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
@@ -15,7 +16,8 @@ const here = dirname(fileURLToPath(import.meta.url))
 const require = createRequire(import.meta.url)
 const isEmulated = process.argv.includes('--emulated')
 const name = isEmulated ? 'bioalbert_cuda_emulated' : 'bioalbert_cuda'
-const build = join(here, isEmulated ? 'build-emulated' : 'build')
+const isSanitized = process.argv.includes('--sanitize')
+const build = join(here, `build${isEmulated ? '-emulated' : ''}${isSanitized ? '-sanitized' : ''}`)
 
 function runs(command) {
   return spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0
@@ -42,6 +44,7 @@ const definitions = {
   // relative to the working directory
   NODE_ADDON_API: resolve(require('node-addon-api').include_dir),
   BIOALBERT_CUDA_EMULATED: isEmulated ? 'ON' : 'OFF',
+  BIOALBERT_SANITIZE: isSanitized ? 'ON' : 'OFF',
 }
 if (!isEmulated) {
   const toolkit = findToolkit()

@@ -5,13 +5,14 @@
  * Activation gradients are values of their own; a value with several uses gets the sum. Gradients of parameters are
  * added onto the gradient arena, which the optimizer clears: several backward passes before an update add up.
  */
+import { inBf16, type Kernel } from '../device/kernel.js'
 import type { Sizes } from '../device/program.js'
-import type { Body, CallNode, Graph, GraphValue, RepeatNode } from '../graph/graph.js'
+import type { Body, CallNode, Graph, GraphValue, Node, RepeatNode } from '../graph/graph.js'
 import { owner } from '../graph/plan.js'
 import { accumulate } from '../ops/accumulate.js'
 import { binary } from '../ops/binary.js'
 import { fill } from '../ops/fill.js'
-import type { GradientScope } from '../ops/op.js'
+import type { GradientScope, Writer } from '../ops/op.js'
 import { elements, shapeText } from '../ops/shape.js'
 
 /** Whether a value is all of what it is a view of. */
@@ -92,6 +93,61 @@ class Gradients {
     this.owned.add(value)
   }
 
+  /** The value of this body, no part of another one, whose gradient is gathered for `given`; undefined where it is elsewhere. */
+  private gathered(given: GraphValue): GraphValue | undefined {
+    const value = represented(given)
+    if (value.origin.kind === 'view') return isWhole(value) ? this.gathered(value.origin.base) : undefined
+    return value.origin.kind === 'state' || value.origin.kind === 'slice' || this.isOuter(value)
+      ? undefined
+      : value
+  }
+
+  /** What was gathered so far, in the shape of the value, if a sum with it may take its place. */
+  sum(given: GraphValue): GraphValue | undefined {
+    const value = this.gathered(given)
+    const sum = value && this.sums.get(value)
+    return sum && this.graph.view(sum, given.spec.shape)
+  }
+
+  /** Puts a gradient in the place of what was gathered. */
+  replace(given: GraphValue, gradient: GraphValue): void {
+    const value = this.gathered(given)!
+    this.sums.set(value, this.graph.view(gradient, value.spec.shape))
+    this.owned.add(value)
+  }
+
+  /**
+   * The call of a kernel of the body that wrote the gradient gathered for a value, all of it and nothing else, if no later
+   * node has to do with it.
+   */
+  writer(given: GraphValue, kernel: Kernel): Writer | undefined {
+    const value = this.gathered(given)
+    const sum = value && this.sums.get(value)
+    if (!sum || elements(owner(sum).spec) !== elements(sum.spec)) return undefined
+    const { nodes } = this.graph.body
+    const touches = (node: Node) =>
+      node.kind === 'repeat' || node.bindings.some((binding) => owner(binding) === owner(sum))
+    const at = nodes.findLastIndex(touches)
+    const node = nodes[at]
+    if (node?.kind !== 'call' || ![kernel.name, inBf16(kernel).name].includes(node.kernel.name))
+      return undefined
+    const slots = node.kernel.buffers
+    const isWritten = slots.some(
+      ({ access }, i) => access === 'write' && owner(node.bindings[i]) === owner(sum),
+    )
+    if (!isWritten || nodes.slice(0, at).some((before) => before.kind === 'call' && touches(before)))
+      return undefined
+    return {
+      tensors: Object.fromEntries(slots.map(({ name }, i) => [name, node.bindings[i]])),
+      replace: (op, other, bindings, attrs) => {
+        this.graph.placed(node.place, () =>
+          this.graph.call(op, other, bindings as Readonly<Record<string, GraphValue>>, attrs),
+        )
+        nodes[at] = nodes.pop()!
+      },
+    }
+  }
+
   /** Memory onto which kernels may add the gradient of a value. */
   accumulator(given: GraphValue): GraphValue {
     const value = represented(given)
@@ -130,7 +186,10 @@ function differentiateCall(
       incoming: (output) => gradients.getOrZeros(tensors[output]),
       wants,
       give: (input, gradient) => gradients.give(tensors[input], gradient as GraphValue),
+      sum: (input) => gradients.sum(tensors[input]),
+      replace: (input, gradient) => gradients.replace(tensors[input], gradient as GraphValue),
       accumulator: (input) => gradients.accumulator(tensors[input]),
+      writer: (output, kernel) => gradients.writer(tensors[output], kernel),
       emit: (other, inputs, a) => graph.emit(other, inputs as readonly GraphValue[], a),
       call: (other, kernel, bindings, a) =>
         graph.call(other, kernel, bindings as Readonly<Record<string, GraphValue>>, a),

@@ -129,6 +129,17 @@ export class Graph {
     }
   }
 
+  /** As `named`, but the names of another call alone. */
+  placed<T>(place: readonly string[], build: () => T): T {
+    const outer = this.scopeNames
+    this.scopeNames = [...place]
+    try {
+      return build()
+    } finally {
+      this.scopeNames = outer
+    }
+  }
+
   value(spec: Spec, origin: Origin, differentiable: boolean, name: string, body = this.current): GraphValue {
     return { id: this.nextId++, spec, origin, differentiable, name, body }
   }

@@ -86,6 +86,19 @@ export function memoryPlan(parameters: ParameterSet, programs: Iterable<Compiled
   }
 }
 
+/** What was asked for in all, behind an error of the device. */
+function plannedText(plan: MemoryPlan): string {
+  const parts = {
+    parameters: plan.parameterBytes,
+    'gradients and moments': plan.gradientBytes + plan.optimizerBytes,
+    'packed weights': plan.operandBytes,
+    activations: plan.activationBytes,
+  }
+  const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`
+  const texts = Object.entries(parts).map(([name, bytes]) => (bytes > 0 ? [`${name} ${mib(bytes)}`] : []))
+  return `the programs need ${mib(plan.totalBytes)} (${texts.flat().join(', ')})`
+}
+
 /** The parameters of one or several runtimes. */
 interface ParameterMemory {
   readonly buffer: DeviceBuffer
@@ -172,7 +185,7 @@ export class Runtime {
     try {
       return this.device.alloc(bytes, name)
     } catch (error) {
-      throw new UserError((error as Error).message)
+      throw new UserError(`${(error as Error).message}; ${plannedText(this.memory)}`)
     }
   }
 

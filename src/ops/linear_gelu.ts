@@ -4,7 +4,7 @@
  * Without `save` z is not written, so that there is no backward pass; it is one element then, since no device binds none.
  */
 import { kernel } from '../device/kernel.js'
-import { linear, linearShape } from './linear.js'
+import { joinedWithGelu, linearGradients, linearShape } from './linear.js'
 import { defineOp } from './op.js'
 import { capacity, elements, param, product } from './shape.js'
 
@@ -42,22 +42,14 @@ export const linearGelu = defineOp<{ readonly form?: GeluForm; readonly save?: b
   kernels: [activation],
   gradient(scope, attrs) {
     if (attrs.save === false) throw new Error('linear_gelu: no gradient where nothing was saved')
-    const x = scope.value('x')
-    const weight = scope.value('weight')
     const z = scope.value('z')
-    const dz = scope.fresh(z.spec)
-    scope.call(linearGelu, activation, { dy: scope.incoming('y'), x, weight, z, dz }, attrs)
-    const [toInput, toWeight] = linear.backward!
-    if (scope.wants('x')) {
-      const dx = scope.fresh(x.spec)
-      scope.call(linear, toInput, { dy: dz, x, weight, dx }, {})
-      scope.give('x', dx)
+    let dz = joinedWithGelu(scope, z, attrs.form === 'erf' ? 'gelu_erf' : 'gelu_tanh')
+    if (!dz) {
+      dz = scope.fresh(z.spec)
+      const [x, weight] = [scope.value('x'), scope.value('weight')]
+      scope.call(linearGelu, activation, { dy: scope.incoming('y'), x, weight, z, dz }, attrs)
     }
-    if (scope.wants('weight') || scope.wants('bias')) {
-      const dweight = scope.accumulator('weight')
-      const dbias = scope.accumulator('bias')
-      scope.call(linear, toWeight, { dy: dz, x, weight, dweight, dbias }, {})
-    }
+    linearGradients(scope, dz)
   },
   flops: ({ x, weight }) => 2 * elements(x) * capacity(weight.shape[0]),
   // the argument of tanh (5), tanh, the derivative of both (10), dy

@@ -23,6 +23,19 @@ export interface Value {
   readonly spec: Spec
 }
 
+/** A call that a gradient rule may replace by one that does more. */
+export interface Writer {
+  /** What is bound to it by the names of its slots. */
+  readonly tensors: Readonly<Record<string, Value>>
+  /** Puts another call in its place; what it wrote is written by nobody then. */
+  replace<A extends Attrs>(
+    op: Op<A>,
+    kernel: Kernel,
+    bindings: Readonly<Record<string, Value>>,
+    attrs: A,
+  ): void
+}
+
 /** What a gradient rule may do: look at the op's tensors and emit further ops. */
 export interface GradientScope {
   /** Input or output of the op by name. */
@@ -33,8 +46,14 @@ export interface GradientScope {
   wants(input: string): boolean
   /** Adds a contribution to the gradient of an input; the shape is the input's. */
   give(input: string, gradient: Value): void
+  /** What has been gathered of the gradient of an input, for a kernel to take over; see `replace`. */
+  sum(input: string): Value | undefined
+  /** The gradient of an input from now on, with what `sum` told in it. */
+  replace(input: string, gradient: Value): void
   /** The buffer onto which kernels may accumulate the gradient of an input. */
   accumulator(input: string): Value
+  /** The call of `kernel` that wrote the whole gradient of an output, if it is one and nobody has read it. */
+  writer(output: string, kernel: Kernel): Writer | undefined
   emit<A extends Attrs>(op: Op<A>, inputs: readonly Value[], attrs: A): Value[]
   /** Runs one of the backward kernels of `op`, binding every slot by hand. */
   call<A extends Attrs>(op: Op<A>, kernel: Kernel, bindings: Readonly<Record<string, Value>>, attrs: A): void

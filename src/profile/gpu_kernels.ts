@@ -6,6 +6,7 @@ import {
   type Chip,
   FILL,
   FMA_PRODUCTS,
+  inTurn,
   issueRate,
   LAUNCH_GAP,
   type Load,
@@ -38,37 +39,42 @@ export interface Estimate {
 
 // ---------------------------------------------------------------- products
 
-/** A block's part of a product [m, n], and how it is fed. */
+/** A block's part of a product [m, n], and how it is fed. Sizes are those of kernels/cuda/product_*.cuh, which a test compares. */
 export interface Tile {
   readonly m: number
   readonly n: number
   /** Depth of a step. */
   readonly k: number
-  /** Part of the tile of one warp (mma.sync), or of one warp group (wgmma, whose A is read once and B by every group). */
+  /** Multiply-adds of a clock by which `planProduct` chooses. */
+  readonly rate: number
+  /** Part of the tile of one warp (mma.sync, multiply-adds), or of a warpgroup (wgmma). */
   readonly warpM: number
   readonly warpN: number
-  /** Blocks of a multiprocessor that work side by side: what one waits for is hidden by the others. */
+  /** Blocks of a multiprocessor, or warpgroups that take turns: what one waits for at its ends is hidden by the others. */
   readonly beside: number
-  /** Blocks that read the same operand at the same time, so that L2 serves them together. */
+  /** Blocks side by side along m that bring B for each other (clusters). */
+  readonly cluster: number
+  /** How many blocks' reads of the same bytes L2 serves as one, where no cluster does (assumed). */
   readonly merged: number
 }
 
-export const WGMMA_TILES: readonly Tile[] = [
-  { m: 128, n: 256, k: 64, warpM: 64, warpN: 256, beside: 2, merged: 1.6 },
-  { m: 128, n: 128, k: 64, warpM: 64, warpN: 128, beside: 2, merged: 1.6 },
+const hopper = { m: 128, k: 64, warpM: 64, beside: 2, cluster: 2, merged: 1 }
+export const HOPPER_TILES: readonly Tile[] = [
+  { ...hopper, n: 256, rate: 1600, warpN: 256 },
+  { ...hopper, n: 192, rate: 1450, warpN: 192 },
+  { ...hopper, n: 128, rate: 1200, warpN: 128 },
 ]
+const warps = { cluster: 1, merged: 1.3 }
 export const MMA_TILES: readonly Tile[] = [
-  { m: 128, n: 128, k: 32, warpM: 64, warpN: 64, beside: 2, merged: 1.3 },
-  { m: 64, n: 64, k: 32, warpM: 32, warpN: 32, beside: 4, merged: 1.3 },
+  { ...warps, m: 128, n: 256, k: 32, rate: 900, warpM: 64, warpN: 64, beside: 1 },
+  { ...warps, m: 128, n: 128, k: 32, rate: 850, warpM: 64, warpN: 64, beside: 2 },
+  { ...warps, m: 64, n: 64, k: 64, rate: 500, warpM: 32, warpN: 32, beside: 3 },
 ]
 export const FMA_TILES: readonly Tile[] = [
-  { m: 128, n: 128, k: 8, warpM: 64, warpN: 32, beside: 2, merged: 1.3 },
-  { m: 64, n: 64, k: 16, warpM: 32, warpN: 16, beside: 3, merged: 1.3 },
+  { ...warps, m: 128, n: 128, k: 8, rate: 112, warpM: 64, warpN: 32, beside: 2 },
+  { ...warps, m: 64, n: 64, k: 16, rate: 70, warpM: 32, warpN: 16, beside: 3 },
+  { ...warps, m: 64, n: 16, k: 16, rate: 40, warpM: 32, warpN: 8, beside: 3 },
 ]
-/** Most stretches into which the depth of a product is cut where there are too few tiles. */
-const MOST_SPLITS = 32
-/** A stretch is at least that deep. */
-const LEAST_DEPTH = 256
 
 export interface ProductShape {
   readonly m: number
@@ -77,70 +83,102 @@ export interface ProductShape {
   readonly bf16: boolean
 }
 
-/** A product with its epilogue, in the tile and the number of stretches that suit it best. */
-export function productEstimate(chip: Chip, shape: ProductShape, traffic: Traffic): Estimate {
-  const tiles = !shape.bf16 ? FMA_TILES : chip.wgmma ? WGMMA_TILES : MMA_TILES
-  let best: Estimate | undefined
+export interface ProductPlan {
+  readonly tile: Tile
+  /** Stretches of the depth, whose sums are added up by a launch behind. */
+  readonly splits: number
+  readonly clocks: number
+}
+
+/** `plan_product` of kernels/cuda/product_split.cuh: how the kernels themselves choose tile and splits, with its constants. */
+export function planProduct(
+  { multiprocessors }: Pick<Chip, 'multiprocessors'>,
+  tiles: readonly Tile[],
+  { m, n, k }: ProductShape,
+): ProductPlan {
+  const [once, bytesOfClock, launch, mostScratch, mostSplits] = [64, 16, 4000, 64 * 2 ** 20, 32]
+  let best: ProductPlan | undefined
   for (const tile of tiles) {
-    const across = Math.ceil(shape.m / tile.m) * Math.ceil(shape.n / tile.n)
-    const slots = chip.multiprocessors * tile.beside
-    for (let splits = 1; splits <= MOST_SPLITS; splits++) {
-      if (splits > 1 && (across * (splits - 1) >= slots || shape.k / splits < LEAST_DEPTH)) break
-      const found = tiledProduct(chip, shape, traffic, tile, across, splits)
-      if (!best || found.seconds < best.seconds) best = found
+    const count = Math.ceil(m / tile.m) * Math.ceil(n / tile.n)
+    const steps = Math.ceil(k / tile.k)
+    for (let splits = 1; splits <= mostSplits; splits++) {
+      if (splits > 1 && (splits * 4 > steps || splits * 4 * m * n > mostScratch)) break
+      const turns = Math.ceil((count * splits) / multiprocessors)
+      let clocks = (turns * tile.m * tile.n * (Math.ceil(steps / splits) * tile.k + once)) / tile.rate
+      if (splits > 1) clocks += launch + ((8 * splits + 8) * m * n) / (bytesOfClock * multiprocessors)
+      if (!best || clocks < best.clocks) best = { tile, splits, clocks }
     }
   }
   return best!
 }
 
-function tiledProduct(
-  chip: Chip,
-  { m, n, k, bf16 }: ProductShape,
-  traffic: Traffic,
-  tile: Tile,
-  across: number,
-  splits: number,
-): Estimate {
-  const depth = Math.ceil(k / splits / tile.k) * tile.k
+/** The path that kernels/cuda/product.cuh takes. */
+function pathOf(chip: Chip, shape: ProductShape): ProductPlan & { wgmma: boolean } {
+  if (!shape.bf16) return { ...planProduct(chip, FMA_TILES, shape), wgmma: false }
+  const mma = { ...planProduct(chip, MMA_TILES, shape), wgmma: false }
+  if (!chip.wgmma) return mma
+  const wgmma = { ...planProduct(chip, HOPPER_TILES, shape), wgmma: true }
+  return mma.clocks < wgmma.clocks ? mma : wgmma
+}
+
+/** A product with its epilogue. */
+export function productEstimate(chip: Chip, shape: ProductShape, traffic: Traffic): Estimate {
+  const { m, n, k, bf16 } = shape
+  const { tile, splits, wgmma } = pathOf(chip, shape)
+  const depth = Math.ceil(Math.ceil(k / tile.k) / splits) * tile.k
   const operations = 2 * tile.m * tile.n * depth
   const size = bf16 ? 2 : 4
+  // wgmma reads A once and B for every warpgroup, warps read both for each part of theirs; then the ring is filled
+  const reads = wgmma
+    ? tile.m + (tile.n * tile.m) / tile.warpM
+    : (tile.m * tile.n) / tile.warpN + (tile.m * tile.n) / tile.warpM
   const load: Load = {
     [bf16 ? 'tensor' : 'vector']: bf16 ? operations : operations / FMA_PRODUCTS,
-    shared: size * depth * (tile.m * tile.n * (1 / tile.warpM + 1 / tile.warpN) + tile.m + tile.n),
-    l2: (size * depth * (tile.m + tile.n)) / tile.merged,
+    shared: size * depth * (reads + tile.m + tile.n),
+    l2: (size * depth * (tile.m + tile.n / tile.cluster)) / tile.merged,
   }
-  const parts = partsOf(chip, load, issueRate(chip, chip.wgmma && bf16))
+  const parts = partsOf(chip, load, issueRate(chip, wgmma))
   const unit = overlapped(parts) + FILL / tile.beside
-  const blocks = across * splits
-  const arithmetic = makespan(new Array<number>(blocks).fill(unit), chip.multiprocessors)
+  // a cluster takes its tiles together
+  const units = Math.ceil(m / (tile.m * tile.cluster)) * Math.ceil(n / tile.n) * splits
+  const slots = Math.floor(chip.multiprocessors / tile.cluster)
+  const arithmetic = makespan(new Array<number>(units).fill(unit), slots)
   const memory = memorySeconds(chip, traffic.memory)
-  // parts of split sums go through L2, and the launch that adds them up comes behind
-  const sums = splits > 1 ? (2 * 4 * m * n * splits) / (chip.l2 * 1e9) + RAMP + LAUNCH_GAP : 0
+  const sums = splits > 1 ? ((8 * splits + 8) * m * n) / (chip.l2 * 1e9) + RAMP + LAUNCH_GAP : 0
   return {
     seconds: overlapped({ tensor: arithmetic, memory }) + sums + RAMP,
     launches: splits > 1 ? 2 : 1,
     bound: memory > arithmetic ? 'memory' : slowest(parts),
-    blocks,
-    turns: Math.ceil(blocks / chip.multiprocessors),
+    blocks: units * tile.cluster,
+    turns: Math.ceil(units / slots),
   }
 }
 
 // ---------------------------------------------------------------- attention
 
-/** Queries of a block, forward, and keys of a step. */
-export const ATTENTION_TILE = { queries: 128, keys: 64 } as const
+/** Rows of a tile of queries, and of a task or block; columns of a step, forward and backward (kernels/cuda/attention_*.cuh). */
+export const ATTENTION = {
+  hopper: { tile: 64, task: 256, keys: 64 },
+  mma: { tile: 128, task: 128, keys: 64 },
+  backward: { queries: 64, keys: 128, shortKeys: 64 },
+} as const
 /** F32 operations for a score beside products: scaling, maximum, difference, sum, rounding; backward also dP - D, times P. */
 const SCORE_OPERATIONS = { forward: 6, backward: 8 } as const
+/** Shared memory that warps read for a score, backward: 46 KB for 160 products of 4,096 operations (attention_mma_backward.cuh). */
+const BACKWARD_SHARED = (46 * 1024 * 640) / (160 * 4096)
 /**
  * Integer operations for a random word: four words take ten rounds of Philox of two long products, which count twice, and two
  * exclusive ors, whose unit works beside that of the products; then a comparison and a choice (assumed).
  */
 const WORD_OPERATIONS = 12
+/** The backward pass has no form of its own on Hopper yet: products are those of mma.sync there. */
+export const HOPPER_BACKWARD = false
 /**
- * Share of the rate that products, exponentials and masks in turn would give. Forward 1 and backward 0.6 are what
- * FlashAttention reaches (sources in gpu_model.ts): 333 of 335 TFLOP/s, and of -2 about 200 of 330.
+ * Share of the rate that products, exponentials and masks in turn would give: what FlashAttention reaches (sources in
+ * gpu_model.ts). Forward -3 333 of 335 TFLOP/s; backward with wgmma -3 272 of 485, with mma.sync -2 198 of 312 on an H100, and
+ * on a chip that is made for mma.sync about 125 of 160.
  */
-const ATTENTION_SHARE = { forward: 1, backward: 0.6 } as const
+const ATTENTION_SHARE = { forward: 1, wgmma: 0.56, guest: 0.63, native: 0.78 } as const
 
 export interface AttentionShape {
   readonly lengths: readonly number[]
@@ -151,9 +189,11 @@ export interface AttentionShape {
   readonly bf16: boolean
 }
 
+const upTo = (n: number, step: number) => Math.ceil(n / step) * step
+
 /**
- * Forward, a block has some queries of one head; backward, a block has a head of a sequence. Products, softmax and masks of a
- * block wait for each other; what a second block on the multiprocessor hides is in ATTENTION_SHARE.
+ * Forward, a task is some queries of one head, backward a whole head of a sequence. Products, softmax and masks wait for each
+ * other; what warps hide of each other is in ATTENTION_SHARE.
  */
 export function attentionEstimate(
   chip: Chip,
@@ -161,13 +201,20 @@ export function attentionEstimate(
   backward: boolean,
   traffic: Traffic,
 ): Estimate {
-  const { queries, keys } = ATTENTION_TILE
-  const share = backward ? ATTENTION_SHARE.backward : ATTENTION_SHARE.forward
+  const wgmma = chip.wgmma && shape.bf16 && shape.headSize === 64 && (!backward || HOPPER_BACKWARD)
+  const form = wgmma ? ATTENTION.hopper : ATTENTION.mma
+  const isShort = shape.lengths.reduce((a, b) => a + b, 0) / 64 <= shape.lengths.length
+  const keys = backward ? (isShort ? ATTENTION.backward.shortKeys : ATTENTION.backward.keys) : form.keys
+  const rows = backward ? ATTENTION.backward.queries : wgmma ? form.tile : form.task / 2
+  const backwardShare = wgmma ? 'wgmma' : chip.wgmma ? 'guest' : 'native'
+  const share = ATTENTION_SHARE[backward ? backwardShare : 'forward']
   let worst: Parts = {}
-  const seconds = (rows: number, columns: number): number => {
-    const scores = rows * Math.ceil(columns / keys) * keys * (shape.causal ? 0.5 : 1)
+  const seconds = (queries: number, columns: number): number => {
+    const scores = upTo(queries, rows) * upTo(columns, keys) * (shape.causal ? 0.5 : 1)
     const operations = (backward ? 10 : 4) * scores * shape.headSize
     const side = scores * (backward ? SCORE_OPERATIONS.backward : SCORE_OPERATIONS.forward)
+    // sums of dQ wait in L2 from one turn of keys to the next
+    const waits = backward && columns > keys ? 8 * queries * shape.headSize * Math.ceil(columns / keys) : 0
     const parts = partsOf(
       chip,
       {
@@ -175,17 +222,19 @@ export function attentionEstimate(
         vector: side + (shape.bf16 ? 0 : operations / FMA_PRODUCTS),
         specials: scores,
         integers: shape.dropout ? WORD_OPERATIONS * scores : 0,
+        shared: backward && shape.bf16 && !wgmma ? (BACKWARD_SHARED * scores * shape.headSize) / 64 : 0,
+        l2: waits,
       },
-      issueRate(chip, chip.wgmma),
+      issueRate(chip, wgmma),
     )
     worst = parts
-    return Object.values(parts).reduce((a, b) => a + b, 0) / share + FILL / 2
+    const { tensor = 0, shared = 0, l2 = 0, ...others } = parts
+    return (overlapped({ tensor, shared, l2 }) + inTurn(others)) / share + FILL / 2
   }
   const units: number[] = []
   for (const length of shape.lengths) {
-    const tiles = Math.ceil(length / queries)
-    const unit = backward ? tiles * seconds(queries, length) : seconds(queries, length)
-    for (let i = 0; i < shape.heads * (backward ? 1 : tiles); i++) units.push(unit)
+    const tasks = backward ? [length] : pieces(length, form.task)
+    for (let a = 0; a < shape.heads; a++) for (const queries of tasks) units.push(seconds(queries, length))
   }
   const arithmetic = makespan(units, chip.multiprocessors)
   const memory = memorySeconds(chip, traffic.memory)
@@ -198,18 +247,48 @@ export function attentionEstimate(
   }
 }
 
+/** A length in pieces of `size` and what is left. */
+function pieces(length: number, size: number): number[] {
+  return Array.from({ length: Math.ceil(length / size) }, (_, i) => Math.min(size, length - i * size))
+}
+
 // ---------------------------------------------------------------- the vocabulary, and what only streams
 
-/** Products with the vocabulary in f32, by multiply-adds, and an exponential for every logit each time they are computed. */
+/** Products of f32 in two parts of bf16 (two_parts.cuh): three products for each; and what a logit costs in memory, backward. */
+export const VOCABULARY_PRODUCTS = 3
+const LOGIT_BYTES = 12
+/** Words whose logits exist at a time, backward. */
+const GROUP = 4096
+
+/**
+ * Projection onto the vocabulary with its loss (linear_cross_entropy.cu). `operations`: of the products in f32; the logits of a
+ * group of words are written once and read twice backward.
+ */
 export function vocabularyEstimate(
   chip: Chip,
-  { operations, logits }: { operations: number; logits: number },
+  {
+    operations,
+    rows,
+    words,
+    backward,
+  }: { operations: number; rows: number; words: number; backward: boolean },
   traffic: Traffic,
 ): Estimate {
   const each = 1 / chip.multiprocessors
-  const load = { vector: (operations / FMA_PRODUCTS) * each, specials: logits * each }
-  const parts = { ...partsOf(chip, load, 1), memory: memorySeconds(chip, traffic.memory) }
-  return { seconds: overlapped(parts) + 2 * RAMP + LAUNCH_GAP, launches: 2, bound: slowest(parts) }
+  const logits = rows * words
+  const load = {
+    tensor: VOCABULARY_PRODUCTS * operations * each,
+    specials: logits * each,
+    vector: 4 * logits * each,
+  }
+  const memory = memorySeconds(chip, traffic.memory + (backward ? LOGIT_BYTES * logits : 0), STREAMING)
+  const parts = { ...partsOf(chip, load, issueRate(chip, false)), memory }
+  const launches = backward ? 2 + 3 * Math.ceil(words / GROUP) : 4
+  return {
+    seconds: overlapped(parts) + launches * RAMP + (launches - 1) * LAUNCH_GAP,
+    launches,
+    bound: slowest(parts),
+  }
 }
 
 /** A kernel that reads and writes and does little beside: `flops` f32 operations, `words` random words. */

@@ -6,9 +6,9 @@
  * appendix A. Limits of multiprocessors: CUDA C++ programming guide, "Compute Capabilities", and cuda_occupancy.h. Bandwidth of
  * L2: chipsandcheese.com, "Nvidia's H100: Funny L2, and Tons of Bandwidth" and "Microbenchmarking Nvidia's RTX 4090", scaled to
  * multiprocessors and clock. "measured": read on such a card through PyTorch 2.11, a device copy and a bf16 product of
- * 8192 x 8192 x 8192. Published: FlashAttention-2 and -3 (forward at S = 512, D = 64: 282 and 333 TFLOP/s on an H100; forward
- * and backward of -2 215, on an A100 132), hand-written wgmma products (763 TFLOP/s at 4096^3), mma.sync on an H100 (63 to 65%
- * of its peak). "assumed": nobody measured it here.
+ * 8192 x 8192 x 8192. Published: attention at S = 512, D = 64 on an H100 (Shah et al. 2024): forward FlashAttention-2 282, -3 333,
+ * cuDNN 335 TFLOP/s, backward 198, 272, 266; forward and backward of -2 on an A100 132; hand-written wgmma products (763 TFLOP/s
+ * at 4096^3), mma.sync on an H100 (63 to 65% of its peak). "assumed": nobody measured it here.
  */
 export const CARDS = ['a100', 'h100', 'h200', 'rtx4090'] as const
 export type Card = (typeof CARDS)[number]
@@ -67,7 +67,7 @@ const hopper = {
   specials: 16,
   sharedBandwidth: 128,
   l2PerMultiprocessor: 64,
-  l2: 6500,
+  l2: 7500, // assumed: products by pairs of blocks at 763 TFLOP/s take 6,000
   wgmma: true,
   limits: { warps: 64, blocks: 32, registers: 65536, shared: 228 * KIB, sharedBlock: 227 * KIB },
 } as const

@@ -37,12 +37,14 @@ export interface Measured {
   readonly file: string
   /** The fastest peer of the same run. */
   readonly peer?: { readonly name: string; readonly seconds: number }
+  /** Milliseconds of each family of kernels. */
+  readonly families: ReadonlyMap<string, number>
 }
 
 const equal = (sequences: number, length: number) => new Array<number>(sequences).fill(length)
 
-/** Tokens of the steps of pretraining: as many as keep every multiprocessor busy. */
-const ROWS = 65_536
+/** Tokens of the steps of pretraining: enough for every multiprocessor, and PyTorch has room for its activations. */
+const ROWS = 32_768
 /** Sentences of a batch of fine-tuning, as BioBERT's and BioALBERT's papers have them. */
 const SENTENCES = 32
 
@@ -123,6 +125,10 @@ interface Results {
     readonly ours: { readonly seconds: number }
     readonly peer?: { readonly name: string; readonly seconds: number }
   }[]
+  readonly steps?: readonly {
+    readonly name: string
+    readonly families: readonly { readonly family: string; readonly ms: number }[]
+  }[]
 }
 
 /** The races in bf16 that were run on a card, by name. */
@@ -132,10 +138,14 @@ export function measurements(folder: string, card: Card): Map<string, Measured> 
   for (const file of readdirSync(folder)
     .filter((name) => name.endsWith('.json'))
     .sort()) {
-    const { facts, races = [] } = JSON.parse(readFileSync(join(folder, file), 'utf8')) as Results
+    const { facts, races = [], steps = [] } = JSON.parse(readFileSync(join(folder, file), 'utf8')) as Results
     if (facts?.card !== card) continue
     for (const { name, precision, ours, peer } of races)
-      if (precision === 'bf16') found.set(name, { seconds: ours.seconds, file, peer })
+      if (precision === 'bf16') {
+        const families = steps.find((step) => step.name === name)?.families ?? []
+        const times = new Map(families.map(({ family, ms }) => [family, ms]))
+        found.set(name, { seconds: ours.seconds, file, peer, families: times })
+      }
   }
   return found
 }

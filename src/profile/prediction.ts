@@ -11,6 +11,7 @@ import {
   productEstimate,
   streamEstimate,
   type Traffic,
+  VOCABULARY_PRODUCTS,
   vocabularyEstimate,
 } from './gpu_kernels.js'
 import { type Chip, floorSeconds, LAUNCH_GAP } from './gpu_model.js'
@@ -20,8 +21,8 @@ const FAMILIES: readonly (readonly [prefix: RegExp, family: string])[] = [
   [/^linear_cross_entropy/, 'vocabulary and loss'],
   [/^linear_gelu_backward_activation|^binary|^copy|^cast|^fill|^gather/, 'elementwise'],
   [/^linear(_gelu)?_forward_bf16/, 'dense layers, forward'],
-  [/^linear_backward_input_bf16/, 'dense layers, input gradients'],
-  [/^linear_backward_weight_bf16/, 'dense layers, weight gradients'],
+  [/^linear_backward_input\w*_bf16/, 'dense layers, input gradients'],
+  [/^linear_backward_weight\w*_bf16/, 'dense layers, weight gradients'],
   [/^attention_forward/, 'attention, forward'],
   [/^attention_backward/, 'attention, backward'],
   [/^dropout|^layernorm/, 'dropout and normalisation'],
@@ -30,6 +31,11 @@ const FAMILIES: readonly (readonly [prefix: RegExp, family: string])[] = [
   [/^lamb|^adamw|^global_norm/, 'optimizer'],
   [/^/, 'heads in f32'],
 ]
+
+/** The family of a kernel by its name. */
+export function familyOf(kernel: string): string {
+  return FAMILIES.find(([prefix]) => prefix.test(kernel))![1]
+}
 
 export interface FamilyRow {
   readonly family: string
@@ -71,7 +77,7 @@ export function predict(program: Program, sizes: Sizes, lengths: readonly number
     let estimate = known.get(key)
     estimate ??= estimateCall(call, step, lengths, chip, traffic)
     known.set(key, estimate)
-    const family = FAMILIES.find(([prefix]) => prefix.test(call.kernel.name))![1]
+    const family = familyOf(call.kernel.name)
     const row = rows.get(family) ?? { launches: 0, seconds: 0, flops: 0, bytes: 0, floor: 0 }
     rows.set(family, row)
     const flops = call.work?.(step).flops ?? 0
@@ -79,12 +85,8 @@ export function predict(program: Program, sizes: Sizes, lengths: readonly number
     row.seconds += estimate.seconds
     row.flops += flops
     row.bytes += traffic.memory
-    const isBf16 = onTensorCores(call)
-    row.floor += floorSeconds(chip, {
-      bf16: isBf16 ? flops : 0,
-      f32: isBf16 ? 0 : flops,
-      bytes: traffic.memory,
-    })
+    const bf16 = tensorFlops(call, flops)
+    row.floor += floorSeconds(chip, { bf16, f32: bf16 > 0 ? 0 : flops, bytes: traffic.memory })
   }
   for (const one of program.steps)
     if (one.kind === 'call') run(one, 0)
@@ -105,9 +107,10 @@ export function predict(program: Program, sizes: Sizes, lengths: readonly number
   return { seconds, launches, gapSeconds, modelFlops, mfu: modelFlops / seconds / peak, families }
 }
 
-/** Whether the operations of a call are products of bf16. */
-function onTensorCores({ kernel }: Call): boolean {
-  return kernel.products === 'bf16' && !kernel.name.includes('activation')
+/** Operations of tensor cores: all of a product of bf16, three for each of a product of f32 in two parts, else none. */
+function tensorFlops({ kernel }: Call, flops: number): number {
+  if (kernel.name.startsWith('linear_cross_entropy')) return VOCABULARY_PRODUCTS * flops
+  return kernel.products === 'bf16' && !kernel.name.includes('activation') ? flops : 0
 }
 
 function estimateCall(
@@ -130,12 +133,14 @@ function estimateCall(
     const shape = { lengths, heads, headSize: param('hidden') / heads, causal: param('causal') > 0, bf16 }
     return attentionEstimate(chip, { ...shape, dropout: param('p') > 0 }, name.includes('backward'), traffic)
   }
-  if (name.startsWith('linear_cross_entropy'))
+  if (name.startsWith('linear_cross_entropy')) {
+    const [rows, words] = [param('rows'), param('vocabulary')]
     return vocabularyEstimate(
       chip,
-      { operations: flops, logits: param('rows') * param('vocabulary') },
+      { operations: flops, rows, words, backward: name.includes('backward') },
       traffic,
     )
+  }
   if (/^linear(_gelu)?_(forward|backward_(input|weight))/.test(name)) {
     const [rows, inner, out] = ['rows', 'in', 'out'].map(param)
     if (name.includes('backward_input'))

@@ -15,6 +15,7 @@ test('filters, peers and a label', () => {
     precisions: undefined,
     only: undefined,
     label: undefined,
+    device: 'cpu',
     file: undefined,
   })
   const { filters, peers, only, label } = benchArguments([
@@ -30,6 +31,11 @@ test('filters, peers and a label', () => {
     { filters, peers, only, label },
     { filters: ['steps', 'ops/linear'], peers: true, only: '8x128', label: 'amx-2' },
   )
+})
+
+test('devices', () => {
+  assert.is(benchArguments(['--device', 'cuda:1']).device, 'cuda:1')
+  assert.throws(() => benchArguments(['--device', 'gpu']), /--device: found 'gpu', expected cpu/)
 })
 
 test('report stands alone', () => {

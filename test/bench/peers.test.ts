@@ -109,6 +109,26 @@ test('a peer takes a step for each line, and its last error is the message', asy
   }
 })
 
+test('a peer that knows several ways takes its steps as it is told', async () => {
+  const file = join(temporaryFolder(), 'peer.mjs')
+  writeFileSync(
+    file,
+    `import { createInterface } from 'node:readline'
+    console.log('{"modes": ["eager", "graph"], "failed": {"cudnn": "not here"}}')
+    createInterface({ input: process.stdin }).on('line', (line) => console.log(JSON.stringify({ line })))`,
+  )
+  const peer = startPeer(process.execPath, [file])
+  try {
+    assert.equal(await peer.ready, { modes: ['eager', 'graph'], failed: { cudnn: 'not here' } })
+    assert.equal(await peer.step(), { line: 'step' })
+    assert.equal(await peer.step('graph'), { line: 'step graph' })
+    assert.equal(await peer.step('graph', 5), { line: 'step graph 5' })
+    assert.equal(await peer.ask('case {}'), { line: 'case {}' })
+  } finally {
+    await peer.close()
+  }
+})
+
 test('the line that names an error', () => {
   const trace = "Traceback:\n  File x\nModuleNotFoundError: No module named 'torch'\n\nsome note\n"
   assert.is(lastError(trace), "ModuleNotFoundError: No module named 'torch'")

@@ -3,16 +3,10 @@
  * must be stopped or give wrong numbers, and what is said must name the thing; without the bug they are right under many
  * orders of threads.
  */
-import { execFile, spawnSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { root } from '../support/paths.js'
+import { runCudaProgram } from '../support/cuda_program.js'
 import { skip } from '../support/skip.js'
-import { temporaryFolder } from '../support/temporary.js'
 
 const test = suite('planted bugs')
 
@@ -44,72 +38,32 @@ const expected: Record<string, RegExp> = {
   'sums two blocks': /writes byte \d+ of range 2, which another block wrote/,
 }
 
-const compiler = process.env.CXX ?? 'g++'
-const about = spawnSync(compiler, ['--version'], { encoding: 'utf8' }).stdout ?? ''
-if (/Free Software Foundation/.test(about)) plant()
-else skip(test, 'planted bugs', `${compiler} is not GCC, whose instrumentation the emulator is made for`)
+interface Line {
+  kernel: string
+  /** '' if every order of threads was right. */
+  found: string
+}
 
-function plant(): void {
-  const found = new Map<string, string>()
+const lines = runCudaProgram<Line>('planted', `${SEEDS_OF_RIGHT}`, `${SEEDS_OF_WRONG}`)
+if ('reason' in lines) skip(test, 'planted bugs', lines.reason)
+else {
+  const found = new Map(lines.map((line) => [line.kernel, line.found]))
 
-  test('kernels without a bug are right under every order of threads', async () => {
-    const driver = await build(temporaryFolder())
-    const run = spawnSync(driver, [`${SEEDS_OF_RIGHT}`, `${SEEDS_OF_WRONG}`], { encoding: 'utf8' })
-    assert.is(run.status, 0, `${run.stderr}\n${run.stdout}`)
-    for (const line of run.stdout.trim().split('\n')) {
-      const { kernel, found: what } = JSON.parse(line)
-      found.set(kernel, what)
-    }
+  test('kernels without a bug are right under every order of threads', () => {
     const right = [...found.keys()].filter((name) => !name.includes(' '))
     assert.equal(right, ['pipeline', 'pipeline_mn', 'stores', 'sums'])
     for (const name of right) assert.is(found.get(name), '', `${name}: ${found.get(name)}`)
   })
 
   test('every planted bug has its line here', () => {
-    assert.equal([...found.keys()].filter((name) => name.includes(' ')).sort(), Object.keys(expected).sort())
+    const planted = [...found.keys()].filter((name) => name.includes(' '))
+    assert.equal(planted.sort(), Object.keys(expected).sort())
   })
 
   for (const [name, message] of Object.entries(expected))
     test(`found: ${name}`, () => {
       assert.match(found.get(name) ?? '', message)
     })
-}
-
-/** Compiles emulator, kernels and program; returns the program's path. */
-async function build(folder: string): Promise<string> {
-  const emulator = join(root, 'native/cuda/emulator')
-  const flags = ['-std=c++17', '-O1', '-Wno-psabi']
-  for (const include of ['kernels/cuda', 'native/cuda', 'native/cuda/emulator'])
-    flags.push('-I', join(root, include))
-  const instrumented = [
-    '-x',
-    'c++',
-    '-fsanitize=thread',
-    '--param',
-    'tsan-instrument-func-entry-exit=0',
-    '-Wno-unknown-pragmas',
-  ]
-  const jobs = [
-    [...instrumented, join(root, 'test/cuda/planted.cu')],
-    [join(root, 'test/cuda/planted_driver.cc')],
-    ...sources(emulator).map((file) => [file]),
-  ].map((args, i) => ({ args: [...flags, '-c', ...args], object: join(folder, `${i}.o`) }))
-  const objects = jobs.map(({ object }) => object)
-  const run = promisify(execFile)
-  const work = async () => {
-    for (let job = jobs.shift(); job; job = jobs.shift()) await run(compiler, [...job.args, '-o', job.object])
-  }
-  await Promise.all(Array.from({ length: Math.min(4, availableParallelism()) }, work))
-  const program = join(folder, 'planted')
-  await run(compiler, [...objects, '-o', program])
-  return program
-}
-
-/** All but the CUDA runtime over the emulator, which belongs to the device. */
-function sources(folder: string): string[] {
-  return readdirSync(folder)
-    .filter((file) => file.endsWith('.cc') && file !== 'runtime.cc')
-    .map((file) => join(folder, file))
 }
 
 test.run()

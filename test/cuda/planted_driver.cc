@@ -10,12 +10,6 @@
 
 extern const KernelEntry kernels_planted[];
 
-TensorMap make_tensor_map(const TensorLayout& layout) {
-  TensorMap map{};
-  std::memcpy(map.words, static_cast<const void*>(&layout), sizeof layout);
-  return map;
-}
-
 namespace {
 
 constexpr uint32_t kRows = 64, kMostK = 328;  // K is no multiple of a tile's 64

@@ -40,6 +40,8 @@ for (const [shape, axis] of [
   [[5, 1030], 1],
   [[2, 9, 70], 1],
   [[2, 70, 130], 1],
+  [[2, 20001], 1],
+  [[9001, 3], 0],
   [[4, 3, 2], 2],
 ] as [number[], number][])
   checkOp(test, `of [${shape}] over axis ${axis}`, {

@@ -17,6 +17,9 @@ interface View {
 const views: View[] = [
   { name: 'all of it', from: [3, 7], shape: [3, 7], strides: [7, 1] },
   { name: 'a transpose', from: [3, 7], shape: [7, 3], strides: [1, 7] },
+  { name: 'a large transpose', from: [37, 70], shape: [70, 37], strides: [1, 70] },
+  { name: 'transposes of a stack', from: [2, 9, 3, 35], shape: [35, 2, 3, 9], strides: [1, 945, 35, 105] },
+  { name: 'columns of a width of four', from: [3, 5, 12], shape: [3, 5, 8], strides: [60, 12, 1], offset: 4 },
   { name: 'a permutation of three', from: [2, 3, 5], shape: [5, 2, 3], strides: [1, 15, 5] },
   { name: 'a permutation of four', from: [2, 3, 4, 5], shape: [4, 2, 5, 3], strides: [5, 60, 1, 20] },
   { name: 'a slice', from: [4, 5, 6], shape: [2, 3, 4], strides: [30, 6, 1], offset: 30 + 6 + 2 },
@@ -24,6 +27,9 @@ const views: View[] = [
   { name: 'a row repeated', from: [5], shape: [4, 5], strides: [0, 1] },
   { name: 'a column repeated', from: [4, 1], shape: [4, 6], strides: [1, 0] },
   { name: 'one element everywhere', from: [3], shape: [4, 5], strides: [0, 0], offset: 2 },
+  { name: 'a row repeated often', from: [5], shape: [333, 5], strides: [0, 1] },
+  { name: 'a column repeated often', from: [4, 1], shape: [4, 150], strides: [1, 0] },
+  { name: 'windows that overlap in parts', from: [3, 12], shape: [3, 5, 4, 2], strides: [12, 2, 1, 0] },
   { name: 'windows that overlap', from: [9], shape: [7, 3], strides: [1, 1] },
   { name: 'long lines', from: [2, 20000], shape: [20000, 2], strides: [1, 20000] },
 ]

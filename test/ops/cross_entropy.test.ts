@@ -14,6 +14,7 @@ import {
   withDevice,
 } from '../support/op_check.js'
 import { opsGolden } from '../support/ops_golden.js'
+import { random } from '../support/random.js'
 
 const test = suite('cross_entropy')
 
@@ -63,6 +64,34 @@ for (const name of ['cross_entropy_a', 'cross_entropy_b'])
     allclose([mean], golden.floats('loss'), { name: 'loss' })
     allclose(got.gradients.logits, golden.floats('dlogits'), { rtol: 1e-4, atol: 1e-6, name: 'dlogits' })
   })
+
+onEveryIsa(test, 'many classes, forward and backward', async (device) => {
+  for (const classes of [20, 1025, 9001]) {
+    const rows = 3
+    const logits = normals(classes, rows, classes)
+    const labels = { shape: [rows], data: Int32Array.of(classes - 1, -1, 0) }
+    // the first row is right, by the first of its two largest
+    logits.data[classes - 1] = 9
+    const dy = random(rows).normals(rows)
+    const { outputs, gradients } = await runOp(
+      device,
+      { logits, labels },
+      ({ logits, labels }, capture) => capture.apply(crossEntropy, [logits, labels], {}),
+      [dy],
+    )
+    const want = oracle(classes)({ logits: logits.data, labels: labels.data })
+    want.forEach((y, i) => {
+      allclose(outputs[i], y, { name: `output ${i} of ${classes} classes` })
+    })
+    const [, lse] = want
+    const dlogits = Float64Array.from(logits.data, (x, i) => {
+      const n = Math.floor(i / classes)
+      const hit = labels.data[n] === i % classes ? 1 : 0
+      return labels.data[n] < 0 ? 0 : dy[n] * (Math.exp(x - lse[n]) - hit)
+    })
+    allclose(gradients.logits, dlogits, { rtol: 1e-4, atol: 1e-6, name: `dlogits of ${classes} classes` })
+  }
+})
 
 onEveryIsa(test, 'a tie is correct for the first of the classes only', async (device) => {
   const inputs = {

@@ -43,6 +43,7 @@ for (const reverse of [false, true])
     [[3, 17], 1],
     [[17, 3], 0],
     [[6, 261], 1],
+    [[2, 264], 1],
     [[2, 9, 70], 1],
     [[260, 2], 0],
     [[4, 3, 2], 2],
@@ -59,14 +60,16 @@ for (const reverse of [false, true])
 onEveryIsa(test, 'long sums keep their digits', async (device) => {
   for (const [shape, axis] of [
     [[100003], 0],
+    [[2, 8200], 1],
     [[20011, 5], 0],
-  ] as [number[], number][]) {
-    const x = uniforms(3, 0, 1, ...shape)
-    const { outputs } = await runOp(device, { x }, ({ x }, capture) =>
-      capture.apply(cumsum, [x], { axis, reverse: false }),
-    )
-    allclose(outputs[0], oracle(shape, axis, false)({ x: x.data })[0], { rtol: 3e-6 })
-  }
+  ] as [number[], number][])
+    for (const reverse of [false, true]) {
+      const x = uniforms(3, 0, 1, ...shape)
+      const { outputs } = await runOp(device, { x }, ({ x }, capture) =>
+        capture.apply(cumsum, [x], { axis, reverse }),
+      )
+      allclose(outputs[0], oracle(shape, axis, reverse)({ x: x.data })[0], { rtol: 3e-6 })
+    }
 })
 
 onEveryIsa(test, 'what follows a NaN is NaN, what precedes it is not', async (device) => {

@@ -181,6 +181,9 @@ for (const [rows, hidden, p] of [
   [3, 5, 0],
   [70, 37, 0.1],
   [9, 200, 0.5],
+  [67, 768, 0.1],
+  [2, 1024, 0.1],
+  [2, 2056, 0.1],
 ]) {
   const { draw, seed } = scalars
   checkBf16(test, `[${rows},${hidden}], p ${p}`, {

@@ -131,6 +131,47 @@ onEveryIsa(test, 'an id outside its table counts as the nearest one inside', asy
     allclose(outside.gradients[name], inside.gradients[name], { rtol: 0, atol: 0, name: `d${name}` })
 })
 
+onEveryIsa(test, 'a word in nearly every row and words in few: the sums of their rows', async (device) => {
+  const [rows, width, eps] = [1500, 4, 1e-3]
+  const inputs = tensors(rows, width, 600, 2, 512)
+  const often = (inputs.ids.data as Int32Array).map((id, n) => (n % 5 === 0 ? id : 77))
+  inputs.ids = { shape: [rows], data: often }
+  const dy = random(2).normals(rows * width)
+  const { gradients } = await runOp(
+    device,
+    inputs,
+    (t, capture) =>
+      capture.apply(
+        embedding,
+        embedding.inputs.map((name) => t[name]),
+        { eps, p: 0, stream: 0 },
+      ),
+    [dy],
+    { scalars },
+  )
+  const { ids, segments, positions, word, segment, position, weight } = inputs
+  const tables = [
+    { name: 'word', ids, values: word.data },
+    { name: 'segment', ids: segments, values: segment.data },
+    { name: 'position', ids: positions, values: position.data },
+  ].map((table) => ({ ...table, want: new Float64Array(table.values.length) }))
+  for (let n = 0; n < rows; n++) {
+    const x = new Float64Array(width)
+    for (const { ids, values } of tables)
+      for (let e = 0; e < width; e++) x[e] += values[ids.data[n] * width + e]
+    const mean = x.reduce((a, b) => a + b) / width
+    const rstd = 1 / Math.sqrt(x.reduce((a, b) => a + (b - mean) ** 2, 0) / width + eps)
+    const hat = x.map((v) => (v - mean) * rstd)
+    const g = hat.map((_, e) => dy[n * width + e] * weight.data[e])
+    const mg = g.reduce((a, b) => a + b) / width
+    const mgx = g.reduce((a, b, e) => a + b * hat[e], 0) / width
+    for (const { ids, want } of tables)
+      for (let e = 0; e < width; e++) want[ids.data[n] * width + e] += rstd * (g[e] - mg - hat[e] * mgx)
+  }
+  for (const { name, want } of tables)
+    allclose(gradients[name], want, { rtol: 1e-4, atol: 1e-4, name: `d${name}` })
+})
+
 onEveryIsa(test, 'only the rows that are there are written and counted', async (device) => {
   const width = 21
   const rows = 66

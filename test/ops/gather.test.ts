@@ -12,6 +12,8 @@ for (const [rows, rest, picks] of [
   [4, [3], 11],
   [7, [2, 5], 6],
   [6, [131], 13],
+  [70, [12], 40],
+  [3, [4], 1100],
 ] as [number, number[], number][])
   checkOp(test, `${picks} of [${[rows, ...rest]}], with repetitions and none`, {
     inputs: { x: normals(1, rows, ...rest), index: integers(2, -1, rows + 1, picks) },

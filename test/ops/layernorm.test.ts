@@ -34,6 +34,9 @@ for (const [rows, hidden] of [
   [5, 16],
   [7, 37],
   [131, 8],
+  [2, 256],
+  [2, 520],
+  [1, 1028],
 ])
   checkOp(test, `[${rows},${hidden}]: outputs and gradients`, {
     inputs: {

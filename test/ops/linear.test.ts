@@ -1,8 +1,24 @@
 import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { add, mean, reshape } from '../../src/autograd/functions.js'
+import { Capture, type Tensor } from '../../src/autograd/tensor.js'
+import { calls } from '../../src/device/program.js'
+import { ParameterSet, zeros } from '../../src/graph/parameters.js'
+import { compile } from '../../src/graph/runtime.js'
 import { linear } from '../../src/ops/linear.js'
+import { type GeluForm, linearGelu } from '../../src/ops/linear_gelu.js'
+import { scale } from '../../src/ops/scale.js'
 import { allclose } from '../support/allclose.js'
 import { runOp } from '../support/op_case.js'
-import { checkRagged, normals, onEveryIsa, sameBitsOnThreads, withDevice } from '../support/op_check.js'
+import {
+  checkOp,
+  checkRagged,
+  normals,
+  onEveryIsa,
+  sameBitsOnThreads,
+  uniforms,
+  withDevice,
+} from '../support/op_check.js'
 
 const test = suite('linear')
 
@@ -61,6 +77,117 @@ for (const [rows, inner, out] of [
     allclose(got.gradients.weight, dw, { rtol: 1e-4, atol: 1e-6, name: 'dweight' })
     allclose(got.gradients.bias, db, { rtol: 1e-4, atol: 1e-6, name: 'dbias' })
   })
+
+const dense = (
+  x: ArrayLike<number>,
+  w: ArrayLike<number>,
+  b: ArrayLike<number>,
+  rows: number,
+  inner: number,
+  out: number,
+) =>
+  Float64Array.from({ length: rows * out }, (_, at) => {
+    const [n, o] = [Math.floor(at / out), at % out]
+    let s = b[o]
+    for (let i = 0; i < inner; i++) s += x[n * inner + i] * w[o * inner + i]
+    return s
+  })
+
+/** By the power series, which has nine digits and more for |x| below 4. */
+function erf(x: number): number {
+  let term = x
+  let sum = x
+  for (let n = 1; n < 80; n++) {
+    term *= -(x * x) / n
+    sum += term / (2 * n + 1)
+  }
+  return (2 / Math.sqrt(Math.PI)) * sum
+}
+
+const gelu = (form: GeluForm, z: Float64Array) =>
+  z.map((v) =>
+    form === 'erf'
+      ? (v / 2) * (1 + erf(v / Math.SQRT2))
+      : (v / 2) * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3))),
+  )
+
+// What x already has of gradient is added by the product itself, and a GELU in front of it is differentiated there; the
+// test asks for the program, since the results would be the same without.
+const kernelsOf = (capture: Capture): string[] => {
+  const program = compile({ op: capture.graph }).get('op')!.program
+  return [...calls(program)].map((call) => call.kernel.name)
+}
+
+for (const [rows, inner, out] of [
+  [1, 1, 1],
+  [9, 49, 47],
+  [130, 50, 385],
+  [7, 800, 17],
+] as const)
+  onEveryIsa(test, `[${rows},${inner}] x [${out},${inner}]: dx is added to what x has`, async (device) => {
+    const { dy, ...inputs } = tensors(rows, inner, out)
+    const also = normals(5, rows, inner).data as Float32Array
+    let capture: Capture | undefined
+    const got = await runOp(
+      device,
+      inputs,
+      ({ x, weight, bias }, c) => {
+        capture = c
+        // x itself is a parameter, whose gradient is gathered elsewhere
+        const [inside] = c.apply(scale, [x], { by: 1, scalar: '' })
+        return [
+          ...c.apply(linear, [inside, weight, bias], {}),
+          ...c.apply(scale, [inside], { by: 2, scalar: '' }),
+        ]
+      },
+      [dy, also],
+    )
+    const w = inputs.weight.data
+    const dx = Float64Array.from(also, (v) => 2 * v)
+    for (let n = 0; n < rows; n++)
+      for (let o = 0; o < out; o++)
+        for (let i = 0; i < inner; i++) dx[n * inner + i] += dy[n * out + o] * w[o * inner + i]
+    allclose(got.gradients.x, dx, { rtol: 1e-4, atol: 3e-6, name: 'dx' })
+    assert.ok(kernelsOf(capture!).includes('linear_backward_input_joined'))
+  })
+
+for (const form of ['tanh', 'erf'] as const)
+  checkOp(test, `dx of what a GELU (${form}) gave, which nobody else uses`, {
+    inputs: {
+      x: normals(1, 21, 19),
+      weight: uniforms(2, -0.3, 0.3, 37, 19),
+      bias: normals(3, 37),
+      after: normals(4, 11, 37),
+      shift: normals(5, 11),
+    },
+    build: ({ x, weight, bias, after, shift }, c) => {
+      const [y] = c.apply(linearGelu, [x, weight, bias], { form })
+      return c.apply(linear, [y, after, shift], {})
+    },
+    oracle: ({ x, weight, bias, after, shift }) => {
+      const y = gelu(form, dense(x, weight, bias, 21, 19, 37))
+      return [dense(y, after, shift, 21, 37, 11)]
+    },
+  })
+
+test('a GELU whose result has other uses is differentiated by itself', () => {
+  const labels = (more: boolean) => {
+    const set = new ParameterSet()
+    const p = (name: string, ...shape: number[]) => set.add(name, shape, { init: zeros })
+    const [w, b, v, a] = [p('w', 7, 5), p('b', 7), p('v', 3, 7), p('a', 3)]
+    const capture = new Capture(set)
+    const of = (parameter: typeof w) => capture.parameter(parameter)
+    const [y] = capture.apply(linearGelu, [capture.input('x', [4, 5]), of(w), of(b)], {})
+    const [z] = capture.apply(linear, [y, of(v), of(a)], {})
+    const sum = (t: Tensor) => mean(reshape(t, [t.shape.reduce<number>((n, d) => n * (d as number), 1)]), 0)
+    const loss = more ? add(sum(z), sum(y)) : sum(z)
+    capture.backward(reshape(loss, []))
+    return kernelsOf(capture)
+  }
+  assert.ok(labels(false).includes('linear_backward_input_joined'))
+  assert.not.ok(labels(false).includes('linear_gelu_backward_activation'))
+  assert.ok(labels(true).includes('linear_gelu_backward_activation'))
+})
 
 test('the same bits on 1, 2, 3 and 7 threads', () => {
   const { dy, ...inputs } = tensors(300, 500, 400)

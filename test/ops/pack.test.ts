@@ -73,7 +73,8 @@ function geluDerivative(x: number): number {
 }
 
 // sizes at the edges of tiles and panels (32, 48, 16, 8), of blocks of rows (128, 256), of columns (256, 384), of K (256,
-// 768), of chunks of rows in the gradient of the weight (1024), and a K that is done in several chunks (16384)
+// 768), of chunks of rows in the gradient of the weight (1024), a K that is done in several chunks (16384), and whole lines
+// of 16 bytes
 for (const [rows, inner, out] of [
   [1, 1, 1],
   [2, 3, 5],
@@ -86,6 +87,7 @@ for (const [rows, inner, out] of [
   [5, 1600, 9],
   [1100, 34, 40],
   [4, 16450, 3],
+  [300, 136, 264],
 ] as const) {
   const inputs = tensors(rows, inner, out)
   checkBf16(test, `[${rows},${inner}] x [${out},${inner}]`, {
@@ -105,6 +107,7 @@ for (const [rows, inner, out] of [
   [1, 2, 3],
   [33, 65, 97],
   [140, 900, 20],
+  [200, 72, 520],
 ] as const)
   checkBf16(test, `gelu([${rows},${inner}] x [${out},${inner}])`, {
     inputs: tensors(rows, inner, out),

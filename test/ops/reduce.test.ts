@@ -2,7 +2,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type ReduceFunction, reduce } from '../../src/ops/reduce.js'
 import { dynamic, f32 } from '../../src/ops/shape.js'
-import { allclose } from '../support/allclose.js'
+import { allclose, sameBits } from '../support/allclose.js'
 import { runOp } from '../support/op_case.js'
 import {
   checkOp,
@@ -40,6 +40,8 @@ for (const fn of ['sum', 'mean', 'max'] as const)
     [[3, 17], 1],
     [[17, 3], 0],
     [[2, 9, 70], 1],
+    [[3, 5, 8], 1],
+    [[3, 20], 1],
     [[4, 3, 2], 2],
   ] as [number[], number][])
     checkOp(test, `${fn} of [${shape}] over axis ${axis}`, {
@@ -58,6 +60,54 @@ onEveryIsa(test, 'long sums keep their digits', async (device) => {
       capture.apply(reduce, [x], { fn: 'sum', axis, keep: false }),
     )
     allclose(outputs[0], oracle('sum', shape, axis)({ x: x.data })[0], { rtol: 2e-6 })
+  }
+})
+
+onEveryIsa(test, 'the maximum of a long axis, and its gradient', async (device) => {
+  for (const [outer, axis, inner] of [
+    [2, 20001, 1],
+    [1, 9001, 3],
+  ]) {
+    const x = normals(axis, outer, axis, inner)
+    const dy = normals(inner, outer, inner).data as Float32Array
+    const { outputs, gradients } = await runOp(
+      device,
+      { x },
+      ({ x }, capture) => capture.apply(reduce, [x], { fn: 'max', axis: 1, keep: false }),
+      [dy],
+    )
+    const [y] = oracle('max', x.shape, 1)({ x: x.data })
+    allclose(outputs[0], y, { rtol: 0, atol: 0 })
+    const dx = new Float64Array(x.data.length)
+    for (let o = 0; o < outer; o++)
+      for (let i = 0; i < inner; i++)
+        for (let k = 0; k < axis; k++) {
+          const at = (o * axis + k) * inner + i
+          if (x.data[at] !== y[o * inner + i]) continue
+          dx[at] = dy[o * inner + i]
+          break
+        }
+    allclose(gradients.x, dx, { rtol: 0, atol: 0 })
+  }
+})
+
+onEveryIsa(test, 'a row has the same bits in a batch of any size', async (device) => {
+  for (const [outer, axis, inner] of [
+    [130, 36, 256],
+    [300, 1100, 1],
+  ]) {
+    const x = normals(axis, outer, axis, inner)
+    const sums = async (data: Float32Array, rows: number) =>
+      (
+        await runOp(device, { x: { shape: [rows, axis, inner], data } }, ({ x }, capture) =>
+          capture.apply(reduce, [x], { fn: 'sum', axis: 1, keep: false }),
+        )
+      ).outputs[0]
+    const data = x.data as Float32Array
+    const all = await sums(data, outer)
+    const row = outer - 2
+    const one = await sums(data.slice(row * axis * inner, (row + 1) * axis * inner), 1)
+    sameBits(one, all.subarray(row * inner, (row + 1) * inner))
   }
 })
 

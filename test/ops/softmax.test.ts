@@ -5,6 +5,7 @@ import { softmax } from '../../src/ops/softmax.js'
 import { allclose } from '../support/allclose.js'
 import { runOp } from '../support/op_case.js'
 import { checkOp, checkRagged, normals, type Oracle, onEveryIsa, withDevice } from '../support/op_check.js'
+import { random } from '../support/random.js'
 
 const test = suite('softmax')
 
@@ -34,6 +35,35 @@ for (const log of [false, true])
       build: ({ x }, capture) => capture.apply(softmax, [x], { log }),
       oracle: oracle(shape.at(-1)!, log),
     })
+
+onEveryIsa(test, 'long rows, forward and backward', async (device) => {
+  // the last is longer than any shared memory of a GPU
+  for (const [rows, columns] of [
+    [3, 1025],
+    [2, 9001],
+    [2, 60001],
+  ])
+    for (const log of [false, true]) {
+      const x = normals(columns, rows, columns)
+      const dy = random(rows).normals(rows * columns)
+      const { outputs, gradients } = await runOp(
+        device,
+        { x },
+        ({ x }, capture) => capture.apply(softmax, [x], { log }),
+        [dy],
+      )
+      const [y] = oracle(columns, log)({ x: x.data })
+      allclose(outputs[0], y, { name: `y of [${rows},${columns}]` })
+      const dx = Float64Array.from(dy)
+      for (let row = 0; row < dx.length; row += columns) {
+        let sum = 0
+        for (let c = row; c < row + columns; c++) sum += log ? dy[c] : dy[c] * y[c]
+        for (let c = row; c < row + columns; c++)
+          dx[c] = log ? dy[c] - Math.exp(y[c]) * sum : y[c] * (dy[c] - sum)
+      }
+      allclose(gradients.x, dx, { rtol: 1e-4, atol: 1e-6, name: `dx of [${rows},${columns}]` })
+    }
+})
 
 onEveryIsa(test, 'large values do not overflow, -inf has no weight', async (device) => {
   const x = { shape: [2, 3], data: Float32Array.of(1e4, 1e4 - 1, -Infinity, -1e5, -1e5, -1e5) }

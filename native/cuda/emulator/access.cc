@@ -1,5 +1,6 @@
 // Every load and store of a kernel comes here, by the callbacks of -fsanitize=thread, which is compiled into kernel files
 // and whose library is not linked.
+#include <algorithm>
 #include <cstdio>
 
 #include "block.h"
@@ -13,7 +14,6 @@ namespace {
 // each of four classes of warps, a later one in the place of an earlier one that it knows of.
 constexpr uint32_t kReaders = 4;
 constexpr uint32_t kNobody = 0xffffffffu;
-constexpr size_t kSharedMost = 256 * 1024;
 
 enum State : uint8_t { kUnwritten, kWritten, kInFlight };
 
@@ -23,10 +23,12 @@ struct SharedCell {
   uint32_t reader[kReaders], read_tick[kReaders];
 };
 
-alignas(1024) char shared_memory[kSharedMost];
-SharedCell shared_cells[kSharedMost / 2];
+// Of all blocks of a cluster; offsets count from the first one's.
+constexpr size_t kSharedAll = kSharedMost * kMostRanks;
+alignas(1024) char shared_memory[kSharedAll];
+SharedCell shared_cells[kSharedAll / 2];
 // Ticks at which the wgmma of each warp has read 16 bytes; operands of wgmma have no smaller parts.
-uint32_t operand_reads[kSharedMost / 16][kMostWarps];
+uint32_t operand_reads[kSharedAll / 16][kMostWarps];
 bool has_operand_reads = false;
 const Range* last_range = nullptr;
 
@@ -36,19 +38,28 @@ std::string hex(const void* p) {
   return text;
 }
 
-std::string shared_place(size_t offset) { return "shared byte " + std::to_string(ptrdiff_t(offset)); }
+std::string shared_place(size_t offset) {
+  if (offset >= kSharedAll) return "shared byte " + std::to_string(ptrdiff_t(offset));
+  const bool is_mine = offset / kSharedMost == block->current_rank();
+  return "shared byte " + std::to_string(offset % kSharedMost) + (is_mine ? "" : " of another block of the cluster");
+}
+
+std::string thread_name(uint32_t thread) {
+  const uint32_t rank = block->rank_of(thread);
+  return "thread " + std::to_string(thread - rank * block->size.x) + (rank == block->current_rank() ? "" : " of another block of the cluster");
+}
 
 [[noreturn]] void race(const char* what, const std::string& place, const char* other, uint32_t who) {
   const uint32_t threads = uint32_t(block->threads.size());
   const std::string whom = who >= threads + kMbarriers ? "a wgmma of warp " + std::to_string(who - threads - kMbarriers)
                            : who >= threads            ? "an asynchronous copy"
-                                                       : "thread " + std::to_string(who);
+                                                       : thread_name(who);
   fail(std::string(what) + " " + place + ", which " + whom + " " + other + ", with nothing to order the two");
 }
 
 void check_shared(const char* p, size_t bytes, const char* what) {
   const size_t offset = size_t(p - shared_memory);
-  if (offset >= kSharedMost || offset + bytes > block->shared_bytes)
+  if (offset >= kSharedAll || offset / kSharedMost >= block->ranks || offset % kSharedMost + bytes > block->shared_bytes)
     fail(std::string(what) + " " + shared_place(offset) + " of " + std::to_string(block->shared_bytes));
 }
 
@@ -190,15 +201,17 @@ void check_alignment(const char* p, size_t bytes, const char* what) {
 
 }  // namespace
 
-bool is_shared(const void* p) { return size_t(static_cast<const char*>(p) - shared_memory) < kSharedMost; }
+bool is_shared(const void* p) { return size_t(static_cast<const char*>(p) - shared_memory) < kSharedAll; }
 
 void begin_launch(const Kernel&) { last_range = nullptr; }
 
 void begin_block(Block& b) {
   b.shared = shared_memory;
-  std::memset(shared_memory, 0xff, b.shared_bytes);
-  SharedCell fresh{kUnwritten, kNobody, 0, {kNobody, kNobody, kNobody, kNobody}, {}};
-  for (size_t i = 0; i < (b.shared_bytes + 1) / 2; i++) shared_cells[i] = fresh;
+  const SharedCell fresh{kUnwritten, kNobody, 0, {kNobody, kNobody, kNobody, kNobody}, {}};
+  for (uint32_t r = 0; r < b.ranks; r++) {
+    std::memset(b.shared_of(r), 0xff, b.shared_bytes);
+    std::fill_n(shared_cells + r * kSharedMost / 2, (b.shared_bytes + 1) / 2, fresh);
+  }
   if (has_operand_reads) std::memset(operand_reads, 0, sizeof operand_reads);
   has_operand_reads = false;
 }

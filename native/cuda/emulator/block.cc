@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <memory>
+#include <map>
 #include <mutex>
 
 #include "fiber.h"
@@ -24,6 +24,16 @@ uint64_t seed = [] {
   return given ? std::strtoull(given, nullptr, 10) : 1;
 }();
 uint32_t launches = 0;
+
+// Kernels whose blocks come in clusters. Launches are recorded while others run.
+std::mutex clusters_guard;
+std::map<const void*, uint32_t> clusters;
+
+uint32_t cluster_of(const Kernel& kernel) {
+  const std::lock_guard<std::mutex> lock(clusters_guard);
+  const auto found = clusters.find(*static_cast<const void* const*>(kernel.arguments[0]));
+  return found == clusters.end() ? 1 : found->second;
+}
 
 char* stacks() {
   static char* memory = [] {
@@ -61,8 +71,10 @@ void thread_main() {
     Thread& t = current();
     if (!t.open.empty() || !t.groups.empty()) fail("ends while its asynchronous copies are under way");
     t.ended = true;
-    b.live--;
-    if (b.whole.arrived > 0) fail("ends while others wait at __syncthreads");
+    Rank& r = b.rank[b.current_rank()];
+    r.live--;
+    if (r.whole.arrived > 0) fail("ends while others wait at __syncthreads");
+    if (b.cluster.arrived > 0) fail("ends while others wait for its cluster");
     if (b.warps[t.id / kLanes].arrived > 0) fail("ends while lanes of its warp wait for it");
   } catch (const Violation& v) {
     if (b.failure.empty()) b.failure = v.what();
@@ -73,22 +85,31 @@ void thread_main() {
   std::abort();
 }
 
-std::string text_of(const Dim3& d) {
-  return "(" + std::to_string(d.x) + "," + std::to_string(d.y) + "," + std::to_string(d.z) + ")";
+std::string text_of(const Dim3& d, uint32_t rank) {
+  return "(" + std::to_string(d.x + rank) + "," + std::to_string(d.y) + "," + std::to_string(d.z) + ")";
+}
+
+// Every thread of [first, end) knows what all of them know.
+void join(uint32_t first, uint32_t end) {
+  std::vector<uint32_t> joined;
+  for (uint32_t t = first; t < end; t++) release_into(joined, t);
+  for (uint32_t t = first; t < end; t++) acquire_from(joined, t);
 }
 
 void run_block(Block& b) {
   b.tick = 1;
-  b.block_floor = 0;
   b.has_clocks = false;
-  b.live = b.size.x;
-  b.whole = Barrier{b.size.x, 0, {}, {}};
-  for (Barrier& n : b.named) n = Barrier{0, 0, {}, {}};
+  for (Rank& r : b.rank) {
+    r.floor = 0;
+    r.live = b.size.x;
+    r.whole = Barrier{b.size.x, 0, {}, {}};
+    for (Barrier& n : r.named) n = Barrier{0, 0, {}, {}};
+  }
+  b.cluster = Barrier{b.size.x * b.ranks, 0, {}, {}};
   b.failure.clear();
   b.ready.clear();
-  for (uint32_t t = 0; t < b.size.x; t++) {
+  for (uint32_t t = 0; t < b.threads.size(); t++) {
     Thread& thread = b.threads[t];
-    thread.index = {t, 0, 0};
     thread.id = t;
     thread.ended = false;
     thread.waits = nullptr;
@@ -104,18 +125,25 @@ void run_block(Block& b) {
   begin_hopper(b);
   leave(&b.scheduler);
   if (!b.failure.empty()) throw Violation(b.failure);
-  if (b.live == 0) return end_hopper();
+  uint32_t live = 0;
+  for (uint32_t r = 0; r < b.ranks; r++) live += b.rank[r].live;
+  if (live == 0) return end_hopper();
   // nobody is ready: each waits for what will not come
   std::string waiting;
   for (const Thread& t : b.threads)
     if (!t.ended && waiting.size() < 300)
       waiting += (waiting.empty() ? "thread " : ", thread ") + std::to_string(t.id) + " at " + (t.waits ? t.waits : "nothing");
-  throw Violation("block " + text_of(b.index) + ": deadlock, " + std::to_string(b.live) + " threads wait: " + waiting);
+  throw Violation("block " + text_of(b.index, 0) + ": deadlock, " + std::to_string(live) + " threads wait: " + waiting);
 }
 
 }  // namespace
 
 void set_seed(uint64_t value) { seed = value; }
+
+void set_cluster(const void* kernel, uint32_t blocks) {
+  const std::lock_guard<std::mutex> lock(clusters_guard);
+  clusters[kernel] = blocks;
+}
 
 const char* name_of(Collective kind) {
   switch (kind) {
@@ -137,7 +165,8 @@ const char* name_of(Collective kind) {
 uint32_t draw(uint32_t below) { return below < 2 ? 0 : uint32_t((next(block->random) >> 20) % below); }
 
 void fail(const std::string& what) {
-  throw Violation("block " + text_of(block->index) + " thread " + std::to_string(block->current) + " " + what);
+  const uint32_t rank = block->current_rank();
+  throw Violation("block " + text_of(block->index, rank) + " thread " + std::to_string(block->current - rank * block->size.x) + " " + what);
 }
 
 void wait(const char* what) {
@@ -173,6 +202,10 @@ void release_into(std::vector<uint32_t>& to, uint32_t from) {
   for (uint32_t i = 0; i < width; i++) to[i] = std::max(to[i], known[i]);
   const uint32_t first = from / kLanes * kLanes;
   for (uint32_t i = first; i < first + kLanes; i++) to[i] = std::max(to[i], b.warps[from / kLanes].floor);
+  if (b.ranks > 1) {
+    const uint32_t rank = b.rank_of(from);
+    for (uint32_t i = rank * b.size.x; i < (rank + 1) * b.size.x; i++) to[i] = std::max(to[i], b.rank[rank].floor);
+  }
   to[from] = b.tick;
   b.tick++;
 }
@@ -197,11 +230,7 @@ void meet(Collective kind, void* payload, void (*finish)(void**, void*), void* c
   w.kind = Collective::none;
   const uint32_t first = me / kLanes * kLanes;
   if (kind == Collective::sync) {
-    if (b.has_clocks) {
-      std::vector<uint32_t> joined;
-      for (uint32_t t = first; t < first + kLanes; t++) release_into(joined, t);
-      for (uint32_t t = first; t < first + kLanes; t++) acquire_from(joined, t);
-    }
+    if (b.has_clocks) join(first, first + kLanes);
     w.floor = b.tick++;
   }
   for (uint32_t t = first; t < first + kLanes; t++)
@@ -212,15 +241,32 @@ void meet(Collective kind, void* payload, void (*finish)(void**, void*), void* c
 void sync_threads() {
   Block& b = *block;
   const uint32_t me = b.current;
-  if (b.live < b.size.x) fail("comes to __syncthreads, but " + std::to_string(b.size.x - b.live) + " threads have ended");
-  if (++b.whole.arrived < b.size.x) {
-    b.whole.waiting.push_back(me);
+  Rank& r = b.rank[b.current_rank()];
+  if (r.live < b.size.x) fail("comes to __syncthreads, but " + std::to_string(b.size.x - r.live) + " threads have ended");
+  if (++r.whole.arrived < b.size.x) {
+    r.whole.waiting.push_back(me);
     return wait("__syncthreads");
   }
-  b.whole.arrived = 0;
-  b.block_floor = b.tick++;
-  for (uint32_t t : b.whole.waiting) wake(t);
-  b.whole.waiting.clear();
+  r.whole.arrived = 0;
+  if (b.ranks > 1 && b.has_clocks) join(b.current_rank() * b.size.x, (b.current_rank() + 1) * b.size.x);
+  r.floor = b.tick++;
+  for (uint32_t t : r.whole.waiting) wake(t);
+  r.whole.waiting.clear();
+  pause();
+}
+
+void sync_cluster() {
+  Block& b = *block;
+  for (uint32_t r = 0; r < b.ranks; r++)
+    if (b.rank[r].live < b.size.x) fail("waits for its cluster, but threads of block " + text_of(b.index, r) + " have ended");
+  if (++b.cluster.arrived < b.cluster.expected) {
+    b.cluster.waiting.push_back(b.current);
+    return wait("the barrier of its cluster");
+  }
+  b.cluster.arrived = 0;
+  join(0, uint32_t(b.threads.size()));
+  for (uint32_t t : b.cluster.waiting) wake(t);
+  b.cluster.waiting.clear();
   pause();
 }
 
@@ -229,7 +275,7 @@ void named_barrier(uint32_t id, uint32_t count, bool waits) {
   const uint32_t me = b.current;
   if (id >= 16 || count == 0 || count % kLanes != 0 || count > b.size.x)
     fail("comes to barrier " + std::to_string(id) + " of " + std::to_string(count) + " threads");
-  Barrier& n = b.named[id];
+  Barrier& n = b.rank[b.current_rank()].named[id];
   if (n.arrived == 0) n.expected = count, n.clock.clear();
   if (n.expected != count)
     fail("comes to barrier " + std::to_string(id) + " with " + std::to_string(count) + " threads, others with " + std::to_string(n.expected));
@@ -269,12 +315,16 @@ void run(const Kernel& kernel) {
   b.size = {kernel.threads, 1, 1};
   b.shared_bytes = kernel.shared;
   b.launch = ++launches;
-  b.threads.resize(kernel.threads);
-  b.warps.resize(kernel.threads / kLanes);
+  b.ranks = cluster_of(kernel);
+  if (b.ranks == 0 || b.ranks > kMostRanks || kernel.grid[0] % b.ranks != 0 || kernel.threads * b.ranks > kMostThreads ||
+      (b.ranks > 1 && kernel.threads % (4 * kLanes) != 0))
+    throw Violation("clusters of " + std::to_string(b.ranks) + " blocks of " + std::to_string(kernel.threads) + " threads in a grid of " + std::to_string(kernel.grid[0]));
+  b.threads.resize(kernel.threads * b.ranks);
+  b.warps.resize(kernel.threads * b.ranks / kLanes);
   b.random = (seed + 0x9e3779b97f4a7c15u) * (2 * uint64_t(b.launch) + 1);
   begin_launch(kernel);
-  std::vector<uint32_t> order(b.grid.x * b.grid.y * b.grid.z);
-  for (uint32_t i = 0; i < order.size(); i++) order[i] = i;
+  std::vector<uint32_t> order(b.grid.x * b.grid.y * b.grid.z / b.ranks);
+  for (uint32_t i = 0; i < order.size(); i++) order[i] = i * b.ranks;
   for (uint32_t i = uint32_t(order.size()); i > 1; i--) std::swap(order[i - 1], order[(next(b.random) >> 20) % i]);
   struct Leave {
     ~Leave() { block = nullptr; }

@@ -1,9 +1,11 @@
 // The state of the block that runs, for the parts of the emulator: threads, who waits for whom, and clocks.
 //
 // Clocks. `tick` counts moments at which something was ordered. An access is stamped (thread, tick). It happens before what
-// thread t does now if one of these knows it: t made it itself; `block_floor`, the tick of the last __syncthreads; the floor of
-// t's warp, that of its last __syncwarp; or t's vector clock, which has the last known tick of every other thread. Vector
+// thread t does now if one of these knows it: t made it itself; the floor of t's block, the tick of its last __syncthreads; that
+// of t's warp, of its last __syncwarp; or t's vector clock, which has the last known tick of every other thread. Vector
 // clocks grow by barriers among some threads only, and are kept from the first of these on.
+//
+// The blocks of a cluster run as one: their threads are numbered one block after the other, and so lies their shared memory.
 #pragma once
 #include <cstring>
 #include <vector>
@@ -16,9 +18,11 @@ constexpr uint32_t kLanes = 32;
 constexpr uint32_t kMostThreads = 1024;
 // Who reads and writes asynchronously, numbered behind the threads: for each mbarrier of a block the copies that complete on
 // it, and for each warp its wgmma.
-constexpr uint32_t kMbarriers = 64;
+constexpr uint32_t kMbarriers = 128;
 constexpr uint32_t kMostWarps = kMostThreads / kLanes;
 constexpr uint32_t kAgents = kMbarriers + kMostWarps;
+constexpr uint32_t kMostRanks = 2;  // blocks of a cluster
+constexpr size_t kSharedMost = 256 * 1024;
 
 enum class Collective : uint8_t { none, sync, shuffle, vote, ldmatrix, stmatrix, mma, wgmma, elect, registers, other };
 const char* name_of(Collective);
@@ -59,21 +63,28 @@ struct Barrier {
   std::vector<uint32_t> clock;    // joined vector clocks
 };
 
+// What each block of a cluster has for itself.
+struct Rank {
+  Barrier whole;
+  Barrier named[16];
+  uint32_t live, floor;
+};
+
 struct Block {
   const Kernel* kernel;
-  Dim3 index, grid, size;
-  uint32_t number;  // of the block in its grid
+  Dim3 index, grid, size;  // the index is that of the first of the cluster
+  uint32_t number;         // of the first in the grid
+  uint32_t ranks;
   uint32_t launch;  // of the grid in the process
   char* shared;
   size_t shared_bytes;
   std::vector<Thread> threads;
   std::vector<Warp> warps;
   std::vector<uint32_t> ready;
-  Barrier whole;
-  Barrier named[16];
-  uint32_t live;
+  Rank rank[kMostRanks];
+  Barrier cluster;
   uint32_t current;
-  uint32_t tick, block_floor;
+  uint32_t tick;
   bool has_clocks;
   std::vector<uint32_t> clocks;  // [thread][thread or agent]
   uint64_t random;
@@ -83,9 +94,17 @@ struct Block {
 
   uint32_t clock_width() const { return uint32_t(threads.size()) + kAgents; }
   uint32_t* clock_of(uint32_t thread) { return clocks.data() + size_t(thread) * clock_width(); }
+  uint32_t rank_of(uint32_t thread) const { return ranks == 1 ? 0 : thread / size.x; }
+  uint32_t current_rank() const { return rank_of(current); }
+  char* shared_of(uint32_t of_rank) const { return shared + of_rank * kSharedMost; }
   // Whether an access stamped (who, when) happened before what `thread` does now.
   bool ordered(uint32_t who, uint32_t when, uint32_t thread) {
-    if (who == thread || when <= block_floor) return true;
+    if (who == thread) return true;
+    if (ranks == 1) {
+      if (when <= rank[0].floor) return true;
+    } else if (who < threads.size() && rank_of(who) == rank_of(thread) && when <= rank[rank_of(who)].floor) {
+      return true;
+    }
     if (who < threads.size() && who / kLanes == thread / kLanes && when <= warps[who / kLanes].floor) return true;
     return has_clocks && clock_of(thread)[who] >= when;
   }

@@ -25,11 +25,11 @@ uint32_t lane_of_current() { return block->current % kLanes; }
 
 }  // namespace
 
-Index thread_index() { return {block->current, 0, 0}; }
-Index block_index() { return {block->index.x, block->index.y, block->index.z}; }
+Index thread_index() { return {block->current - block->current_rank() * block->size.x, 0, 0}; }
+Index block_index() { return {block->index.x + block->current_rank(), block->index.y, block->index.z}; }
 Index block_size() { return {block->size.x, 1, 1}; }
 Index grid_size() { return {block->grid.x, block->grid.y, block->grid.z}; }
-char* shared_memory_of_block() { return block->shared; }
+char* shared_memory_of_block() { return block->shared_of(block->current_rank()); }
 
 void whole_warp(uint32_t mask) {
   if (mask != 0xffffffffu) fail("comes to a collective with a mask of some lanes; the emulator knows whole warps only");

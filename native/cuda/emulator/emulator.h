@@ -50,6 +50,9 @@ struct Kernel {
 // Runs a grid to its end on the calling thread; one at a time in the process. Throws a Violation.
 void run(const Kernel& kernel);
 
+// The blocks of a kernel come in clusters of so many, neighbours along x.
+void set_cluster(const void* kernel, uint32_t blocks);
+
 // What the order of threads and blocks is drawn from; also BIOALBERT_EMULATED_SEED.
 void set_seed(uint64_t seed);
 

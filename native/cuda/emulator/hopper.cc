@@ -25,7 +25,7 @@ struct Tile {
 };
 
 struct State {
-  uint32_t offset;
+  char* at;
   uint32_t count, pending, phase;
   uint64_t expected;
   uint32_t init_thread, init_tick;
@@ -45,17 +45,20 @@ struct Hopper {
 };
 Hopper state;
 
-std::string name(const State& m) { return "the mbarrier at shared byte " + std::to_string(m.offset); }
+uint32_t offset_of(const void* p) { return uint32_t(size_t(static_cast<const char*>(p) - block->shared) % kSharedMost); }
+uint32_t rank_with(const void* p) { return uint32_t(size_t(static_cast<const char*>(p) - block->shared) / kSharedMost); }
+
+std::string name(const State& m) {
+  return "the mbarrier at shared byte " + std::to_string(offset_of(m.at)) + (rank_with(m.at) == block->current_rank() ? "" : " of another block");
+}
 
 void need_hopper() {
   if (chip().capability < 90) fail("comes to an instruction of sm_90 on a chip of " + std::to_string(chip().capability));
 }
 
-uint32_t offset_of(const void* p) { return uint32_t(static_cast<const char*>(p) - block->shared); }
-
 State& find(void* barrier, const char* what) {
   for (State& m : state.barriers)
-    if (m.valid && m.offset == offset_of(barrier)) {
+    if (m.valid && m.at == barrier) {
       read(barrier, 8);  // of what its initialisation wrote
       return m;
     }
@@ -86,7 +89,7 @@ void copy(const Tile& t, uint32_t agent) {
         std::memcpy(row + (begin - t.at[0]) * element, from, size_t((end - begin) * element));
       }
       const uint32_t to = offset_of(t.to) + (z * l.box[1] + y) * row_bytes;
-      for (uint32_t c = 0; c < row_bytes; c += 16) std::memcpy(block->shared + swizzled(to + c, span), row + c, 16);
+      for (uint32_t c = 0; c < row_bytes; c += 16) std::memcpy(block->shared_of(rank_with(t.to)) + swizzled(to + c, span), row + c, 16);
     }
   block->current = me;
   end_copy(t.to, t.bytes, agent);
@@ -128,13 +131,13 @@ void mbarrier_init(void* barrier, uint32_t count) {
   write(barrier, 8);
   State* at = nullptr;
   for (State& m : state.barriers)
-    if (m.offset == offset_of(barrier)) at = &m;
+    if (m.at == barrier) at = &m;
   if (at && at->valid) fail("initialises " + name(*at) + " again (mbarrier_invalidate first)");
   if (!at) {
     if (state.barriers.size() == kMbarriers) fail("initialises more than " + std::to_string(kMbarriers) + " mbarriers");
     at = &state.barriers.emplace_back();
   }
-  *at = State{offset_of(barrier), count, count, 0, 0, block->current, block->tick, true, {}, {}, {}, {}};
+  *at = State{static_cast<char*>(barrier), count, count, 0, 0, block->current, block->tick, true, {}, {}, {}, {}};
 }
 
 void mbarrier_fence_init() { current().fenced_init = block->tick++; }
@@ -156,6 +159,15 @@ void mbarrier_arrive(void* barrier, uint32_t expected_bytes) {
   if (m.expected == 0 || !m.waiting.empty()) end_phase(m);
   pause();
 }
+
+// The same place in another block of the cluster.
+static char* in_rank(void* p, uint32_t rank) {
+  if (rank >= block->ranks || !is_shared(p)) fail("reaches for block " + std::to_string(rank) + " of a cluster of " + std::to_string(block->ranks));
+  if (block->rank[rank].live == 0) fail("reaches for block " + std::to_string(rank) + " of its cluster, which has ended");
+  return block->shared_of(rank) + offset_of(p);
+}
+
+void mbarrier_arrive_in(void* barrier, uint32_t rank) { mbarrier_arrive(in_rank(barrier, rank), 0); }
 
 bool mbarrier_try_wait(void* barrier, uint32_t parity) {
   State& m = find(barrier, "waits at");
@@ -187,11 +199,8 @@ void fence_async() { current().fenced = block->tick++; }
 
 // ---------------------------------------------------------------- the copy engine
 
-void tma_load(void* shared, const TensorMap& map, void* barrier, uint32_t rank, const int32_t* at) {
-  State& m = find(barrier, "copies a tile for");
-  const Thread& initialiser = block->threads[m.init_thread];
-  if (std::max(initialiser.fenced, initialiser.fenced_init) < m.init_tick)
-    fail("copies a tile for " + name(m) + ", which was initialised without a fence behind it (mbarrier_fence_init)");
+void tma_load(void* shared, const TensorMap& map, void* barrier, uint32_t rank, const int32_t* at, uint32_t ranks) {
+  if (ranks == 0) ranks = 1u << block->current_rank();
   Tile t{static_cast<char*>(shared), {}, {0, 0, 0}, 0, block->current};
   std::memcpy(static_cast<void*>(&t.layout), map.words, sizeof t.layout);
   TensorLayout& l = t.layout;
@@ -206,12 +215,22 @@ void tma_load(void* shared, const TensorMap& map, void* barrier, uint32_t rank, 
   if (!is_shared(shared) || offset_of(shared) % alignment != 0)
     fail("copies a tile to shared byte " + std::to_string(offset_of(shared)) + " (want a multiple of " + std::to_string(alignment) + ")");
   t.bytes = row * l.box[1] * l.box[2];
-  if (m.pending == 0 && m.expected > 0) end_phase(m);
-  begin_tile(shared, t.bytes);
-  m.tiles.push_back(t);
-  if (!m.waiting.empty()) end_phase(m);
+  for (uint32_t r = 0; ranks >> r != 0; r++) {
+    if ((ranks >> r & 1) == 0) continue;
+    State& m = find(in_rank(barrier, r), "copies a tile for");
+    const Thread& initialiser = block->threads[m.init_thread];
+    if (std::max(initialiser.fenced, initialiser.fenced_init) < m.init_tick)
+      fail("copies a tile for " + name(m) + ", which was initialised without a fence behind it (mbarrier_fence_init)");
+    if (m.pending == 0 && m.expected > 0) end_phase(m);
+    t.to = in_rank(shared, r);
+    begin_tile(t.to, t.bytes);
+    m.tiles.push_back(t);
+    if (!m.waiting.empty()) end_phase(m);
+  }
   pause();
 }
+
+uint32_t cluster_rank() { return block->current_rank(); }
 
 // ---------------------------------------------------------------- warps
 
@@ -231,7 +250,8 @@ void registers(uint32_t count, bool raise) {
       fail(std::string(raise ? "raises" : "lowers") + " its registers from " + std::to_string(mine) + " to " + std::to_string(count));
   while (mine != count) {
     uint32_t others = 0;
-    for (uint32_t w = 0; w < b.warps.size(); w++) others += w == warp ? 0 : state.registers[w];
+    const uint32_t first = b.current_rank() * b.size.x / kLanes;
+    for (uint32_t w = first; w < first + b.size.x / kLanes; w++) others += w == warp ? 0 : state.registers[w];
     if (others + count <= kRegisters) {
       mine = count;
       for (uint32_t t : state.want_registers) wake(t);

@@ -10,11 +10,16 @@ void mbarrier_init(void* barrier, uint32_t count);
 void mbarrier_fence_init();
 void mbarrier_invalidate(void* barrier);
 void mbarrier_arrive(void* barrier, uint32_t expected_bytes);
+void mbarrier_arrive_in(void* barrier, uint32_t rank);
 void mbarrier_wait(void* barrier, uint32_t parity);
 bool mbarrier_try_wait(void* barrier, uint32_t parity);
 void fence_async();
 
-void tma_load(void* shared, const TensorMap& map, void* barrier, uint32_t rank, const int32_t* at);
+// To the blocks of a cluster that have a bit in `ranks`; to the caller's own if it is 0.
+void tma_load(void* shared, const TensorMap& map, void* barrier, uint32_t dimensions, const int32_t* at, uint32_t ranks);
+
+uint32_t cluster_rank();
+void sync_cluster();
 
 bool elect_one();
 void registers(uint32_t count, bool raise);

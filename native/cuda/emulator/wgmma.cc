@@ -90,7 +90,7 @@ const char* place(const Operand& o, uint32_t mn, uint32_t k) {
   else
     at += mn % 8 * o.span + mn / 8 * o.stride + k * 2;
   at ^= (at >> 7 & (o.span / 16 - 1)) << 4;
-  return block->shared + (int(at) - int(kWindow));
+  return block->shared_of(block->current_rank()) + (int(at) - int(kWindow));
 }
 
 // Calls use(16 bytes, mn, k) for all of an operand's elements with mn in [from, from + count).

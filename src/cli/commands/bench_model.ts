@@ -66,6 +66,7 @@ function summary(step: PredictedStep) {
       tflops: round(f.flops / f.seconds / 1e12, 4),
       gigabytes_per_second: round(f.bytes / f.seconds / 1e9, 4),
       of_floor: round(f.ofFloor, 3),
+      measured_ms: measured?.families.get(f.family) ?? null,
     })),
     measured: measured
       ? {
@@ -108,7 +109,7 @@ function describe(card: Card, steps: readonly PredictedStep[]): string {
   ].join('\n')
 }
 
-function families({ prediction: p }: PredictedStep): string {
+function families({ prediction: p, measured }: PredictedStep): string {
   const rows = p.families.map((f) => [
     f.family,
     f.launches,
@@ -117,6 +118,7 @@ function families({ prediction: p }: PredictedStep): string {
     (f.flops / f.seconds / 1e12).toFixed(1),
     (f.bytes / f.seconds / 1e9).toFixed(0),
     `${(100 * f.ofFloor).toFixed(0)}%`,
+    measured?.families.get(f.family)?.toFixed(3) ?? '',
   ])
   rows.push([
     'between launches',
@@ -126,6 +128,7 @@ function families({ prediction: p }: PredictedStep): string {
     '',
     '',
     '',
+    '',
   ])
-  return table(['kernels', 'launches', 'ms', 'share', 'TFLOP/s', 'GB/s', 'floor / time'], rows)
+  return table(['kernels', 'launches', 'ms', 'share', 'TFLOP/s', 'GB/s', 'floor / time', 'measured ms'], rows)
 }
