@@ -54,10 +54,11 @@ label=${where%%$'\t'*}
 echo "${where#*$'\t'}; results in $out"
 python=${BIOALBERT_PEER_PYTHON:-$(command -v python3 || true)}
 peers=
-if [ -n "$python" ] && "$python" -c 'import torch, transformers, safetensors' 2>/dev/null; then
+# looked for, not imported, which would take seconds
+packages='from importlib.metadata import version; print(*(f"{name} {version(name)}" for name in ("torch", "transformers", "safetensors")))'
+if [ -n "$python" ] && "$python" -c "$packages" 2>/dev/null; then
   export BIOALBERT_PEER_PYTHON=$python
   peers=--peers
-  "$python" -c 'import torch; print("PyTorch", torch.__version__)'
 else
   echo "skipped: all of PyTorch (no Python with torch, transformers and safetensors)"
 fi
@@ -66,10 +67,8 @@ export BIOALBERT_BENCH_OUT=$out TORCHINDUCTOR_CACHE_DIR=${TORCHINDUCTOR_CACHE_DI
 # PyTorch compiles for a minute: it begins while the checks run, and finds it in its cache later
 warming=
 if [ -n "$peers" ] && [ "$mode" = full ] && { wanted pretraining || wanted dropout; }; then
-  (for shape in '64 --length 512' '256 --length 128'; do
-    # shellcheck disable=SC2086
-    "$python" bench/peers/albert_step.py --device cuda --precision bf16 --compile --steps 1 --warmup 1 --batch $shape
-  done) >/dev/null 2>&1 &
+  step="$python bench/peers/albert_step.py --device cuda --precision bf16 --compile --steps 1 --warmup 1"
+  timeout -k 5 150 bash -c "$step --batch 64 --length 512; $step --batch 256 --length 128" >/dev/null 2>&1 &
   warming=$!
 fi
 
@@ -106,7 +105,10 @@ if wanted checks; then
   unset BIOALBERT_TEST_GPU BIOALBERT_TEST_OPS
 fi
 # nothing may disturb what is timed
-if [ -n "$warming" ]; then echo "waiting for PyTorch's compiler"; wait "$warming" || echo "PyTorch's compiler failed"; fi
+if [ -n "$warming" ]; then
+  echo "waiting for PyTorch's compiler"
+  wait "$warming" || echo "PyTorch's compiler was not done in time"
+fi
 
 # ---------------------------------------------------------------- parts
 part() { # NAME SECONDS BENCH [OPTIONS...]

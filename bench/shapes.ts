@@ -27,8 +27,8 @@ export interface StepShape extends ModelShape {
 const base: ModelShape = { H: 768, L: 12, A: 12, D: 64, I: 3072, E: 128, V: 30000 }
 const large: ModelShape = { H: 1024, L: 24, A: 16, D: 64, I: 4096, E: 128, V: 30000 }
 const mini: ModelShape = { H: 256, L: 4, A: 4, D: 64, I: 1024, E: 128, V: 30000 }
-/** Small enough for an emulator. */
-const nano: ModelShape = { H: 64, L: 2, A: 2, D: 32, I: 256, E: 32, V: 500 }
+/** Small enough for an emulator, with heads as large as base's. */
+const nano: ModelShape = { H: 64, L: 2, A: 1, D: 64, I: 256, E: 32, V: 500 }
 
 function step(name: string, model: ModelShape, B: number, S: number, maskedEach: number): StepShape {
   return { name, ...model, B, S, N: B * S, masked: B * maskedEach }

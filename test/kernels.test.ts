@@ -2,7 +2,7 @@
  * What an op declares is what its kernels take: the argument lists in kernels/cpu and kernels/cuda, read from the sources,
  * against the buffers, their access and the parameters in src/ops; in order and by name.
  */
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -58,8 +58,9 @@ for (const op of all) {
   test(`${op.name}: the C++ arguments are the declared ones`, () => {
     compare(op, `kernels/cpu/${op.name}.cc`, cpuKernels)
   })
+  // products of 8-bit integers are the CPU's alone
+  if (op.name === 'pack_int8') continue
   const file = `kernels/cuda/${op.name}.cu`
-  if (!existsSync(join(root, file))) continue
   test(`${op.name}: the CUDA arguments are the declared ones, in all forms but int8`, () => {
     const onCpu = [...compare(op, `kernels/cpu/${op.name}.cc`, cpuKernels).keys()]
     const forms = onCpu.filter((name) => !name.endsWith('_int8'))
@@ -111,11 +112,13 @@ test('the reader of CUDA argument lists refuses what it cannot read', () => {
     () => cudaKernels(file('Launch& launch, Param<uint32_t> n, Buffer<float> y')),
     /behind a parameter/,
   )
-  const list = 'Launch&, Buffer<const int32_t> ids, Buffer<float> y,\n  Param<uint32_t> n, Param<float> eps'
+  const list =
+    'Launch&, Buffer<const int32_t> ids, Buffer<float> y,\n  Weight<T> w, [[maybe_unused]] Param<uint32_t> n, Param<float> eps'
   const { buffers, params } = cudaKernels(file(list)).get('k_forward')!
   assert.equal(buffers, [
     { name: 'ids', readOnly: true },
     { name: 'y', readOnly: false },
+    { name: 'w', readOnly: true },
   ])
   assert.equal(params, [
     { name: 'n', type: 'u32' },

@@ -10,7 +10,7 @@ import { isEmulated, isShort, openBenchDevice } from '../support/device.js'
 import { OpsPeer, raceOnGpu } from '../support/gpu_op.js'
 import { fixed, narrow } from '../support/op.js'
 
-const [A, D] = isEmulated ? [2, 32] : [12, 64]
+const [A, D] = isEmulated ? [2, 64] : [12, 64]
 const H = A * D
 const equal = (count: number, length: number) => new Array<number>(count).fill(length)
 const cases = isEmulated

@@ -43,7 +43,12 @@ export function gpuTable(files: ReadonlyMap<string, Results>): string[] {
   const copy = Math.max(
     ...copies.map(({ bytes = 0, ours, peer }) => bytes / Math.min(ours.seconds, peer?.seconds ?? 1)),
   )
-  const rows = all.flatMap(({ races, peaks }) => races.map((race) => line(race, peaks, copy)))
+  const rows = all.flatMap(({ races, peaks, facts }) =>
+    races.map((race) => {
+      const cells = line(race, peaks, copy)
+      return facts.gpu === 'block emulator' ? [...cells.slice(0, -1), ''] : cells
+    }),
+  )
   const head = ['what', 'ours', 'best of PyTorch', 'time', 'ratio', 'of peak', 'goal', '']
   const steps = all.flatMap(({ steps = [] }) =>
     steps.map(
@@ -101,12 +106,16 @@ function aligned(rows: readonly string[][]): string[] {
   )
 }
 
-/** The results in a folder. */
+/** As the script runs them. */
+const ORDER = ['pretraining', 'products', 'attention', 'streams', 'finetune', 'inference', 'dropout']
+const place = (file: string) => ORDER.indexOf(file.split('.')[0])
+
+/** The results in a folder, in the order of the script. */
 export function readGpuResults(folder: string): Map<string, Results> {
   const files = existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith('.json')) : []
   return new Map(
     files
-      .sort()
+      .sort((a, b) => place(a) - place(b))
       .map((file) => [
         basename(file, '.json'),
         JSON.parse(readFileSync(join(folder, file), 'utf8')) as Results,

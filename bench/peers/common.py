@@ -128,28 +128,43 @@ def with_backend(name, step):
     return run
 
 
-def graphed(step, options):
-    """A step as one CUDA graph that is replayed; what it returns are the tensors of the captured one. On the CPU the step."""
+def graphed(step, options, or_plain=False):
+    """
+    A step as one CUDA graph that is replayed; what it returns are the tensors of the captured one. On the CPU the step itself, and
+    with `or_plain` also where it cannot be captured, because it waits for the GPU.
+    """
     if options.device != 'cuda':
         return step
     captured = []
 
+    def capture():
+        torch.cuda.empty_cache()
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(3):
+                step()
+        torch.cuda.current_stream().wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        # graphs never run at the same time, so all of them take the same memory in turn
+        with torch.cuda.graph(graph, pool=graph_pool()):
+            result = step()
+        return graph, result
+
     def run():
         if not captured:
-            torch.cuda.empty_cache()
-            side = torch.cuda.Stream()
-            side.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(side):
-                for _ in range(3):
-                    step()
-            torch.cuda.current_stream().wait_stream(side)
-            graph = torch.cuda.CUDAGraph()
-            # graphs never run at the same time, so all of them take the same memory in turn
-            with torch.cuda.graph(graph, pool=graph_pool()):
-                result = step()
-            captured.extend((graph, result))
-        captured[0].replay()
-        return captured[1]
+            try:
+                captured.extend(capture())
+            except Exception:
+                if not or_plain:
+                    raise
+                torch.cuda.synchronize()
+                captured.extend((None, None))
+        graph, result = captured
+        if graph is None:
+            return step()
+        graph.replay()
+        return result
 
     return run
 

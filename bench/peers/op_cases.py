@@ -180,6 +180,6 @@ def modes_of(options, case):
         def run():
             for _ in range(repeat):
                 one()
-        return common.graphed(run, options)
+        return common.graphed(run, options, or_plain=True)
 
     return {mode: repeated(one) for mode, one in modes.items()}, repeat

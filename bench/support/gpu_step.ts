@@ -59,7 +59,7 @@ export async function raceStep({ shape, dropout, turn, beside }: StepCase): Prom
         products: 'bf16' as const,
         units: { tokens: shape.N, sequences: shape.B },
       }
-      await race(name, cost, [ours, ...peers.contestants], isEmulated ? {} : { rounds: isShort ? 5 : 9 })
+      await race(name, cost, [ours, ...peers.contestants], isEmulated ? {} : { rounds: isShort ? 3 : 5 })
     } finally {
       await peers.close()
     }

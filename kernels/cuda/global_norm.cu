@@ -13,7 +13,7 @@ constexpr uint32_t kAdders = 1024;
 
 template <bool kWide>
 __global__ void __launch_bounds__(kOptimizerThreads)
-sum_squares(const float* __restrict__ gradients, const int32_t* __restrict__ table, double* __restrict__ parts,
+sum_squares(const float* __restrict__ gradients, const int32_t* __restrict__ table, double* __restrict__ partial,
             Param<uint32_t> chunk_count) {
   struct Shared {
     double of_warp[kOptimizerThreads / kWarp];
@@ -34,31 +34,30 @@ sum_squares(const float* __restrict__ gradients, const int32_t* __restrict__ tab
         s = make_float4(0.f, 0.f, 0.f, 0.f);
       });
   sum = block_sum<kOptimizerThreads>(sum, shared_as<Shared>().of_warp);
-  if (threadIdx.x == 0) parts[c * kParts + part] = sum;
+  if (threadIdx.x == 0) partial[c * kParts + part] = sum;
 }
 
 __global__ void __launch_bounds__(kAdders)
-add_squares(const double* __restrict__ parts, float* __restrict__ norm, Param<uint32_t> chunk_count) {
+add_squares(const double* __restrict__ partial, float* __restrict__ norm, Param<uint32_t> chunk_count) {
   struct Shared {
     double of_warp[kAdders / kWarp];
   };
   const uint32_t n = chunk_count() * kParts;
   double sum = 0;
 #pragma unroll 8
-  for (uint32_t i = threadIdx.x; i < n; i += kAdders) sum += parts[i];
+  for (uint32_t i = threadIdx.x; i < n; i += kAdders) sum += partial[i];
   sum = block_sum<kAdders>(sum, shared_as<Shared>().of_warp);
   if (threadIdx.x == 0) *norm = float(sqrt(sum));
 }
 
 void global_norm_forward(Launch& launch, Buffer<const float> gradients, Buffer<const int32_t> table, Buffer<float> norm,
-                         Buffer<double> partial, Param<uint32_t> chunk_count) {
-  (void)partial;  // one double a chunk, but a chunk has several parts
+                         [[maybe_unused]] Buffer<double> partial, Param<uint32_t> chunk_count) {
   const uint32_t chunks = uint32_t(table.size / 3);
-  double* parts = launch.scratch<double>(size_t(chunks) * kParts);
+  double* sums = launch.scratch<double>(size_t(chunks) * kParts);
   const bool wide = reinterpret_cast<uintptr_t>(gradients.data) % 16 == 0;
   launch(wide ? sum_squares<true> : sum_squares<false>, Grid(chunks, kParts), kOptimizerThreads,
-         kOptimizerThreads / kWarp * sizeof(double), gradients.data, table.data, parts, chunk_count);
-  launch(add_squares, 1, kAdders, kAdders / kWarp * sizeof(double), parts, norm.data, chunk_count);
+         kOptimizerThreads / kWarp * sizeof(double), gradients.data, table.data, sums, chunk_count);
+  launch(add_squares, 1, kAdders, kAdders / kWarp * sizeof(double), sums, norm.data, chunk_count);
 }
 
 }  // namespace

@@ -22,8 +22,7 @@ __global__ void __launch_bounds__(kThreads) pack_kernel(const float* __restrict_
 }
 
 void pack_forward(Launch& launch, Buffer<const float> weight, Buffer<bf16> packed, Param<uint32_t> out, Param<uint32_t> in,
-                  Param<uint32_t> gradient) {
-  static_cast<void>(gradient);  // one order serves all three products
+                  [[maybe_unused]] Param<uint32_t> gradient) {
   const uint64_t count = uint64_t(out.most) * in.most;
   const uint32_t run = count % 8 == 0 && aligned_16(weight.data) && aligned_16(packed.data) ? 8 : 1;
   launch(run == 8 ? pack_kernel<8> : pack_kernel<1>, blocks_for(launch, count / run, kThreads), kThreads, 0, weight.data, packed.data,

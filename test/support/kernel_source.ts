@@ -33,8 +33,9 @@ const cpu: Spelling = {
 const cuda: Spelling = {
   first: /^Launch& ?(launch)?$/,
   firstName: 'Launch&',
-  buffer: /^Buffer<(const )?\w+> (\w+)$/,
-  param: /^Param<(uint32_t|int32_t|float)> (\w+)$/,
+  // Weight<T> is a buffer that is only read (kernels/cuda/dense.cuh)
+  buffer: /^(?:\[\[maybe_unused\]\] )?(?:Buffer<)?(const |Weight<)?\w+> (\w+)$/,
+  param: /^(?:\[\[maybe_unused\]\] )?Param<(uint32_t|int32_t|float)> (\w+)$/,
 }
 
 /** The kernels that a file of kernels/cpu exports, by name. Throws on one whose argument list it cannot read. */
