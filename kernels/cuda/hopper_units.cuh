@@ -139,46 +139,42 @@ struct EvenParts {
   uint32_t clusters;
 };
 
-// One thread has four neighbouring columns.
+// A block takes kAddThreads runs of four columns at a time, one after the other in memory, a thread one of them.
 template <class Tile, class Epilogue>
 __global__ void __launch_bounds__(kAddThreads)
 add_even(EvenParts p, Param<uint32_t> rows, Param<uint32_t> depth, uint32_t columns, Epilogue epilogue) {
-  constexpr uint32_t kM = HopperTiles<Tile>::kM, kRuns = Tile::kN / 4, kSlot = kM * Tile::kN;
+  constexpr uint32_t kM = HopperTiles<Tile>::kM, kSlot = kM * Tile::kN, kPieces = kSlot / (4 * kAddThreads);
+  static_assert(kSlot % (4 * kAddThreads) == 0 && kM <= kAddThreads, "pieces are whole");
   const uint32_t m = rows();
   const HopperTiles<Tile> tiles(m, columns, depth());
   const EvenCut cut(tiles.tiles, p.clusters, tiles.steps);
   if (cut.rest == 0 || tiles.steps == 0 || cut.length == tiles.steps) return;  // there are no parts
-  // calls add(slot) for each part of a tile, in order
-  const auto each = [&](uint32_t tile, auto add) {
-    for (uint32_t g = 0; g < cut.groups; g++) add(g * cut.rest + tile);
-    if (cut.left == 0) return;
-    const uint32_t last = cut.owner((tile + 1) * cut.left - 1);
-    for (uint32_t j = cut.owner(tile * cut.left); j <= last; j++)
-      if (cut.from(j) < cut.from(j + 1)) add(cut.slot(j, tile));
-  };
-  const uint32_t count = cut.rest * kM * kRuns, thread = blockIdx.x * kAddThreads + threadIdx.x;
-  for (uint32_t i = thread; i < count; i += gridDim.x * kAddThreads) {
-    const uint32_t tile = i / (kM * kRuns), in_tile = i - tile * (kM * kRuns), r = in_tile / kRuns, c = (in_tile - r * kRuns) * 4;
+  for (uint32_t piece = blockIdx.x; piece < cut.rest * kPieces; piece += gridDim.x) {
+    const uint32_t tile = piece / kPieces, at = piece % kPieces * (4 * kAddThreads) + threadIdx.x * 4;
     const TilePlace place = tile_place(cut.whole + tile, 1, tiles.down, tiles.across);
-    const uint32_t row = place.m * kM + r, column = place.n * Tile::kN + c;
-    if (row >= m || column >= columns) continue;
-    float sums[4] = {};
-    each(tile, [&](uint32_t slot) {
-      float v[4];
-      load_run<4>(p.parts + size_t(slot) * kSlot + r * Tile::kN + c, v);
+    const uint32_t row = place.m * kM + at / Tile::kN, column = place.n * Tile::kN + at % Tile::kN;
+    // of the first piece of a tile of the first columns, a thread adds the sums of one row as well
+    const uint32_t sum_row = place.m * kM + threadIdx.x;
+    const bool is_there = row < m && column < columns;
+    const bool sums_wanted = p.sums != nullptr && piece % kPieces == 0 && place.n == 0 && threadIdx.x < kM && sum_row < m;
+    float v[4] = {}, sum = 0;
+    const auto add = [&](uint32_t slot) {
+      float part[4];
+      if (is_there) {
+        load_run<4>(p.parts + size_t(slot) * kSlot + at, part);
 #pragma unroll
-      for (uint32_t j = 0; j < 4; j++) sums[j] += v[j];
-    });
-    epilogue(row, column, sums);
-  }
-  if (p.sums == nullptr) return;
-  for (uint32_t i = thread; i < cut.rest * kM; i += gridDim.x * kAddThreads) {
-    const uint32_t tile = i / kM, r = i - tile * kM;
-    const TilePlace place = tile_place(cut.whole + tile, 1, tiles.down, tiles.across);
-    if (place.n != 0 || place.m * kM + r >= m) continue;
-    float sum = 0;
-    each(tile, [&](uint32_t slot) { sum += p.sum_parts[size_t(slot) * kM + r]; });
-    p.sums[place.m * kM + r] += sum;
+        for (uint32_t i = 0; i < 4; i++) v[i] += part[i];
+      }
+      if (sums_wanted) sum += p.sum_parts[slot * kM + threadIdx.x];
+    };
+    for (uint32_t g = 0; g < cut.groups; g++) add(g * cut.rest + tile);
+    if (cut.left > 0) {
+      const uint32_t last = cut.owner((tile + 1) * cut.left - 1);
+      for (uint32_t j = cut.owner(tile * cut.left); j <= last; j++)
+        if (cut.from(j) < cut.from(j + 1)) add(cut.slot(j, tile));
+    }
+    if (is_there) epilogue(row, column, v);
+    if (sums_wanted) p.sums[sum_row] += sum;
   }
 }
 

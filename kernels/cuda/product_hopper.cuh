@@ -259,7 +259,7 @@ hopper_product(const __grid_constant__ TensorMap a, const __grid_constant__ Tens
 constexpr TileKind kHopperKinds[] = {{256, 256, 64, 3200}, {256, 192, 64, 2900}, {128, 128, 64, 1200}};
 constexpr uint32_t kHopperPairs = 2;  // of these kinds, the first ones
 
-// With `even` all clusters end at the same time, but parts go through L2.
+// All clusters end at the same time, but parts go through L2.
 inline double clocks_of_even(const Chip& chip, const TileKind& t, uint32_t clusters, uint32_t m, uint32_t n, uint32_t k) {
   constexpr double kOnce = 64, kBytesAClock = 16, kLaunch = 4000;
   const uint32_t tiles = ceil_div(m, t.m) * ceil_div(n, t.n), steps = ceil_div(k, t.k);
@@ -275,10 +275,12 @@ template <bool kEven>
 inline Plan plan_hopper(const Chip& chip, uint32_t m, uint32_t n, uint32_t k) {
   Plan best{0, 1, 0};
   for (uint32_t kind = 0; kind < 3; kind++) {
+    if (kEven && kind == 1) continue;  // shares are even with any tile
     Chip clusters = chip;
     if (kind < kHopperPairs) clusters.multiprocessors /= 2;
     const TileKind& t = kHopperKinds[kind];
-    Plan plan = kEven ? Plan{0, 1, clocks_of_even(chip, t, clusters.multiprocessors, m, n, k)} : plan_product(clusters, &t, 1, 1, m, n, k);
+    Plan plan = kEven ? Plan{0, 1, clocks_of_even(chip, t, clusters.multiprocessors, m, n, k)}
+                      : plan_product(clusters, &t, 1, 1, m, n, k, kind < kHopperPairs ? 1 : kMostSplits);
     plan.kind = kind;
     if (kind == 0 || plan.clocks < best.clocks) best = plan;
   }
@@ -318,10 +320,14 @@ inline void record_hopper(Launch& launch, const Product<bf16>& p, uint32_t split
     launch(add_even<Tile, Epilogue>, blocks_for(launch, uint64_t(p.most_m) * p.n / 4, kAddThreads), kAddThreads, 0,
            EvenParts{parts, sum_parts, p.sums, clusters}, p.m, p.k, p.n, epilogue);
   } else {
-    record_splits(launch, p, splits, Tile::kK, epilogue, [&](const auto& e, float* sums) {
+    const auto whole = [&](const auto& e, float* sums) {
       const uint32_t units = ceil_div(p.most_m, HopperTiles<Tile>::kM) * ceil_div(p.n, Tile::kN) * splits;
       record(std::false_type(), e, units < clusters ? units : clusters, HopperProduct{p.m, p.k, p.n, splits, sums, nullptr, nullptr});
-    });
+    };
+    if constexpr (Tile::kBlocks == 1)
+      record_splits(launch, p, splits, Tile::kK, epilogue, whole);
+    else
+      whole(epilogue, p.sums);
   }
 }
 
@@ -337,10 +343,10 @@ inline bool product_hopper(Launch& launch, const Product<bf16>& p, const Epilogu
   const Plan plan = plan_hopper<kEven>(launch.chip(), p.most_m, p.n, p.most_k);
   if (plan.kind == 0)
     record_hopper<HopperTile<256, 2>, kInnerA, kInnerB, kSums, kEven>(launch, p, plan.splits, epilogue);
-  else if (plan.kind == 1)
-    record_hopper<HopperTile<192, 2>, kInnerA, kInnerB, kSums, kEven>(launch, p, plan.splits, epilogue);
-  else
+  else if (plan.kind == 2)
     record_hopper<HopperTile<128, 1>, kInnerA, kInnerB, kSums, kEven>(launch, p, plan.splits, epilogue);
+  else if constexpr (!kEven)
+    record_hopper<HopperTile<192, 2>, kInnerA, kInnerB, kSums, kEven>(launch, p, plan.splits, epilogue);
   return true;
 }
 

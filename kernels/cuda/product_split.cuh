@@ -144,14 +144,16 @@ struct Plan {
 
 // The kind of tile and the number of splits that should take the fewest clocks: all multiprocessors take as many turns as
 // the one with most blocks, a block costs its depth and what it does once, parts are written and read through L2.
-inline Plan plan_product(const Chip& chip, const TileKind* kinds, uint32_t count, uint32_t batch, uint32_t m, uint32_t n, uint32_t k) {
+constexpr uint32_t kMostSplits = 32;
+
+inline Plan plan_product(const Chip& chip, const TileKind* kinds, uint32_t count, uint32_t batch, uint32_t m, uint32_t n, uint32_t k,
+                         uint32_t most_splits = kMostSplits) {
   constexpr double kOnce = 64, kBytesAClock = 16, kLaunch = 4000, kMostScratch = 64 << 20;
-  constexpr uint32_t kMostSplits = 32;
   Plan best{0, 1, 0};
   for (uint32_t kind = 0; kind < count; kind++) {
     const TileKind& t = kinds[kind];
     const double tiles = double(ceil_div(m, t.m)) * ceil_div(n, t.n) * batch, steps = ceil_div(k, t.k);
-    for (uint32_t splits = 1; splits <= kMostSplits; splits++) {
+    for (uint32_t splits = 1; splits <= most_splits; splits++) {
       if (splits > 1 && (batch > 1 || splits * 4 > steps || splits * 4.0 * m * n > kMostScratch)) break;
       const double blocks = tiles * splits, each = double(uint64_t((steps + splits - 1) / splits)) * t.k;
       const double turns = double(uint64_t((blocks + chip.multiprocessors - 1) / chip.multiprocessors));
