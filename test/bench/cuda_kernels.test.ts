@@ -253,11 +253,11 @@ test('a changed table shows as a diff of its lines, whatever its widths', () => 
     warnings: [],
     empty: false,
   }
-  const kept = tableText([kernel], '13.0.88')
+  const kept = tableText([kernel], '13.0.88', 'abc')
   assert.is(tableVersion(kept), '13.0.88')
   assert.is(tableDiff(kept, kept), '')
   const other = { ...kernel, name: 'a_kernel_of_a_much_longer_name' }
-  const diff = tableDiff(kept, tableText([{ ...kernel, registers: 40 }, other], '13.0.88'))
+  const diff = tableDiff(kept, tableText([{ ...kernel, registers: 40 }, other], '13.0.88', 'abc'))
   assert.equal(diff.split('\n'), [
     '+ scale/a_kernel_of_a_much_longer_name  80  12  256  0  8  100%  warps  0  0  -',
     '- scale/scale_kernel  80  12  256  0  8  100%  warps  0  0  -',
