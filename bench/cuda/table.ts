@@ -23,8 +23,8 @@ const HEAD = [
   'hot',
 ]
 
-/** The whole file. `version`: of the compiler. */
-export function tableText(kernels: readonly Resources[], version: string): string {
+/** The whole file. `version`: of the compiler; `sources`: `digestOfSources`. */
+export function tableText(kernels: readonly Resources[], version: string, sources: string): string {
   const rows = kernels.filter(({ empty }) => !empty).map(cells)
   const width = HEAD.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i].length)))
   const isLeft = (i: number) => [0, 7, 10, 11].includes(i)
@@ -38,6 +38,7 @@ export function tableText(kernels: readonly Resources[], version: string): strin
     'Registers of a thread, threads of a block by its launch bounds, bytes of shared memory of the kernel’s struct, blocks that a',
     'multiprocessor of an A100 (80) or H100 (90a) holds and the share of its warps, what keeps a further block out, bytes of',
     'spills and of the stack, tensor-core instructions in the machine code (HGMMA: wgmma; HMMA: mma.sync).',
+    `Of sources ${sources}.`,
     '',
     line(HEAD),
     line(width.map((n) => '-'.repeat(n))),
@@ -49,6 +50,11 @@ export function tableText(kernels: readonly Resources[], version: string): strin
 /** The compiler's version in a table. */
 export function tableVersion(text: string): string | undefined {
   return text.match(/as nvcc (\S+) makes/)?.[1]
+}
+
+/** The digest of the sources that a table is of. */
+export function tableSources(text: string): string | undefined {
+  return text.match(/^Of sources (\w+)\.$/m)?.[1]
 }
 
 function cells(k: Resources): string[] {

@@ -24,8 +24,8 @@ export function raceName({ name, precision }: Race, among: readonly Race[]): str
 export function racesSvg(results: readonly Results[]): Promise<string> {
   const machines = new Map<string, Bar[]>()
   for (const { facts, races } of results) {
-    const { processor, isa, threads } = facts
-    const machine = `${processor}, ${isa}, ${threads} thread${threads === 1 ? '' : 's'}`
+    const { processor, isa, threads, gpu } = facts
+    const machine = `${gpu ?? `${processor}, ${isa}, ${threads} thread${threads === 1 ? '' : 's'}`}`
     const bars = races
       .filter((race): race is Ratio => race.ratio !== undefined)
       .map((race) => ({ race, name: raceName(race, races) }))

@@ -85,7 +85,7 @@ export function summary(results: readonly NamedResults[]): string {
       benches.set(bench, sum)
       sum.ratios.push(ratio)
       sum.precisions.add(precision)
-      sum.machines.add(`${facts.processor}, ${facts.isa}`)
+      sum.machines.add(`${facts.gpu ?? facts.processor}, ${facts.isa}`)
     }
   if (benches.size === 0) return NO_RESULTS
   const lines = [...benches].map(([bench, { ratios, precisions, machines }]) => {
@@ -115,9 +115,11 @@ export function section(results: readonly NamedResults[]): string {
   return `${parts.join('')}${plots}${curves}\n`
 }
 
-/** Processor, threads and instruction set; one paragraph for all files of one machine. */
-export function machineText({ facts }: Results): string {
-  const { processor, threads, isa, memory_gib } = facts
+/** The GPU, or processor, threads and instruction set; one paragraph for all files of one machine. */
+export function machineText({ facts }: Pick<Results, 'facts'>): string {
+  const { processor, threads, isa, memory_gib, gpu, multiprocessors, driver } = facts
+  if (gpu !== undefined)
+    return `${gpu}, ${multiprocessors} multiprocessors, driver of CUDA ${driver}, ${processor}:`
   return `${processor}, ${threads} thread${threads === 1 ? '' : 's'}, ${isa}, ${memory_gib} GiB:`
 }
 

@@ -45,7 +45,7 @@ export interface Tile {
   readonly n: number
   /** Depth of a step. */
   readonly k: number
-  /** Multiply-adds of a clock by which `planProduct` chooses. */
+  /** Multiply-adds of a clock, of a whole cluster, by which `planProduct` chooses. */
   readonly rate: number
   /** Part of the tile of one warp (mma.sync, multiply-adds), or of a warpgroup (wgmma). */
   readonly warpM: number
@@ -58,11 +58,11 @@ export interface Tile {
   readonly merged: number
 }
 
-const hopper = { m: 128, k: 64, warpM: 64, beside: 2, cluster: 2, merged: 1 }
+const hopper = { m: 128, k: 64, warpM: 64, beside: 2 }
 export const HOPPER_TILES: readonly Tile[] = [
-  { ...hopper, n: 256, rate: 1600, warpN: 256 },
-  { ...hopper, n: 192, rate: 1450, warpN: 192 },
-  { ...hopper, n: 128, rate: 1200, warpN: 128 },
+  { ...hopper, n: 256, rate: 3200, warpN: 256, cluster: 2, merged: 1 },
+  { ...hopper, n: 192, rate: 2900, warpN: 192, cluster: 2, merged: 1 },
+  { ...hopper, n: 128, rate: 1200, warpN: 128, cluster: 1, merged: 1.3 },
 ]
 const warps = { cluster: 1, merged: 1.3 }
 export const MMA_TILES: readonly Tile[] = [
@@ -90,7 +90,10 @@ export interface ProductPlan {
   readonly clocks: number
 }
 
-/** `plan_product` of kernels/cuda/product_split.cuh: how the kernels themselves choose tile and splits, with its constants. */
+/**
+ * `plan_product` of kernels/cuda/product_split.cuh: how the kernels themselves choose tile and splits, with its constants; a
+ * cluster counts as one multiprocessor (`plan_hopper`).
+ */
 export function planProduct(
   { multiprocessors }: Pick<Chip, 'multiprocessors'>,
   tiles: readonly Tile[],
@@ -99,13 +102,15 @@ export function planProduct(
   const [once, bytesOfClock, launch, mostScratch, mostSplits] = [64, 16, 4000, 64 * 2 ** 20, 32]
   let best: ProductPlan | undefined
   for (const tile of tiles) {
-    const count = Math.ceil(m / tile.m) * Math.ceil(n / tile.n)
+    const rows = tile.m * tile.cluster
+    const slots = Math.floor(multiprocessors / tile.cluster)
+    const count = Math.ceil(m / rows) * Math.ceil(n / tile.n)
     const steps = Math.ceil(k / tile.k)
     for (let splits = 1; splits <= mostSplits; splits++) {
       if (splits > 1 && (splits * 4 > steps || splits * 4 * m * n > mostScratch)) break
-      const turns = Math.ceil((count * splits) / multiprocessors)
-      let clocks = (turns * tile.m * tile.n * (Math.ceil(steps / splits) * tile.k + once)) / tile.rate
-      if (splits > 1) clocks += launch + ((8 * splits + 8) * m * n) / (bytesOfClock * multiprocessors)
+      const turns = Math.ceil((count * splits) / slots)
+      let clocks = (turns * rows * tile.n * (Math.ceil(steps / splits) * tile.k + once)) / tile.rate
+      if (splits > 1) clocks += launch + ((8 * splits + 8) * m * n) / (bytesOfClock * slots)
       if (!best || clocks < best.clocks) best = { tile, splits, clocks }
     }
   }
@@ -161,18 +166,21 @@ export const ATTENTION = {
   hopper: { tile: 64, task: 256, keys: 64 },
   mma: { tile: 128, task: 128, keys: 64 },
   backward: { queries: 64, keys: 128, shortKeys: 64 },
+  /** Keys of a turn lie in shared memory; with more, dQ waits in L2. */
+  hopperBackward: { tile: 64, turn: 256 },
 } as const
 /** F32 operations for a score beside products: scaling, maximum, difference, sum, rounding; backward also dP - D, times P. */
 const SCORE_OPERATIONS = { forward: 6, backward: 8 } as const
-/** Shared memory that warps read for a score, backward: 46 KB for 160 products of 4,096 operations (attention_mma_backward.cuh). */
-const BACKWARD_SHARED = (46 * 1024 * 640) / (160 * 4096)
+/**
+ * Bytes of shared memory for a score, backward, as the kernels count them: 46 KB for 160 products of 4,096 operations
+ * (attention_mma_backward.cuh); 124 bytes in each of 640 cycles for a tile of 64 x 64 (attention_hopper_backward.cuh).
+ */
+const BACKWARD_SHARED = { mma: (46 * 1024 * 640) / (160 * 4096), hopper: (124 * 640) / 64 ** 2 } as const
 /**
  * Integer operations for a random word: four words take ten rounds of Philox of two long products, which count twice, and two
  * exclusive ors, whose unit works beside that of the products; then a comparison and a choice (assumed).
  */
 const WORD_OPERATIONS = 12
-/** The backward pass has no form of its own on Hopper yet: products are those of mma.sync there. */
-export const HOPPER_BACKWARD = false
 /**
  * Share of the rate that products, exponentials and masks in turn would give: what FlashAttention reaches (sources in
  * gpu_model.ts). Forward -3 333 of 335 TFLOP/s; backward with wgmma -3 272 of 485, with mma.sync -2 198 of 312 on an H100, and
@@ -201,11 +209,17 @@ export function attentionEstimate(
   backward: boolean,
   traffic: Traffic,
 ): Estimate {
-  const wgmma = chip.wgmma && shape.bf16 && shape.headSize === 64 && (!backward || HOPPER_BACKWARD)
+  const wgmma = chip.wgmma && shape.bf16 && shape.headSize === 64
   const form = wgmma ? ATTENTION.hopper : ATTENTION.mma
   const isShort = shape.lengths.reduce((a, b) => a + b, 0) / 64 <= shape.lengths.length
-  const keys = backward ? (isShort ? ATTENTION.backward.shortKeys : ATTENTION.backward.keys) : form.keys
-  const rows = backward ? ATTENTION.backward.queries : wgmma ? form.tile : form.task / 2
+  const turn = wgmma
+    ? ATTENTION.hopperBackward.turn
+    : isShort
+      ? ATTENTION.backward.shortKeys
+      : ATTENTION.backward.keys
+  const keys = backward && !wgmma ? turn : form.keys
+  const rows = wgmma || backward ? ATTENTION.hopper.tile : form.task / 2
+  const bytesOfScore = wgmma ? BACKWARD_SHARED.hopper : BACKWARD_SHARED.mma
   const backwardShare = wgmma ? 'wgmma' : chip.wgmma ? 'guest' : 'native'
   const share = ATTENTION_SHARE[backward ? backwardShare : 'forward']
   let worst: Parts = {}
@@ -214,7 +228,7 @@ export function attentionEstimate(
     const operations = (backward ? 10 : 4) * scores * shape.headSize
     const side = scores * (backward ? SCORE_OPERATIONS.backward : SCORE_OPERATIONS.forward)
     // sums of dQ wait in L2 from one turn of keys to the next
-    const waits = backward && columns > keys ? 8 * queries * shape.headSize * Math.ceil(columns / keys) : 0
+    const waits = backward ? 8 * queries * shape.headSize * (Math.ceil(columns / turn) - 1) : 0
     const parts = partsOf(
       chip,
       {
@@ -222,7 +236,7 @@ export function attentionEstimate(
         vector: side + (shape.bf16 ? 0 : operations / FMA_PRODUCTS),
         specials: scores,
         integers: shape.dropout ? WORD_OPERATIONS * scores : 0,
-        shared: backward && shape.bf16 && !wgmma ? (BACKWARD_SHARED * scores * shape.headSize) / 64 : 0,
+        shared: backward && shape.bf16 ? (bytesOfScore * scores * shape.headSize) / 64 : 0,
         l2: waits,
       },
       issueRate(chip, wgmma),

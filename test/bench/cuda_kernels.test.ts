@@ -4,9 +4,16 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync
 import { dirname, join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { compileKernels } from '../../bench/cuda/compile.js'
+import { compileKernels, digestOfSources, isCompiled } from '../../bench/cuda/compile.js'
 import { type Resources, readableName, resourcesOf } from '../../bench/cuda/resources.js'
-import { complaints, TABLE, tableDiff, tableText, tableVersion } from '../../bench/cuda/table.js'
+import {
+  complaints,
+  TABLE,
+  tableDiff,
+  tableSources,
+  tableText,
+  tableVersion,
+} from '../../bench/cuda/table.js'
 import { findToolkit, type Toolkit } from '../../bench/cuda/toolkit.js'
 import { CHIPS, occupancyOf, TARGET_LIMITS } from '../../src/profile/gpu_model.js'
 import { fail } from '../support/failure.js'
@@ -113,13 +120,25 @@ needsCompiler('occupancy is that of cuda_occupancy.h', async ({ nvcc }) => {
   assert.ok(new Set(want).size > 8)
 })
 
+const kept = existsSync(join(root, TABLE)) ? readFileSync(join(root, TABLE), 'utf8') : ''
+
+test('the kept table is of these kernels', () => {
+  const now = digestOfSources(root)
+  if (tableSources(kept) !== now)
+    fail(`${TABLE} is of sources ${tableSources(kept)}, these are ${now}: npm run check:cuda -- --write`)
+})
+
 needsCompiler('the kept table is what the compiler makes of the kernels', async (tools) => {
-  const path = join(root, TABLE)
-  const kept = existsSync(path) ? readFileSync(path, 'utf8') : ''
   if (tableVersion(kept) !== tools.version)
     return skip(test, 'the table', `it is of nvcc ${tableVersion(kept)}, here is ${tools.version}`)
+  if (!isCompiled(root, tools))
+    return skip(
+      test,
+      'the table',
+      'the kernels have not been compiled here, which takes minutes (npm run check:cuda)',
+    )
   const kernels = (await compileKernels(root, tools)).flatMap(resourcesOf)
-  const diff = tableDiff(kept, tableText(kernels, tools.version))
+  const diff = tableDiff(kept, tableText(kernels, tools.version, digestOfSources(root)))
   if (diff !== '') fail(`${TABLE} (npm run check:cuda -- --write):\n${diff}`)
   assert.equal(complaints(kernels), [])
 })
@@ -234,11 +253,11 @@ test('a changed table shows as a diff of its lines, whatever its widths', () => 
     warnings: [],
     empty: false,
   }
-  const kept = tableText([kernel], '13.0.88')
+  const kept = tableText([kernel], '13.0.88', 'abc')
   assert.is(tableVersion(kept), '13.0.88')
   assert.is(tableDiff(kept, kept), '')
   const other = { ...kernel, name: 'a_kernel_of_a_much_longer_name' }
-  const diff = tableDiff(kept, tableText([{ ...kernel, registers: 40 }, other], '13.0.88'))
+  const diff = tableDiff(kept, tableText([{ ...kernel, registers: 40 }, other], '13.0.88', 'abc'))
   assert.equal(diff.split('\n'), [
     '+ scale/a_kernel_of_a_much_longer_name  80  12  256  0  8  100%  warps  0  0  -',
     '- scale/scale_kernel  80  12  256  0  8  100%  warps  0  0  -',

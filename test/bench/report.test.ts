@@ -90,6 +90,14 @@ test('machines have tables of their own', () => {
   assert.ok(text.indexOf('again') < text.indexOf('Other CPU'), 'files of one machine stand together')
 })
 
+test('a GPU stands for its machine', () => {
+  const other = results({ races: [race] })
+  Object.assign(other.facts, { gpu: 'NVIDIA H100', multiprocessors: 132, driver: '13.0' })
+  const text = section([{ ...other, name: 'pretraining.h100' }])
+  assert.match(text, 'NVIDIA H100, 132 multiprocessors, driver of CUDA 13.0, Some <CPU>:')
+  assert.not.match(text, 'threads')
+})
+
 test('speeds have three digits', () => {
   assert.is(speedText({ ...race, units: { tokens: 5000 } }, 0.3), '16,700 tokens/s')
   assert.is(speedText({ ...race, units: undefined, flops: 3e9 }, 2), '1.5 GFLOP/s')
