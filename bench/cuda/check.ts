@@ -19,7 +19,7 @@ if ('missing' in toolkit) {
   console.error(`check:cuda: ${toolkit.missing}`)
   process.exitCode = 2
 } else {
-  const compiled = await compileKernels(root, toolkit, (what) => console.error(what))
+  const compiled = await compileKernels(root, toolkit, { onCompile: (what) => console.error(what) })
   const kernels = compiled.flatMap(resourcesOf)
   const text = tableText(kernels, toolkit.version)
   console.log(text)

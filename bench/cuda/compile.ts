@@ -28,54 +28,62 @@ export interface Compiled {
 /** Flags that the build gives too, as far as device code depends on them. */
 const FLAGS = ['-std=c++17']
 
+export interface CompileOptions {
+  /** Hears of each file before it is compiled. */
+  readonly onCompile?: (what: string) => void
+  /** Ends it before all is done; what was compiled until then is kept and returned. */
+  readonly signal?: AbortSignal
+}
+
+/** Files and targets that there are to compile. */
+export function kernelFiles(root: string): string[] {
+  const files = readdirSync(join(root, 'kernels/cuda')).filter((file) => file.endsWith('.cu'))
+  return files.sort().map((file) => join(root, 'kernels/cuda', file))
+}
+
 /** Compiles what changed, two steps for each file and target, as many at a time as there are cores. */
 export async function compileKernels(
   root: string,
   toolkit: Toolkit,
-  onCompile: (what: string) => void = () => {},
+  options: CompileOptions = {},
 ): Promise<Compiled[]> {
-  const folder = join(root, 'kernels/cuda')
   const kept = join(root, 'native/build/check_cuda')
   makeFolder(kept)
-  const sources = readdirSync(folder)
-    .filter((file) => file.endsWith('.cu'))
-    .sort()
-  const jobs = sources.flatMap((file) => TARGETS.map((target) => ({ file: join(folder, file), target })))
-  const results: Compiled[] = new Array(jobs.length)
+  const jobs = kernelFiles(root).flatMap((file) => TARGETS.map((target) => ({ file, target })))
+  const results: (Compiled | undefined)[] = jobs.map(() => undefined)
   let next = 0
   const work = async () => {
-    for (let i = next++; i < jobs.length; i = next++)
-      results[i] = await compile(jobs[i].file, jobs[i].target, kept, toolkit, onCompile)
+    for (let i = next++; i < jobs.length && !options.signal?.aborted; i = next++)
+      results[i] = await compile(jobs[i].file, jobs[i].target, kept, toolkit, options)
   }
   await Promise.all(Array.from({ length: availableParallelism() }, work))
-  return results
+  return results.filter((one) => one !== undefined)
 }
 
+/** Undefined where it was ended before it was done. */
 async function compile(
   file: string,
   target: Target,
   kept: string,
   toolkit: Toolkit,
-  onCompile: (what: string) => void,
-): Promise<Compiled> {
+  { onCompile, signal }: CompileOptions,
+): Promise<Compiled | undefined> {
   const stem = basename(file, '.cu')
   const path = (ending: string) => join(kept, `${stem}.${target}.${ending}`)
   const digest = digestOf(file, target, toolkit)
   if (!existsSync(path('digest')) || readFileSync(path('digest'), 'utf8') !== digest) {
-    onCompile(`${stem} for sm_${target}`)
+    onCompile?.(`${stem} for sm_${target}`)
     const include = ['-I', dirname(file)]
-    await run(toolkit.nvcc, [
-      ...FLAGS,
-      ...include,
-      '-ptx',
-      `-arch=compute_${target}`,
-      '-o',
-      path('ptx'),
-      file,
-    ])
-    const log = await run(toolkit.ptxas, ['-v', `-arch=sm_${target}`, '-o', path('cubin'), path('ptx')])
-    writeFileAtomic(path('log'), log)
-    writeFileAtomic(path('digest'), digest)
+    const toPtx = [...FLAGS, ...include, '-ptx', `-arch=compute_${target}`, '-o', path('ptx'), file]
+    const toCode = ['-v', `-arch=sm_${target}`, '-o', path('cubin'), path('ptx')]
+    try {
+      await run(toolkit.nvcc, toPtx, signal)
+      writeFileAtomic(path('log'), await run(toolkit.ptxas, toCode, signal))
+      writeFileAtomic(path('digest'), digest)
+    } catch (error) {
+      if (signal?.aborted) return undefined
+      throw error
+    }
   }
   return {
     stem,
@@ -103,9 +111,9 @@ function withHeaders(file: string, seen = new Set<string>()): Set<string> {
 }
 
 /** Both streams of a command that ends well. */
-function run(command: string, argv: string[]): Promise<string> {
+function run(command: string, argv: string[], signal?: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, argv, { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(command, argv, { stdio: ['ignore', 'pipe', 'pipe'], signal })
     let output = ''
     const collect = (chunk: Buffer) => {
       output += chunk.toString()

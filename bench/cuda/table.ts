@@ -93,6 +93,15 @@ export function complaints(kernels: readonly Resources[]): string[] {
   })
 }
 
+/** A table without the lines of other ops, for where not all of them were compiled. */
+export function linesOf(table: string, stems: ReadonlySet<string>): string {
+  const isWanted = (line: string) => {
+    const [, stem] = line.match(/^(\w+)\/\S/) ?? []
+    return stem === undefined || stems.has(stem)
+  }
+  return table.split('\n').filter(isWanted).join('\n')
+}
+
 /** Lines that only one of two tables has, `-` the kept one's and `+` the new one's; empty where they are the same. */
 export function tableDiff(kept: string, found: string): string {
   const [before, after] = [kept, found].map((text) => text.trimEnd().split('\n').map(squeeze))
