@@ -250,12 +250,29 @@ test('a changed table shows as a diff of its lines, whatever its widths', () => 
   assert.is(tableDiff(kept, kept), '')
   const other = { ...kernel, name: 'a_kernel_of_a_much_longer_name' }
   const diff = tableDiff(kept, tableText([{ ...kernel, registers: 40 }, other], '13.0.88'))
+  const none = '-  -  -  -  -  -'
   assert.equal(diff.split('\n'), [
-    '+ scale/a_kernel_of_a_much_longer_name  80  12  256  0  8  100%  warps  0  0  -',
-    '- scale/scale_kernel  80  12  256  0  8  100%  warps  0  0  -',
-    '+ scale/scale_kernel  80  40  256  0  6  75%  registers  0  0  -',
+    `+ scale/a_kernel_of_a_much_longer_name  -  256  0  12  8  100%  warps  -  -  ${none}`,
+    `- scale/scale_kernel  -  256  0  12  8  100%  warps  -  -  ${none}`,
+    `+ scale/scale_kernel  -  256  0  40  6  75%  registers  -  -  ${none}`,
   ])
   assert.is(TARGET_LIMITS['80'].warps, 64)
+  const hopper: Resources = {
+    ...kernel,
+    target: '90a',
+    registers: 168,
+    threads: 384,
+    shared: 200_000,
+    stack: 48,
+    spillStores: 8,
+    spillLoads: 12,
+    instructions: { HGMMA: 5, HMMA: 0, LDL: 3, STL: 2 },
+  }
+  const forms = tableText([{ ...kernel, threads: 384, empty: true }, hopper], '13.0.88')
+  assert.match(
+    forms,
+    /\nscale\/scale_kernel +- +384 +200000 +-( +-){5} +168 +1 +19% +registers +20 spilled, 48 stack +HGMMA\n/,
+  )
   const both = tableText([kernel, { ...kernel, stem: 'lamb' }], '13.0.88')
   assert.is(tableDiff(kept, linesOf(both, new Set(['scale']))), '')
   assert.is(tableVersion(linesOf(both, new Set())), '13.0.88')
