@@ -3,42 +3,42 @@
  * diff. And what is wrong with a kernel that must be fast.
  */
 import { type Occupancy, occupancyOf, TARGET_LIMITS } from '../../src/profile/gpu_model.js'
+import { TARGETS } from './compile.js'
 import { ruleOf } from './hot.js'
 import type { Resources } from './resources.js'
 
 export const TABLE = 'bench/results/cuda_kernels.txt'
 
+const OF_TARGET = ['registers', 'blocks', 'warps', 'limit', 'local', 'tensor'] as const
 const HEAD = [
   'kernel',
-  'sm',
-  'registers',
+  'hot',
   'threads',
   'shared',
-  'blocks',
-  'occupancy',
-  'limit',
-  'spills',
-  'stack',
-  'tensor',
-  'hot',
+  ...TARGETS.flatMap((target) =>
+    OF_TARGET.map((what) => (what === 'registers' ? `${what} ${target}` : what)),
+  ),
 ]
 
-/** The whole file. `version`: of the compiler; `sources`: `digestOfSources`. */
-export function tableText(kernels: readonly Resources[], version: string, sources: string): string {
-  const rows = kernels.filter(({ empty }) => !empty).map(cells)
+/** The whole file. `version`: of the compiler. */
+export function tableText(kernels: readonly Resources[], version: string): string {
+  const byName = new Map<string, Resources[]>()
+  for (const kernel of kernels) {
+    const name = `${kernel.stem}/${kernel.name}`
+    byName.set(name, [...(byName.get(name) ?? []), kernel])
+  }
+  const rows = [...byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, forms]) => cells(name, forms))
   const width = HEAD.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i].length)))
-  const isLeft = (i: number) => [0, 7, 10, 11].includes(i)
   const line = (row: readonly string[]) =>
     row
-      .map((cell, i) => (isLeft(i) ? cell.padEnd(width[i]) : cell.padStart(width[i])))
+      .map((cell, i) => (isNumber(HEAD[i]) ? cell.padStart(width[i]) : cell.padEnd(width[i])))
       .join('  ')
       .trimEnd()
   return [
     `Kernels of kernels/cuda as nvcc ${version} makes them; written by \`npm run check:cuda -- --write\`.`,
-    'Registers of a thread, threads of a block by its launch bounds, bytes of shared memory of the kernel’s struct, blocks that a',
-    'multiprocessor of an A100 (80) or H100 (90a) holds and the share of its warps, what keeps a further block out, bytes of',
-    'spills and of the stack, tensor-core instructions in the machine code (HGMMA: wgmma; HMMA: mma.sync).',
-    `Of sources ${sources}.`,
+    'Threads of a block by its launch bounds, bytes of shared memory of the kernel’s struct. For sm_80 and sm_90a: registers of a',
+    'thread, blocks that a multiprocessor of an A100 or H100 holds and the share of its warps, what keeps a further block out, bytes',
+    'of spills and stack in local memory, tensor-core instructions in the machine code (HGMMA: wgmma; HMMA: mma.sync).',
     '',
     line(HEAD),
     line(width.map((n) => '-'.repeat(n))),
@@ -47,32 +47,40 @@ export function tableText(kernels: readonly Resources[], version: string, source
   ].join('\n')
 }
 
+function isNumber(title: string): boolean {
+  return /^(threads|shared|registers.*|blocks|warps)$/.test(title)
+}
+
 /** The compiler's version in a table. */
 export function tableVersion(text: string): string | undefined {
   return text.match(/as nvcc (\S+) makes/)?.[1]
 }
 
-/** The digest of the sources that a table is of. */
-export function tableSources(text: string): string | undefined {
-  return text.match(/^Of sources (\w+)\.$/m)?.[1]
+function cells(name: string, forms: readonly Resources[]): string[] {
+  const [{ stem, threads, name: kernel }] = forms
+  const shared = Math.max(...forms.map((form) => form.shared))
+  return [
+    name,
+    ruleOf(stem, kernel).hot ? 'hot' : '-',
+    threads === undefined ? '?' : `${threads}`,
+    `${shared}`,
+    ...TARGETS.flatMap((target) => ofTarget(forms.find((form) => form.target === target))),
+  ]
 }
 
-function cells(k: Resources): string[] {
+function ofTarget(k: Resources | undefined): string[] {
+  if (!k || k.empty) return OF_TARGET.map(() => '-')
   const fit = occupancy(k)
   const { HGMMA, HMMA } = k.instructions
+  const spills = k.spillStores + k.spillLoads
+  const local = [...(spills > 0 ? [`${spills} spilled`] : []), ...(k.stack > 0 ? [`${k.stack} stack`] : [])]
   return [
-    `${k.stem}/${k.name}`,
-    k.target,
     `${k.registers}`,
-    k.threads === undefined ? '?' : `${k.threads}`,
-    `${k.shared}`,
     fit === undefined ? '?' : `${fit.blocks}`,
     fit === undefined ? '?' : `${Math.round(100 * fit.share)}%`,
     fit === undefined ? '?' : fit.limit,
-    `${k.spillStores + k.spillLoads}`,
-    `${k.stack}`,
+    local.join(', ') || '-',
     HGMMA > 0 ? 'HGMMA' : HMMA > 0 ? 'HMMA' : '-',
-    ruleOf(k.stem, k.name).hot ? 'hot' : '',
   ]
 }
 
@@ -97,6 +105,15 @@ export function complaints(kernels: readonly Resources[]): string[] {
     ]
     return found.map((what) => `${k.stem}/${k.name} (sm_${k.target}): ${what}`)
   })
+}
+
+/** A table without the lines of other ops, for where not all of them were compiled. */
+export function linesOf(table: string, stems: ReadonlySet<string>): string {
+  const isWanted = (line: string) => {
+    const [, stem] = line.match(/^(\w+)\/\S/) ?? []
+    return stem === undefined || stems.has(stem)
+  }
+  return table.split('\n').filter(isWanted).join('\n')
 }
 
 /** Lines that only one of two tables has, `-` the kept one's and `+` the new one's; empty where they are the same. */

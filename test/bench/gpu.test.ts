@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert'
 import { goalOf, gpuTable } from '../../bench/gpu/table.js'
 import { cardOf, cardPeaks } from '../../bench/support/device.js'
 import type { Race, Results } from '../../bench/support/record.js'
+import { openCudaForTest } from '../support/cuda.js'
 import { root } from '../support/paths.js'
 import { skip } from '../support/skip.js'
 import { temporaryFolder } from '../support/temporary.js'
@@ -110,12 +111,12 @@ test('parts of the script are benches that are there', () => {
   for (const [part, bench] of named) assert.is(part, bench)
 })
 
-const bash = (...argv: string[]) =>
-  spawnSync('bash', ['bench/gpu.sh', ...argv], {
-    cwd: root,
-    encoding: 'utf8',
-    env: { ...process.env, OUT: temporaryFolder() },
-  })
+function bash(...argv: string[]) {
+  const out = temporaryFolder()
+  // no PyTorch, whatever is installed
+  const env = { ...process.env, OUT: out, BIOALBERT_PEER_PYTHON: '/nowhere/python' }
+  return { ...spawnSync('bash', ['bench/gpu.sh', ...argv], { cwd: root, encoding: 'utf8', env }), out }
+}
 
 test('an option that is not known is refused', () => {
   const { status, stderr } = bash('--fast')
@@ -130,6 +131,24 @@ else
     assert.is(status, 1)
     assert.match(stdout, /cuda/)
   })
+
+const emulator = await openCudaForTest()
+if ('reason' in emulator) skip(test, 'the script over the emulator', emulator.reason)
+else {
+  await emulator.device.destroy()
+  test('the script over the emulator writes results and its table', () => {
+    const { status, stdout, out } = bash('--emulated', '--only', 'streams')
+    assert.is(status, 0, stdout)
+    assert.match(stdout, /^block emulator/)
+    assert.match(stdout, /skipped: all of PyTorch/)
+    assert.match(stdout, /emulated: times mean nothing/)
+    const written = JSON.parse(readFileSync(join(out, 'streams.emulated.json'), 'utf8')) as Results
+    const names = written.races.map(({ name }) => name)
+    assert.ok(names.includes('copy') && names.includes('vocabulary + loss forward + backward'), names.join())
+    for (const name of names) assert.ok(stdout.split('times mean nothing')[1].includes(`\n${name} `), name)
+    assert.is(readFileSync(join(out, 'log.txt'), 'utf8'), stdout)
+  })
+}
 
 test('the peers in Python are Python', () => {
   const folder = join(root, 'bench/peers')
