@@ -16,10 +16,10 @@ import {
   scheduleDays,
   sharing,
 } from '../../training/runtime_figures.js'
+import { benchModel, MODEL_CARDS, type ModelCard } from '../bench_model.js'
 import { warnOfUnknownMemory } from '../model_options.js'
 import { addShared, positiveInteger, type SharedOptions } from '../options.js'
 import { bytes, count, note, printResult, table } from '../output.js'
-import { benchModel, MODEL_CARDS, type ModelCard } from './bench_model.js'
 
 interface Options extends Pick<SharedOptions, 'device' | 'threads' | 'seed' | 'json' | 'quiet'> {
   models: BenchModel[]

@@ -1,15 +1,15 @@
 /** `bench runtime --model CARD`: what the model of performance expects of an NVIDIA GPU that need not be there. */
 import { join } from 'node:path'
-import { packageRoot } from '../../paths.js'
-import { CARDS, type Card, CHIPS } from '../../profile/gpu_model.js'
+import { packageRoot } from '../paths.js'
+import { CARDS, type Card, CHIPS } from '../profile/gpu_model.js'
 import {
   type PredictedStep,
   predictSteps,
   pretrainingSteps,
   type StepChoice,
   usualSteps,
-} from '../../profile/predicted_steps.js'
-import { count, note, printResult, table } from '../output.js'
+} from '../profile/predicted_steps.js'
+import { count, note, printResult, table } from './output.js'
 
 /** What `--model` takes: a card, or all of them. */
 export const MODEL_CARDS = [...CARDS, 'all'] as const
