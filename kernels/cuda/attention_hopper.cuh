@@ -20,6 +20,33 @@ struct HopperTile64 {
   alignas(1024) bf16 at[kTileRows * 64];
 };
 
+// threadIdx.x and blockIdx.x read anew, so that what is computed from them does not wait in registers.
+__device__ __forceinline__ uint32_t thread_anew() {
+#if defined(__CUDACC__)
+  uint32_t thread;
+  asm volatile("mov.u32 %0, %%tid.x;" : "=r"(thread));
+  return thread;
+#else
+  return threadIdx.x;
+#endif
+}
+__device__ __forceinline__ uint32_t block_anew() {
+#if defined(__CUDACC__)
+  uint32_t block;
+  asm volatile("mov.u32 %0, %%ctaid.x;" : "=r"(block));
+  return block;
+#else
+  return blockIdx.x;
+#endif
+}
+
+// Loads that stand below are not made above, where their results would wait in registers.
+__device__ __forceinline__ void loads_stay_below() {
+#if defined(__CUDACC__)
+  asm volatile("" ::: "memory");
+#endif
+}
+
 // The place of the n-th use of a ring of kStages, and the parity of its turn.
 template <uint32_t kStages>
 struct Place {

@@ -3,7 +3,7 @@
 //   dv = drop(p)^T dy,  dp = drop(dy v^T),  ds = p (dp - delta),  dq = ds k / sqrt(D),  dk = ds^T q / sqrt(D)
 //
 // A task is a head of a sequence. Keys are the outer loop, 256 at a time: they lie in shared memory, and each of two
-// warpgroups has two tiles of 64 whose dk and dv stay in registers (128 of its 240). Queries are the inner loop, tiles of 64 in
+// warpgroups has two tiles of 64 whose dk and dv stay in registers (128 of its 232). Queries are the inner loop, tiles of 64 in
 // a ring of four, taken in pairs. For a tile of each, scores and dp are made with keys down and queries across, so that p
 // and ds are A of dv and dk as they lie in registers; ds goes to shared memory too, a tile for each tile of keys. When
 // those of a tile of queries are complete, one warpgroup makes its dq over all 256 keys: the first of a pair the first, the
@@ -23,161 +23,43 @@
 // - L2: a head of 512 brings 2 x 192 KB of queries, dy and y, 128 KB of keys and values, and dq waits once, 256 KB: 18 bytes a
 //   cycle of its 40,960.
 #pragma once
-#include "attention_hopper.cuh"
+#include "attention_hopper_backward_copy.cuh"
 
 namespace {
-
-struct HopperBackward {
-  static constexpr uint32_t kGroups = 2, kThreads = (kGroups + 1) * kWarpgroup, kConsumers = kGroups * kWarpgroup;
-  static constexpr uint32_t kTilesOfKeys = 4, kKeys = kTilesOfKeys * kTileRows, kStages = 4, kStagesY = 2;
-  static constexpr uint32_t kRowsOfBlock = 512;  // of dq that wait in the block's own memory
-};
-
-struct HopperBackwardShared {
-  HopperTile64 k[HopperBackward::kTilesOfKeys], v[HopperBackward::kTilesOfKeys];
-  HopperTile64 q[HopperBackward::kStages], dy[HopperBackward::kStages], y[HopperBackward::kStagesY];
-  HopperTile64 ds[2][HopperBackward::kTilesOfKeys];  // of a pair of tiles of queries, [key][query]
-  alignas(16) bf16 staging[HopperBackward::kConsumers / kWarp][16 * 64];
-  float4 row[HopperBackward::kStages][kTileRows / 2];  // of two queries: lse to the base of 2, delta
-  Mbarrier keys_full[HopperBackward::kTilesOfKeys], keys_empty[HopperBackward::kTilesOfKeys];
-  Mbarrier here[HopperBackward::kStages], full[HopperBackward::kStages], empty[HopperBackward::kStages];
-  Mbarrier ds_full[2], ds_empty[2];
-  uint32_t held[HopperBackward::kConsumers / kWarp][8];
-};
-
-// Where dq waits: `mine` for heads of at most kRowsOfBlock rows, `all` [A, rows at capacity, 64] for others.
-struct WaitingDq {
-  float *mine, *all;
-  uint32_t rows;
-};
-
-// Calls f(head) for each task of this block.
-template <class F>
-__device__ __forceinline__ void each_head(const Attention& call, F f) {
-  const uint32_t count = call.sequences() * call.heads;
-  for (uint32_t task = blockIdx.x; task < count; task += gridDim.x) {
-    const Head head = head_of(call, task / call.heads, task % call.heads);
-    if (head.length > 0) f(head);
-  }
-}
-// Calls f(first key, tiles of keys, first tile of queries, end of these) for each turn of the outer loop.
-template <class F>
-__device__ __forceinline__ void each_turn(const Head& head, bool causal, F f) {
-  const uint32_t tiles = (head.length + kTileRows - 1) / kTileRows;
-  for (uint32_t first = 0; first < tiles; first += HopperBackward::kTilesOfKeys)
-    f(first * kTileRows, min(HopperBackward::kTilesOfKeys, tiles - first), causal ? first : 0, tiles);
-}
-
-// ---------------------------------------------------------------- the copying warpgroup
-
-__device__ __forceinline__ void bring_keys_and_values(HopperBackwardShared& s, const Attention& call, const TensorMap& map) {
-  uint32_t loads = 0;
-  each_head(call, [&](const Head& head) {
-    const int32_t column = int32_t(call.hidden + head.a * 64);
-    each_turn(head, false, [&](uint32_t k0, uint32_t tiles, uint32_t, uint32_t) {
-      for (uint32_t i = 0; i < tiles; i++) {
-        const Place<HopperBackward::kTilesOfKeys> at(loads++);
-        const int32_t row = int32_t(head.start + k0 + i * kTileRows);
-        mbarrier_wait(s.keys_empty[at.stage], at.parity ^ 1);
-        mbarrier_arrive_expect(s.keys_full[at.stage], 2 * kTileBytes);
-        tma_load(s.k[at.stage].at, map, s.keys_full[at.stage], column, row);
-        tma_load(s.v[at.stage].at, map, s.keys_full[at.stage], column + int32_t(call.hidden), row);
-      }
-    });
-  });
-}
-
-__device__ __forceinline__ void bring_queries(HopperBackwardShared& s, const Attention& call, const TensorMap& qkv, const TensorMap& dy,
-                                              const TensorMap& y) {
-  const bool causal = call.causal();
-  uint32_t loads = 0;
-  each_head(call, [&](const Head& head) {
-    const int32_t column = int32_t(head.a * 64);
-    each_turn(head, causal, [&](uint32_t, uint32_t, uint32_t first, uint32_t end) {
-      for (uint32_t i = first; i < end; i++, loads++) {
-        const Place<HopperBackward::kStages> at(loads);
-        const int32_t row = int32_t(head.start + i * kTileRows);
-        mbarrier_wait(s.empty[at.stage], at.parity ^ 1);
-        // y of two tiles before has been read
-        if (loads >= HopperBackward::kStagesY) {
-          const Place<HopperBackward::kStages> before(loads - HopperBackward::kStagesY);
-          mbarrier_wait(s.full[before.stage], before.parity);
-        }
-        mbarrier_arrive_expect(s.here[at.stage], 3 * kTileBytes);
-        tma_load(s.q[at.stage].at, qkv, s.here[at.stage], column, row);
-        tma_load(s.dy[at.stage].at, dy, s.here[at.stage], column, row);
-        tma_load(s.y[loads % HopperBackward::kStagesY].at, y, s.here[at.stage], column, row);
-      }
-    });
-  });
-}
-
-__device__ __forceinline__ float dot8(uint4 a, uint4 b, float sum) {
-  const uint32_t left[4] = {a.x, a.y, a.z, a.w}, right[4] = {b.x, b.y, b.z, b.w};
-#pragma unroll
-  for (uint32_t i = 0; i < 4; i++)
-    sum = fmaf(high_bf16(left[i]), high_bf16(right[i]), fmaf(low_bf16(left[i]), low_bf16(right[i]), sum));
-  return sum;
-}
-
-// Gives queries and dy on, with lse and delta: two warps, a lane for each row.
-__device__ __forceinline__ void prepare_rows(HopperBackwardShared& s, const Attention& call, const float* lse) {
-  const bool causal = call.causal();
-  const uint32_t mine = threadIdx.x % (2 * kWarp);
-  uint32_t loads = 0;
-  each_head(call, [&](const Head& head) {
-    each_turn(head, causal, [&](uint32_t, uint32_t, uint32_t first, uint32_t end) {
-      for (uint32_t i = first; i < end; i++, loads++) {
-        const Place<HopperBackward::kStages> at(loads);
-        const uint32_t row = i * kTileRows + mine;
-        const bool there = row < head.length;
-        const float log_sum = there ? lse[(head.start + row) * size_t(call.heads) + head.a] * kLog2e : 0.f;
-        HopperTile64 &q = s.q[at.stage], &dy = s.dy[at.stage], &y = s.y[loads % HopperBackward::kStagesY];
-        mbarrier_wait(s.here[at.stage], at.parity);
-        float delta = 0;
-#pragma unroll 2
-        for (uint32_t c = 0; c < 8; c++) {
-          if (there) {
-            delta = dot8(*reinterpret_cast<const uint4*>(chunk_of(dy, mine, c)), *reinterpret_cast<const uint4*>(chunk_of(y, mine, c)), delta);
-          } else {
-            *reinterpret_cast<uint4*>(chunk_of(q, mine, c)) = make_uint4(0, 0, 0, 0);
-            *reinterpret_cast<uint4*>(chunk_of(dy, mine, c)) = make_uint4(0, 0, 0, 0);
-          }
-        }
-        float4& two = s.row[at.stage][mine / 2];
-        (mine % 2 ? two.y : two.x) = log_sum;
-        (mine % 2 ? two.w : two.z) = delta;
-        fence_async();
-        arrive_warp(s.full[at.stage]);
-      }
-    });
-  });
-}
 
 // ---------------------------------------------------------------- the multiplying warpgroups
 
 // What a warp needs now and then lies in shared memory: the registers of a warpgroup are its sums.
-enum Held : uint32_t { kStart, kLength, kHead, kKeyLoads, kTurns, kTurnsOfSecond };
+enum Held : uint32_t { kTask, kStart, kLength, kHead, kKeys, kPair, kKeyLoads, kTurns, kTurnsOfSecond, kCausal };
 
 template <bool kDrops>
 struct HopperKeys {
   HopperBackwardShared& s;
   const Attention& call;
-  const DropoutSite& site;
-  const bool causal;
   float dk[2][32], dv[2][32];
 
-  __device__ __forceinline__ static uint32_t group() { return __shfl_sync(kWholeWarp, warp() / 4, 0); }
-  __device__ __forceinline__ uint32_t held(Held what) const { return *const_cast<volatile uint32_t*>(&s.held[warp()][what]); }
+  __device__ __forceinline__ static uint32_t group() { return __shfl_sync(kWholeWarp, thread_anew() / kWarpgroup, 0); }
+  __device__ __forceinline__ uint32_t held(Held what) const { return *const_cast<volatile uint32_t*>(&s.held[thread_anew() / kWarp][what]); }
   __device__ __forceinline__ void hold(Held what, uint32_t value) {
     __syncwarp();
-    if (lane() == 0) s.held[warp()][what] = value;
+    if (lane() == 0) s.held[thread_anew() / kWarp][what] = value;
     __syncwarp();
   }
+  // Where the n-th tile of these keys lies.
+  __device__ __forceinline__ uint32_t slot_of(uint32_t n) const { return Place<HopperBackward::kTilesOfKeys>(held(kKeyLoads) + n).stage; }
+  __device__ __forceinline__ uint32_t stage_of(uint32_t u) const { return place_of(u).stage; }
+  __device__ __forceinline__ Place<HopperBackward::kStages> place_of(uint32_t u) const {
+    return Place<HopperBackward::kStages>(held(kTurns) + held(kTurnsOfSecond) + u);
+  }
+  // The first query of a tile of the pair.
+  __device__ __forceinline__ uint32_t query_of(uint32_t u) const { return held(kPair) + u * kTileRows; }
+  // The first key of the warpgroup's tile c.
+  __device__ __forceinline__ uint32_t first_key(uint32_t c) const { return held(kKeys) + (group() + 2 * c) * kTileRows; }
+  __device__ __forceinline__ float scale() const { return kDrops ? *const_cast<volatile float*>(&s.site.scale) : 1.f; }
   // Where a row of the head lies in a tensor of `width` columns.
   __device__ __forceinline__ size_t place(uint32_t row, uint32_t width) const { return size_t(held(kStart) + row) * width + held(kHead) * 64; }
   // The first of 16 rows of a tile that are the warp's.
-  __device__ __forceinline__ uint32_t warp_row() const { return warp() % 4 * 16; }
+  __device__ __forceinline__ uint32_t warp_row() const { return thread_anew() / kWarp % 4 * 16; }
 
   __device__ __forceinline__ void clear_sums() {
 #pragma unroll
@@ -188,8 +70,11 @@ struct HopperKeys {
 
   // Bits of 16 keys from `key` on against the 64 queries from q0 on.
   __device__ __forceinline__ uint32_t draw(uint32_t key, uint32_t q0) {
-    const KeyWords keys = key_words(site, key / 4 + lane() / 8 % 2 * 2 + lane() / 16);
-    uint32_t plane = (held(kStart) + q0 + 2 * (lane() % 4) + lane() / 4 % 2) * call.heads + held(kHead);
+    const volatile DropoutSite& held_site = s.site;
+    const DropoutSite site{held_site.seed, held_site.draw, held_site.site, held_site.threshold, 0};
+    const uint32_t l = thread_anew() % kWarp;
+    const KeyWords keys = key_words(site, key / 4 + l / 8 % 2 * 2 + l / 16);
+    uint32_t plane = (held(kStart) + q0 + 2 * (l % 4) + l / 4 % 2) * call.heads + held(kHead);
     uint32_t bits = 0;
 #pragma unroll 1
     for (uint32_t j = 0; j < 8; j += 2, plane += 16 * call.heads)
@@ -197,11 +82,12 @@ struct HopperKeys {
     return bits;
   }
 
-  // Tile c of the warpgroup's keys, which begins at `key0` and lies in `slot`, against queries q0 on in `stage`; ds is left in `ds`.
+  // Tile c of the warpgroup's keys against the queries of a tile of the pair; ds is left for finish_queries.
   template <uint32_t c>
-  __device__ __forceinline__ void take(uint32_t key0, uint32_t slot, uint32_t q0, uint32_t stage, HopperTile64& ds) {
+  __device__ __forceinline__ void take(uint32_t u) {
     float scores[32], dp[32];
     {
+      const uint32_t slot = slot_of(group() + 2 * c), stage = stage_of(u);
       const TileDescriptor k(s.k[slot]), v(s.v[slot]), q(s.q[stage]), dy(s.dy[stage]);
       wgmma_fence(scores, dp);
 #pragma unroll
@@ -212,21 +98,22 @@ struct HopperKeys {
         wgmma<64, Major::k, Major::k>(dp, v.further(i * kFurtherInRow), dy.further(i * kFurtherInRow), i > 0);
       wgmma_commit();
     }
-    const uint32_t bits = kDrops ? trade_columns(draw(key0 + warp_row(), q0)) : 0;
+    const uint32_t bits = kDrops ? trade_columns(draw(first_key(c) + warp_row(), query_of(u)), thread_anew() % kWarp) : 0;
     wgmma_wait<0>(scores, dp);
-    const uint32_t t = lane() % 4, key = key0 + warp_row() + lane() / 4;
-    const uint32_t length = held(kLength);
+    const uint32_t l = thread_anew() % kWarp, t = l % 4, length = held(kLength), key0 = first_key(c), q0 = query_of(u), causal = held(kCausal);
     if (key0 + kTileRows > length || (causal && key0 + kTileRows > q0 + 1)) {
 #pragma unroll
       for (uint32_t e = 0; e < 32; e++) {
-        const uint32_t k = key + e / 2 % 2 * 8, query = q0 + e / 4 * 8 + 2 * t + e % 2;
+        const uint32_t k = key0 + warp_row() + l / 4 + e / 2 % 2 * 8, query = q0 + e / 4 * 8 + 2 * t + e % 2;
         if (k >= length || (causal && k > query)) scores[e] = -INFINITY, dp[e] = 0;
       }
     }
-    const float factor = call.factor * kLog2e, scale = kDrops ? site.scale : 1.f;
+    const float factor = call.factor * kLog2e, scale = this->scale();
+    const float4* rows = s.row[stage_of(u)];
 #pragma unroll
     for (uint32_t j = 0; j < 8; j++) {
-      const float4 row = s.row[stage][4 * j + t];
+      if (j % 2 == 0) loads_stay_below();
+      const float4 row = rows[4 * j + t];
 #pragma unroll
       for (uint32_t e = 0; e < 4; e++) {
         const uint32_t at = 4 * j + e;
@@ -237,7 +124,7 @@ struct HopperKeys {
       }
     }
     uint32_t p[4][4], gradients[4][4];
-    const uint32_t l = lane();
+    HopperTile64& ds = s.ds[u][group() + 2 * c];
 #pragma unroll
     for (uint32_t k = 0; k < 4; k++) {
       pack_sixteen(p[k], scores, k);
@@ -247,6 +134,7 @@ struct HopperKeys {
         for (uint32_t e = 0; e < 4; e++) p[k][e] &= pair_mask(bits, 2 * k + e / 2, e % 2 ? 0xbbaau : 0x9988u);
       stmatrix_x4(chunk_of(ds, warp_row() + l % 16, 2 * k + l / 16), gradients[k]);
     }
+    const uint32_t stage = stage_of(u);
     const TileDescriptor q(s.q[stage]), dy(s.dy[stage]);
     wgmma_fence(dv[c], dk[c]);
 #pragma unroll
@@ -258,14 +146,14 @@ struct HopperKeys {
     wgmma_wait<0>(dv[c], dk[c]);
   }
 
-  // Waits for the keys and values from k0 on.
-  __device__ __forceinline__ void begin_keys(uint32_t k0) {
-    const uint32_t loads = held(kKeyLoads), tiles = tiles_of_turn(k0);
+  // Waits for the keys and values of this turn.
+  __device__ __forceinline__ void begin_keys() {
+    const uint32_t loads = held(kKeyLoads), tiles = tiles_of_turn();
     for (uint32_t i = 0; i < tiles; i++) {
       const Place<HopperBackward::kTilesOfKeys> at(loads + i);
       mbarrier_wait(s.keys_full[at.stage], at.parity);
     }
-    const uint32_t last = tiles - 1, there = held(kLength) - (k0 + last * kTileRows);
+    const uint32_t last = tiles - 1, there = held(kLength) - (held(kKeys) + last * kTileRows);
     if (there < kTileRows && last % 2 == group()) {
       HopperTile64& k = s.k[Place<HopperBackward::kTilesOfKeys>(loads + last).stage];
       for (uint32_t i = there * 8 + threadIdx.x % kWarpgroup; i < kTileRows * 8; i += kWarpgroup)
@@ -279,95 +167,100 @@ struct HopperKeys {
     clear_sums();
   }
 
-  // The warpgroup's tiles of keys against queries q0 on, the first (u = 0) or the second of a pair.
-  __device__ __forceinline__ void take_both(uint32_t u, uint32_t k0, uint32_t q0) {
-    const Place<HopperBackward::kStages> at(held(kTurns) + held(kTurnsOfSecond) + u);
-    mbarrier_wait(s.full[at.stage], at.parity);
-    mbarrier_wait(s.ds_empty[u], (held(u == 0 ? kTurns : kTurnsOfSecond) & 1) ^ 1);
-    const uint32_t loads = held(kKeyLoads) + group(), tiles = tiles_of_turn(k0);
-    if (group() < tiles)
-      take<0>(k0 + group() * kTileRows, Place<HopperBackward::kTilesOfKeys>(loads).stage, q0, at.stage, s.ds[u][group()]);
-    if (group() + 2 < tiles)
-      take<1>(k0 + (group() + 2) * kTileRows, Place<HopperBackward::kTilesOfKeys>(loads + 2).stage, q0, at.stage, s.ds[u][group() + 2]);
+  // The warpgroup's tiles of keys against the first (u = 0) or the second tile of a pair.
+  __device__ __forceinline__ void take_both(uint32_t u) {
+    {
+      const Place<HopperBackward::kStages> at = place_of(u);
+      mbarrier_wait(s.full[at.stage], at.parity);
+      mbarrier_wait(s.ds_empty[u], (held(u == 0 ? kTurns : kTurnsOfSecond) & 1) ^ 1);
+    }
+    if (group() < tiles_of_turn()) take<0>(u);
+    if (group() + 2 < tiles_of_turn()) take<1>(u);
     __syncwarp();
-    if (lane() == 0) mbarrier_arrive(s.empty[at.stage]), mbarrier_arrive(s.ds_full[u]);
+    if (lane() == 0) mbarrier_arrive(s.empty[stage_of(u)]), mbarrier_arrive(s.ds_full[u]);
   }
 
-  __device__ __forceinline__ void end_keys(uint32_t k0, bf16* dqkv) {
-    const uint32_t loads = held(kKeyLoads), tiles = tiles_of_turn(k0), length = held(kLength);
+  __device__ __forceinline__ void end_keys(bf16* dqkv) {
+    const uint32_t loads = held(kKeyLoads), tiles = tiles_of_turn(), length = held(kLength);
     __syncwarp();
     if (lane() == 0)
       for (uint32_t i = 0; i < tiles; i++) mbarrier_arrive(s.keys_empty[Place<HopperBackward::kTilesOfKeys>(loads + i).stage]);
     hold(kKeyLoads, loads + tiles);
 #pragma unroll
     for (uint32_t c = 0; c < 2; c++) {
-      const uint32_t key = k0 + (group() + 2 * c) * kTileRows + warp_row();
+      const uint32_t key = first_key(c) + warp_row();
       if (key < length) {
         bf16* to = dqkv + place(key, 3 * call.hidden);
         store(dk[c], call.factor, length - key, to + call.hidden);
-        store(dv[c], kDrops ? site.scale : 1.f, length - key, to + 2 * call.hidden);
+        store(dv[c], scale(), length - key, to + 2 * call.hidden);
       }
     }
   }
 
   // The first of two neighbouring elements of dq of row g (h = 0) or g + 8 of 16 rows.
   static __device__ __forceinline__ float* waiting_at(float* rows, uint32_t h) {
-    return rows + (lane() / 4 + 8 * h) * 64 + lane() % 4 * 2;
+    const uint32_t l = thread_anew() % kWarp;
+    return rows + (l / 4 + 8 * h) * 64 + l % 4 * 2;
   }
 
-  // dq of queries q0 on: all ds of them, in ds[u], times the keys from k0 on.
-  __device__ __forceinline__ void finish_queries(uint32_t u, uint32_t k0, uint32_t q0, bf16* dqkv, const WaitingDq& all) {
-    const uint32_t loads = held(kKeyLoads), tiles = tiles_of_turn(k0);
-    float dq[32], before[32];
-    mbarrier_wait(s.ds_full[u], held(u == 0 ? kTurns : kTurnsOfSecond) & 1);
-    const auto add = [&](uint32_t i) {
+  // dq = ds of `tiles` tiles times their keys. A way of its own for each number, from the first product to the wait: across a
+  // branch the compiler lets products run one by one.
+  template <uint32_t kTiles>
+  __device__ __forceinline__ void multiply_ds(float (&dq)[32], uint32_t u, uint32_t loads, uint32_t tiles) {
+    if constexpr (kTiles > 1)
+      if (tiles < kTiles) return multiply_ds<kTiles - 1>(dq, u, loads, tiles);
+    wgmma_fence(dq);
+#pragma unroll
+    for (uint32_t i = 0; i < kTiles; i++) {
       const TileDescriptor a(s.ds[u][i]), b(s.k[Place<HopperBackward::kTilesOfKeys>(loads + i).stage]);
-      wgmma_fence(dq);
 #pragma unroll
-      for (uint32_t k = 0; k < 4; k++) wgmma<64, Major::mn, Major::mn>(dq, a.further(k * kFurtherRows), b.further(k * kFurtherRows), true);
-    };
-#pragma unroll
-    for (uint32_t e = 0; e < 32; e++) dq[e] = 0;
-    add(0);
-#pragma unroll 1
-    for (uint32_t i = 1; i < tiles; i++) add(i);
+      for (uint32_t k = 0; k < 4; k++)
+        wgmma<64, Major::mn, Major::mn>(dq, a.further(k * kFurtherRows), b.further(k * kFurtherRows), i > 0 || k > 0);
+    }
     wgmma_commit();
-    const uint32_t length = held(kLength), query = q0 + warp_row(), there = query < length ? length - query : 0;
-    float* waiting = length <= HopperBackward::kRowsOfBlock ? all.mine + size_t(blockIdx.x) * HopperBackward::kRowsOfBlock * 64
+    wgmma_wait<0>(dq);
+  }
+
+  // dq of a tile of the pair: all its ds times the keys.
+  __device__ __forceinline__ void finish_queries(uint32_t u, bf16* dqkv, const WaitingDq& all) {
+    const uint32_t length = held(kLength), query = query_of(u) + warp_row(), there = query < length ? length - query : 0;
+    float* waiting = length <= HopperBackward::kRowsOfBlock ? all.mine + size_t(block_anew()) * HopperBackward::kRowsOfBlock * 64
                                                              : all.all + (size_t(held(kHead)) * all.rows + held(kStart)) * 64;
     waiting += size_t(query) * 64;
+    float dq[32], before[32];
 #pragma unroll
     for (uint32_t h = 0; h < 2; h++)
 #pragma unroll
       for (uint32_t n = 0; n < 8; n++) {
         float2 two = make_float2(0.f, 0.f);
-        if (k0 > 0 && lane() / 4 + 8 * h < there) two = *reinterpret_cast<const float2*>(waiting_at(waiting, h) + 8 * n);
+        if (held(kKeys) > 0 && thread_anew() % kWarp / 4 + 8 * h < there) two = *reinterpret_cast<const float2*>(waiting_at(waiting, h) + 8 * n);
         before[4 * n + 2 * h] = two.x, before[4 * n + 2 * h + 1] = two.y;
       }
-    wgmma_wait<0>(dq);
+    mbarrier_wait(s.ds_full[u], held(u == 0 ? kTurns : kTurnsOfSecond) & 1);
+    multiply_ds<HopperBackward::kTilesOfKeys>(dq, u, held(kKeyLoads), tiles_of_turn());
 #pragma unroll
     for (uint32_t e = 0; e < 32; e++) dq[e] += before[e];
     arrive_warp(s.ds_empty[u]);
     // causal: the tile's own keys are the last
-    if (k0 + HopperBackward::kKeys >= (causal ? q0 + kTileRows : length)) {
+    if (held(kKeys) + HopperBackward::kKeys >= (held(kCausal) ? query_of(u) + kTileRows : length)) {
       store(dq, call.factor, there, dqkv + place(query, 3 * call.hidden));
     } else {
 #pragma unroll
       for (uint32_t h = 0; h < 2; h++)
-        if (lane() / 4 + 8 * h < there)
+        if (thread_anew() % kWarp / 4 + 8 * h < there)
 #pragma unroll
           for (uint32_t n = 0; n < 8; n++)
             *reinterpret_cast<float2*>(waiting_at(waiting, h) + 8 * n) = make_float2(dq[4 * n + 2 * h], dq[4 * n + 2 * h + 1]);
     }
   }
-  __device__ __forceinline__ uint32_t tiles_of_turn(uint32_t k0) const {
-    return min(HopperBackward::kTilesOfKeys, (held(kLength) - k0 + kTileRows - 1) / kTileRows);
+  __device__ __forceinline__ uint32_t tiles_of_turn() const {
+    return min(HopperBackward::kTilesOfKeys, (held(kLength) - held(kKeys) + kTileRows - 1) / kTileRows);
   }
 
   // 16 rows of sums times a factor, `there` of them, to rows of dqkv: through the warp's own 16 rows of 128 bytes.
   __device__ __forceinline__ void store(const float (&d)[32], float factor, uint32_t there, bf16* to) {
-    bf16* mine = s.staging[warp()];
-    const uint32_t l = lane();
+    bf16* mine = s.staging[thread_anew() / kWarp];
+    const uint32_t l = thread_anew() % kWarp;
 #pragma unroll
     for (uint32_t k = 0; k < 4; k++) {
       uint32_t a[4];
@@ -386,24 +279,26 @@ struct HopperKeys {
 
 template <bool kDrops>
 __device__ __forceinline__ void multiply(HopperBackwardShared& s, const Attention& call, bf16* dqkv, const WaitingDq& waiting) {
-  const DropoutSite site = kDrops ? call.dropout.site() : DropoutSite{};
-  HopperKeys<kDrops> here{s, call, site, call.causal() != 0, {}, {}};
-  here.hold(kKeyLoads, 0), here.hold(kTurns, 0), here.hold(kTurnsOfSecond, 0);
-  each_head(call, [&](const Head& head) {
-    here.hold(kStart, head.start), here.hold(kLength, head.length), here.hold(kHead, head.a);
-    for (uint32_t k0 = 0; k0 < here.held(kLength); k0 += HopperBackward::kKeys) {
-      here.begin_keys(k0);
-      for (uint32_t q0 = here.causal ? k0 : 0; q0 < here.held(kLength); q0 += 2 * kTileRows) {
-        const uint32_t count = q0 + kTileRows < here.held(kLength) ? 2 : 1;
-        for (uint32_t u = 0; u < count; u++) here.take_both(u, k0, q0 + u * kTileRows);
-        const uint32_t group = here.group();
-        if (group < count) here.finish_queries(group, k0, q0 + group * kTileRows, dqkv, waiting);
-        here.hold(kTurns, here.held(kTurns) + 1);
-        if (count > 1) here.hold(kTurnsOfSecond, here.held(kTurnsOfSecond) + 1);
-      }
-      here.end_keys(k0, dqkv);
+  HopperKeys<kDrops> here{s, call, {}, {}};
+  here.hold(kCausal, call.causal()), here.hold(kKeyLoads, 0), here.hold(kTurns, 0), here.hold(kTurnsOfSecond, 0);
+  for (here.hold(kTask, block_anew()); here.held(kTask) < call.sequences() * call.heads; here.hold(kTask, here.held(kTask) + gridDim.x)) {
+    {
+      const Head head = head_of(call, here.held(kTask) / call.heads, here.held(kTask) % call.heads);
+      here.hold(kStart, head.start), here.hold(kLength, head.length), here.hold(kHead, head.a);
     }
-  });
+    for (here.hold(kKeys, 0); here.held(kKeys) < here.held(kLength); here.hold(kKeys, here.held(kKeys) + HopperBackward::kKeys)) {
+      here.begin_keys();
+      here.hold(kPair, here.held(kCausal) ? here.held(kKeys) : 0);
+      for (; here.query_of(0) < here.held(kLength); here.hold(kPair, here.query_of(2))) {
+#pragma unroll 1
+        for (uint32_t u = 0; u < 2 && here.query_of(u) < here.held(kLength); u++) here.take_both(u);
+        if (here.query_of(here.group()) < here.held(kLength)) here.finish_queries(here.group(), dqkv, waiting);
+        here.hold(kTurns, here.held(kTurns) + 1);
+        if (here.query_of(1) < here.held(kLength)) here.hold(kTurnsOfSecond, here.held(kTurnsOfSecond) + 1);
+      }
+      here.end_keys(dqkv);
+    }
+  }
 }
 
 template <bool kDrops>
@@ -427,11 +322,15 @@ attention_hopper_backward(const __grid_constant__ TensorMap qkv, const __grid_co
       mbarrier_init(s.ds_empty[i], kWarpgroup / kWarp);
     }
     mbarrier_fence_init();
+    if (kDrops) {
+      const DropoutSite site = call.dropout.site();
+      s.site.seed = site.seed, s.site.draw = site.draw, s.site.site = site.site, s.site.threshold = site.threshold, s.site.scale = site.scale;
+    }
   }
   clear_rows<HopperBackward::kThreads>(call, dqkv, 3 * call.hidden, blockIdx.x, gridDim.x);
   __syncthreads();
   if (threadIdx.x >= HopperBackward::kConsumers) {
-    registers_lower<32>();
+    registers_lower<40>();
     const uint32_t role = warp() % 4;
     if (role == 0) {
       if (elect_one()) bring_keys_and_values(s, call, qkv);
@@ -441,7 +340,7 @@ attention_hopper_backward(const __grid_constant__ TensorMap qkv, const __grid_co
       prepare_rows(s, call, lse);
     }
   } else {
-    registers_raise<240>();
+    registers_raise<232>();
     multiply<kDrops>(s, call, dqkv, waiting);
   }
 #endif

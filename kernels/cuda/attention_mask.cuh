@@ -102,8 +102,8 @@ __device__ __forceinline__ RowBits trade_rows(uint32_t mine) {
 // blocks, of which lane i = g % 4 draws that of element i: keys of g's half (i / 2), query 2t + i % 2. Then each takes its own key
 // of all four: byte i of the result is element i of the fragment.
 
-__device__ __forceinline__ uint32_t trade_columns(uint32_t mine) {
-  const uint32_t i = lane() / 4 % 4;
+__device__ __forceinline__ uint32_t trade_columns(uint32_t mine, uint32_t lane) {
+  const uint32_t i = lane / 4 % 4;
   const uint32_t two = __shfl_xor_sync(kWholeWarp, mine, 8u);
   const uint32_t half = i & 2 ? permute_bytes(two, mine, 0x7632u) : permute_bytes(mine, two, 0x5410u);
   const uint32_t one = __shfl_xor_sync(kWholeWarp, half, 4u);

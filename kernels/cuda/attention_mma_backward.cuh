@@ -129,7 +129,7 @@ struct MmaBackward {
         const uint32_t query = q0 + 8 * j + 2 * t + lane() / 4 % 2;
         bits |= kept_bits(site, words, query_words(site, (head.start + query) * call.heads + head.a), j);
       }
-      bits = trade_columns(bits);
+      bits = trade_columns(bits, lane());
     }
     const float scale = F::kDrops ? site.scale : 1.f;
 #pragma unroll

@@ -21,7 +21,7 @@ inline void product(Launch& launch, const Product<float>& p, const Epilogue& epi
 template <bool kInnerA, bool kInnerB, bool kSums = false, class Epilogue>
 inline void product(Launch& launch, const Product<bf16>& p, const Epilogue& epilogue) {
   const Plan mma = plan_product(launch.chip(), kMmaKinds, std::size(kMmaKinds), 1, p.most_m, p.n, p.most_k);
-  const bool few = mma.clocks < plan_hopper(launch.chip(), p.most_m, p.n, p.most_k).clocks;
+  const bool few = mma.clocks < plan_hopper<kHopperEven<kInnerA, kInnerB>>(launch.chip(), p.most_m, p.n, p.most_k).clocks;
   if (few || !product_hopper<kInnerA, kInnerB, kSums>(launch, p, epilogue)) product_mma<kInnerA, kInnerB, kSums>(launch, p, epilogue);
 }
 

@@ -21,6 +21,7 @@
 // ones, in tiles of the first columns.
 // The method is that of CUTLASS's persistent cooperative kernels and of FlashAttention-3 (Shah et al. 2024, section 3.1).
 #pragma once
+#include "hopper_units.cuh"
 #include "product_rows.cuh"
 
 namespace {
@@ -48,31 +49,8 @@ struct HopperProduct {
   Param<uint32_t> m, k;
   uint32_t n, splits;
   float* sums;  // of A over k: added to, or with splits their parts [splits, m]
-};
-
-// A piece of work: a tile and a stretch of the depth.
-struct HopperUnit {
-  uint32_t m, n;  // first row and column
-  uint32_t split;
-  Stretch steps;
-};
-
-template <class Tile>
-struct HopperUnits {
-  uint32_t tiles_m, tiles_n, splits, steps;
-  static constexpr uint32_t kM = Tile::kM * Tile::kBlocks;
-  __device__ __forceinline__ HopperUnits(uint32_t m, uint32_t n, uint32_t k, uint32_t splits)
-      : tiles_m((m + kM - 1) / kM), tiles_n((n + Tile::kN - 1) / Tile::kN), splits(splits), steps((k + Tile::kK - 1) / Tile::kK) {}
-  // The first unit of this block, and how many further the next one is.
-  __device__ __forceinline__ static uint32_t first() { return blockIdx.x / Tile::kBlocks; }
-  __device__ __forceinline__ static uint32_t further() { return gridDim.x / Tile::kBlocks; }
-  // All tiles of a stretch follow each other: what runs at the same time reads the same rows.
-  __device__ __forceinline__ uint32_t count() const { return tiles_m * tiles_n * splits_used(splits, steps); }
-  __device__ __forceinline__ HopperUnit get(uint32_t unit) const {
-    const uint32_t tiles = tiles_m * tiles_n, split = unit / tiles;
-    const TilePlace place = tile_place(unit - split * tiles, 1, tiles_m, tiles_n);
-    return {place.m * kM + blockIdx.x % Tile::kBlocks * Tile::kM, place.n * Tile::kN, split, split_of(split, splits, steps)};
-  }
+  float* parts;      // of an even share (hopper_units.cuh)
+  float* sum_parts;
 };
 
 // The place in the ring, and the parity of its turn.
@@ -94,15 +72,14 @@ __device__ __forceinline__ void bring_b(bf16* to, const TensorMap& b, Mbarrier& 
     tma_load_in(kAll, to, b, full, x, y);
 }
 
-template <class Tile, bool kInnerA, bool kInnerB>
-__device__ __forceinline__ void hopper_bring(HopperShared<Tile>& s, const TensorMap& a, const TensorMap& b, const HopperUnits<Tile>& units) {
+template <class Tile, bool kInnerA, bool kInnerB, class Units>
+__device__ __forceinline__ void hopper_bring(HopperShared<Tile>& s, const TensorMap& a, const TensorMap& b, Units units) {
   HopperRing<Tile> ring;
-  const uint32_t count = units.count();
   // each block of a cluster brings its part of B for all: of its lines if k is inner, else of the depth of each
   constexpr uint32_t kParts = Tile::kBlocks, kAll = (1u << kParts) - 1;
   const uint32_t part = blockIdx.x % kParts;
-  for (uint32_t u = units.first(); u < count; u += units.further()) {
-    const HopperUnit unit = units.get(u);
+  HopperUnit unit;
+  while (units.next(unit)) {
     for (uint32_t step = unit.steps.first; step < unit.steps.end; step++, ring.next()) {
       Mbarrier& full = s.full[ring.stage];
       const int32_t k = int32_t(step * Tile::kK);
@@ -198,17 +175,16 @@ __device__ __forceinline__ void hopper_steps(HopperShared<Tile>& s, HopperRing<T
   hopper_give_back<Tile>(s, last);
 }
 
-template <class Tile, bool kInnerA, bool kInnerB, bool kSums, class Epilogue>
-__device__ __forceinline__ void hopper_multiply(HopperShared<Tile>& s, const HopperProduct& p, uint32_t m, uint32_t depth,
-                                                const HopperUnits<Tile>& units, const Epilogue& epilogue) {
+template <class Tile, bool kInnerA, bool kInnerB, bool kSums, bool kEven, class Units, class Epilogue>
+__device__ __forceinline__ void hopper_multiply(HopperShared<Tile>& s, const HopperProduct& p, uint32_t m, uint32_t depth, Units units,
+                                                const Epilogue& epilogue) {
+  constexpr uint32_t kN = Tile::kN, kClusterM = Tile::kM * Tile::kBlocks;
   HopperRing<Tile> ring;
-  const uint32_t count = units.count();
-  for (uint32_t u = units.first(); u < count; u += units.further()) {
-    const HopperUnit unit = units.get(u);
+  HopperUnit unit;
+  for (bool starts = true; units.next(unit); starts = false) {
     const uint32_t row = unit.m + warp() * kRowsOfWarp;
-    const bool starts = u == units.first();
-    announce_rows<Tile::kN>(epilogue, row, m, unit.n, p.n);
-    float d[Tile::kN / 2];
+    announce_rows<kN>(epilogue, row, m, unit.n, p.n);
+    float d[kN / 2];
     if (kSums && unit.n == 0) {
       float sums[4];
       hopper_steps<Tile, kInnerA, kInnerB, true>(s, ring, unit.steps, depth, starts, d, sums);
@@ -216,8 +192,10 @@ __device__ __forceinline__ void hopper_multiply(HopperShared<Tile>& s, const Hop
       for (uint32_t half = 0; half < 2; half++) {
         const uint32_t r = row + lane() / 4 + half * 8;
         if (lane() % 4 != 0 || r >= m) continue;
-        if (p.splits > 1)
-          p.sums[size_t(unit.split) * m + r] = sums[2 * half];
+        if (!unit.is_whole)
+          p.sum_parts[size_t(unit.slot) * kClusterM + r - unit.cluster_m] = sums[2 * half];
+        else if (p.splits > 1)
+          p.sums[size_t(unit.slot) * m + r] = sums[2 * half];
         else
           p.sums[r] += sums[2 * half];
       }
@@ -225,15 +203,21 @@ __device__ __forceinline__ void hopper_multiply(HopperShared<Tile>& s, const Hop
       float none[1];
       hopper_steps<Tile, kInnerA, kInnerB, false>(s, ring, unit.steps, depth, starts, d, none);
     }
-    Epilogue e = epilogue;
-    if constexpr (std::is_same<Epilogue, StorePart>::value) e.parts += unit.split * e.plane;
-    finish_rows<Tile::kN>(d, s.rows[warp()], e, row, m, unit.n, p.n);
+    RowsShared& rows = s.rows[warp()];
+    if (kEven && !unit.is_whole) {
+      const StorePart part{p.parts + size_t(unit.slot) * (kClusterM * kN), kN, 0};
+      finish_rows<kN>(d, rows, part, row - unit.cluster_m, m - unit.cluster_m, 0, p.n - unit.n);
+    } else {
+      Epilogue e = epilogue;
+      if constexpr (std::is_same<Epilogue, StorePart>::value) e.parts += unit.slot * e.plane;
+      finish_rows<kN>(d, rows, e, row, m, unit.n, p.n);
+    }
   }
 }
 
 // ---------------------------------------------------------------- the kernel
 
-template <class Tile, bool kInnerA, bool kInnerB, bool kSums, class Epilogue>
+template <class Tile, bool kInnerA, bool kInnerB, bool kSums, bool kEven, class Epilogue>
 __global__ void __launch_bounds__(kHopperThreads, 1) BIOALBERT_CLUSTER(Tile::kBlocks)
 hopper_product(const __grid_constant__ TensorMap a, const __grid_constant__ TensorMap b, HopperProduct p, Epilogue epilogue) {
 #if defined(BIOALBERT_HOPPER)
@@ -254,13 +238,13 @@ hopper_product(const __grid_constant__ TensorMap a, const __grid_constant__ Tens
   else
     __syncthreads();
   const uint32_t m = p.m(), k = p.k();
-  const HopperUnits<Tile> units(m, p.n, k, p.splits);
+  const std::conditional_t<kEven, EvenUnits<Tile>, WholeUnits<Tile>> units(m, p.n, k, p.splits);
   if (threadIdx.x >= kHopperConsumers) {
     registers_lower<40>();
     if (threadIdx.x < kHopperConsumers + kWarp && elect_one()) hopper_bring<Tile, kInnerA, kInnerB>(s, a, b, units);
   } else {
     registers_raise<232>();
-    hopper_multiply<Tile, kInnerA, kInnerB, kSums>(s, p, m, k, units, epilogue);
+    hopper_multiply<Tile, kInnerA, kInnerB, kSums, kEven>(s, p, m, k, units, epilogue);
   }
   if constexpr (Tile::kBlocks > 1) {
     __syncwarp();
@@ -272,16 +256,34 @@ hopper_product(const __grid_constant__ TensorMap a, const __grid_constant__ Tens
 // ---------------------------------------------------------------- the host's side
 
 // Clusters of two blocks as if they were one multiprocessor of twice the rate, and single blocks.
-constexpr TileKind kHopperPairs[] = {{256, 256, 64, 3200}, {256, 192, 64, 2900}};
-constexpr TileKind kHopperSingles[] = {{128, 128, 64, 1200}};
+constexpr TileKind kHopperKinds[] = {{256, 256, 64, 3200}, {256, 192, 64, 2900}, {128, 128, 64, 1200}};
+constexpr uint32_t kHopperPairs = 2;  // of these kinds, the first ones
 
-// `kind` counts pairs first.
+// All clusters end at the same time, but parts go through L2.
+inline double clocks_of_even(const Chip& chip, const TileKind& t, uint32_t clusters, uint32_t m, uint32_t n, uint32_t k) {
+  constexpr double kOnce = 64, kBytesAClock = 16, kLaunch = 4000;
+  const uint32_t tiles = ceil_div(m, t.m) * ceil_div(n, t.n), steps = ceil_div(k, t.k);
+  const EvenCut cut(tiles, clusters, steps);
+  const double each = double(t.m) * t.n / t.rate;
+  double clocks = cut.whole / clusters * each * (double(steps) * t.k + kOnce);
+  if (cut.rest == 0) return clocks;
+  clocks += each * (double(cut.most()) * t.k + kOnce);
+  return clocks + (cut.length == steps ? 0 : kLaunch + 8.0 * cut.slots() * t.m * t.n / (kBytesAClock * chip.multiprocessors));
+}
+
+template <bool kEven>
 inline Plan plan_hopper(const Chip& chip, uint32_t m, uint32_t n, uint32_t k) {
-  Chip pairs = chip;
-  pairs.multiprocessors /= 2;
-  const Plan single = plan_product(chip, kHopperSingles, 1, 1, m, n, k);
-  Plan best = plan_product(pairs, kHopperPairs, 2, 1, m, n, k);
-  if (single.clocks < best.clocks) best = {single.kind + 2, single.splits, single.clocks};
+  Plan best{0, 1, 0};
+  for (uint32_t kind = 0; kind < 3; kind++) {
+    if (kEven && kind == 1) continue;  // shares are even with any tile
+    Chip clusters = chip;
+    if (kind < kHopperPairs) clusters.multiprocessors /= 2;
+    const TileKind& t = kHopperKinds[kind];
+    Plan plan = kEven ? Plan{0, 1, clocks_of_even(chip, t, clusters.multiprocessors, m, n, k)}
+                      : plan_product(clusters, &t, 1, 1, m, n, k, kind < kHopperPairs ? 1 : kMostSplits);
+    plan.kind = kind;
+    if (kind == 0 || plan.clocks < best.clocks) best = plan;
+  }
   return best;
 }
 
@@ -294,7 +296,7 @@ inline bool fits_hopper(const Chip& chip, const Product<bf16>& p, const Epilogue
          whole(p.b, p.b_pitch) && p.n % 8 == 0 && p.most_m > 0 && p.most_k > 0 && epilogue.wide();
 }
 
-template <class Tile, bool kInnerA, bool kInnerB, bool kSums, class Epilogue>
+template <class Tile, bool kInnerA, bool kInnerB, bool kSums, bool kEven, class Epilogue>
 inline void record_hopper(Launch& launch, const Product<bf16>& p, uint32_t splits, const Epilogue& epilogue) {
   // of an operand with `lines` of its outer index, in boxes of so many lines or so much depth
   const auto map = [&](const bf16* at, bool inner, uint32_t lines, uint32_t pitch, uint32_t box) {
@@ -303,26 +305,48 @@ inline void record_hopper(Launch& launch, const Product<bf16>& p, uint32_t split
   };
   const TensorMap a = map(p.a, kInnerA, p.most_m, p.a_pitch.most, kInnerA ? Tile::kM : Tile::kK);
   const TensorMap b = map(p.b, kInnerB, p.n, p.b_pitch.most, (kInnerB ? Tile::kN : Tile::kK) / Tile::kBlocks);
-  record_splits(launch, p, splits, Tile::kK, epilogue, [&](const auto& e, float* sums) {
-    const uint32_t units = ceil_div(p.most_m, Tile::kM * Tile::kBlocks) * ceil_div(p.n, Tile::kN) * splits;
-    const uint32_t clusters = launch.chip().multiprocessors / Tile::kBlocks;
-    launch_cluster(launch, Tile::kBlocks, hopper_product<Tile, kInnerA, kInnerB, kSums, std::decay_t<decltype(e)>>,
-                   Tile::kBlocks * (units < clusters ? units : clusters), kHopperThreads, sizeof(HopperShared<Tile>), a, b,
-                   HopperProduct{p.m, p.k, p.n, splits, sums}, e);
-  });
+  const uint32_t clusters = launch.chip().multiprocessors / Tile::kBlocks;
+  const auto record = [&](auto even, const auto& e, uint32_t used, const HopperProduct& given) {
+    launch_cluster(launch, Tile::kBlocks, hopper_product<Tile, kInnerA, kInnerB, kSums, decltype(even)::value, std::decay_t<decltype(e)>>,
+                   Tile::kBlocks * used, kHopperThreads, sizeof(HopperShared<Tile>), a, b, given, e);
+  };
+  if constexpr (kEven) {
+    constexpr uint32_t kM = HopperTiles<Tile>::kM;
+    // no run has more parts
+    const uint32_t slots = clusters + ceil_div(p.most_m, kM) * ceil_div(p.n, Tile::kN) % clusters;
+    float* parts = launch.scratch<float>(size_t(slots) * kM * Tile::kN);
+    float* sum_parts = p.sums ? launch.scratch<float>(size_t(slots) * kM) : nullptr;
+    record(std::true_type(), epilogue, clusters, HopperProduct{p.m, p.k, p.n, 1, p.sums, parts, sum_parts});
+    launch(add_even<Tile, Epilogue>, blocks_for(launch, uint64_t(p.most_m) * p.n / 4, kAddThreads), kAddThreads, 0,
+           EvenParts{parts, sum_parts, p.sums, clusters}, p.m, p.k, p.n, epilogue);
+  } else {
+    const auto whole = [&](const auto& e, float* sums) {
+      const uint32_t units = ceil_div(p.most_m, HopperTiles<Tile>::kM) * ceil_div(p.n, Tile::kN) * splits;
+      record(std::false_type(), e, units < clusters ? units : clusters, HopperProduct{p.m, p.k, p.n, splits, sums, nullptr, nullptr});
+    };
+    if constexpr (Tile::kBlocks == 1)
+      record_splits(launch, p, splits, Tile::kK, epilogue, whole);
+    else
+      whole(epilogue, p.sums);
+  }
 }
+
+// Gradients of weights, with neither k contiguous, are shared out evenly.
+template <bool kInnerA, bool kInnerB>
+constexpr bool kHopperEven = !kInnerA && !kInnerB;
 
 // Records the product if it can be had here. kSums: with p.sums.
 template <bool kInnerA, bool kInnerB, bool kSums = false, class Epilogue>
 inline bool product_hopper(Launch& launch, const Product<bf16>& p, const Epilogue& epilogue) {
   if (!fits_hopper<kInnerA, kInnerB>(launch.chip(), p, epilogue)) return false;
-  const Plan plan = plan_hopper(launch.chip(), p.most_m, p.n, p.most_k);
+  constexpr bool kEven = kHopperEven<kInnerA, kInnerB>;
+  const Plan plan = plan_hopper<kEven>(launch.chip(), p.most_m, p.n, p.most_k);
   if (plan.kind == 0)
-    record_hopper<HopperTile<256, 2>, kInnerA, kInnerB, kSums>(launch, p, plan.splits, epilogue);
-  else if (plan.kind == 1)
-    record_hopper<HopperTile<192, 2>, kInnerA, kInnerB, kSums>(launch, p, plan.splits, epilogue);
-  else
-    record_hopper<HopperTile<128, 1>, kInnerA, kInnerB, kSums>(launch, p, plan.splits, epilogue);
+    record_hopper<HopperTile<256, 2>, kInnerA, kInnerB, kSums, kEven>(launch, p, plan.splits, epilogue);
+  else if (plan.kind == 2)
+    record_hopper<HopperTile<128, 1>, kInnerA, kInnerB, kSums, kEven>(launch, p, plan.splits, epilogue);
+  else if constexpr (!kEven)
+    record_hopper<HopperTile<192, 2>, kInnerA, kInnerB, kSums, kEven>(launch, p, plan.splits, epilogue);
   return true;
 }
 

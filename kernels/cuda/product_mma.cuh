@@ -334,7 +334,7 @@ inline void record_mma(Launch& launch, const Product<bf16>& p, uint32_t splits, 
     const uint32_t tiles = ceil_div(p.most_m, Tile::kM) * ceil_div(p.n, Tile::kN);
     launch(mma_product<Tile, kInnerA, kInnerB, wide, kProducts, kSums, std::decay_t<decltype(e)>>, Grid(tiles, splits), Tile::kThreads,
            sizeof(MmaShared<Tile>), given, e);
-  });
+  }, kProducts);
 }
 
 // Whether an operand may be copied in chunks of eight elements: they must not cross the end of a line.

@@ -93,7 +93,8 @@ struct StorePart {
 struct Parts {
   const float* parts;
   size_t plane;
-  uint32_t pitch, splits, step;      // of scratch; the depth of a step
+  uint32_t pitch;                    // of scratch
+  uint32_t splits, step, products;   // the depth of a step, and how often the depth is gone through
   const float* sum_parts;            // [splits, m], or null
   float* sums;
 };
@@ -105,7 +106,7 @@ template <uint32_t kN, class Epilogue>
 __global__ void __launch_bounds__(kAddThreads)
 add_parts(Parts p, Param<uint32_t> rows, Param<uint32_t> depth, uint32_t columns, Epilogue epilogue) {
   const uint32_t m = rows(), k = depth();
-  const uint32_t splits = splits_used(p.splits, (k + p.step - 1) / p.step);
+  const uint32_t splits = splits_used(p.splits, (k + p.step - 1) / p.step * p.products);
   const uint32_t runs = columns / kN, count = m * runs;
   const uint32_t thread = blockIdx.x * kAddThreads + threadIdx.x;
   for (uint32_t i = thread; i < count; i += gridDim.x * kAddThreads) {
@@ -143,14 +144,16 @@ struct Plan {
 
 // The kind of tile and the number of splits that should take the fewest clocks: all multiprocessors take as many turns as
 // the one with most blocks, a block costs its depth and what it does once, parts are written and read through L2.
-inline Plan plan_product(const Chip& chip, const TileKind* kinds, uint32_t count, uint32_t batch, uint32_t m, uint32_t n, uint32_t k) {
+constexpr uint32_t kMostSplits = 32;
+
+inline Plan plan_product(const Chip& chip, const TileKind* kinds, uint32_t count, uint32_t batch, uint32_t m, uint32_t n, uint32_t k,
+                         uint32_t most_splits = kMostSplits) {
   constexpr double kOnce = 64, kBytesAClock = 16, kLaunch = 4000, kMostScratch = 64 << 20;
-  constexpr uint32_t kMostSplits = 32;
   Plan best{0, 1, 0};
   for (uint32_t kind = 0; kind < count; kind++) {
     const TileKind& t = kinds[kind];
     const double tiles = double(ceil_div(m, t.m)) * ceil_div(n, t.n) * batch, steps = ceil_div(k, t.k);
-    for (uint32_t splits = 1; splits <= kMostSplits; splits++) {
+    for (uint32_t splits = 1; splits <= most_splits; splits++) {
       if (splits > 1 && (batch > 1 || splits * 4 > steps || splits * 4.0 * m * n > kMostScratch)) break;
       const double blocks = tiles * splits, each = double(uint64_t((steps + splits - 1) / splits)) * t.k;
       const double turns = double(uint64_t((blocks + chip.multiprocessors - 1) / chip.multiprocessors));
@@ -163,9 +166,11 @@ inline Plan plan_product(const Chip& chip, const TileKind* kinds, uint32_t count
   return best;
 }
 
-// Records `product(splits, epilogue, sums, plane of sums)` and, where the depth is split, the sum of the parts.
+// Records record(epilogue, sums) or, where the depth is split, the same with what takes the parts, and then their sum. `products`:
+// how often a product goes through the depth.
 template <class T, class Epilogue, class Record>
-inline void record_splits(Launch& launch, const Product<T>& p, uint32_t splits, uint32_t step, const Epilogue& epilogue, Record record) {
+inline void record_splits(Launch& launch, const Product<T>& p, uint32_t splits, uint32_t step, const Epilogue& epilogue, Record record,
+                          uint32_t products = 1) {
   if (splits == 1) {
     record(epilogue, p.sums);
     return;
@@ -175,7 +180,7 @@ inline void record_splits(Launch& launch, const Product<T>& p, uint32_t splits, 
   float* parts = launch.scratch<float>(plane * splits);
   float* sum_parts = p.sums ? launch.scratch<float>(size_t(p.most_m) * splits) : nullptr;
   record(StorePart{parts, pitch, plane}, sum_parts);
-  const Parts from{parts, plane, pitch, splits, step, sum_parts, p.sums};
+  const Parts from{parts, plane, pitch, splits, step, products, sum_parts, p.sums};
   const bool wide = epilogue.wide() && p.n % 4 == 0;
   const uint32_t blocks = blocks_for(launch, uint64_t(p.most_m) * p.n / (wide ? 4 : 1), kAddThreads);
   launch(wide ? add_parts<4, Epilogue> : add_parts<1, Epilogue>, blocks, kAddThreads, 0, from, p.m, p.k, p.n, epilogue);

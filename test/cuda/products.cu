@@ -15,19 +15,22 @@ void dense(Launch& launch, Buffer<const bf16> x, Buffer<const bf16> weight, Buff
   if (what.most == kWeight) {
     Product<bf16> p{dy.data, x.data, out, in, out, in.most, rows, out.most, most};
     p.sums = dbias.data;
-    record_hopper<Tile, false, false, true>(launch, p, splits.most, Accumulate{dweight.data, in.most});
+    if (splits.most == 1)
+      record_hopper<Tile, false, false, true, true>(launch, p, 1, Accumulate{dweight.data, in.most});
+    else
+      record_hopper<Tile, false, false, true, false>(launch, p, splits.most, Accumulate{dweight.data, in.most});
   } else if (what.most == kBias || what.most == kGelu) {
     const Product<bf16> p{x.data, weight.data, in, in, rows, out.most, in, most, in.most};
     if (what.most == kBias)
-      record_hopper<Tile, true, true, false>(launch, p, splits.most, AddBias<bf16>{y.data, bias.data, out.most});
+      record_hopper<Tile, true, true, false, false>(launch, p, splits.most, AddBias<bf16>{y.data, bias.data, out.most});
     else
-      record_hopper<Tile, true, true, false>(launch, p, splits.most, AddBiasGelu<bf16>{y.data, z.data, bias.data, out.most, kTanhForm, true});
+      record_hopper<Tile, true, true, false, false>(launch, p, splits.most, AddBiasGelu<bf16>{y.data, z.data, bias.data, out.most, kTanhForm, true});
   } else {
     const Product<bf16> p{dy.data, weight.data, out, in, rows, in.most, out, most, out.most};
     if (what.most == kInput)
-      record_hopper<Tile, true, false, false>(launch, p, splits.most, Store<bf16>{dx.data, in.most});
+      record_hopper<Tile, true, false, false, false>(launch, p, splits.most, Store<bf16>{dx.data, in.most});
     else
-      record_hopper<Tile, true, false, false>(launch, p, splits.most, Joined<bf16>{dx.data, x.data, in.most, Join(what.most - kJoined)});
+      record_hopper<Tile, true, false, false, false>(launch, p, splits.most, Joined<bf16>{dx.data, x.data, in.most, Join(what.most - kJoined)});
   }
 }
 

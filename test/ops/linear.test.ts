@@ -46,6 +46,10 @@ for (const [rows, inner, out] of [
   [7, 800, 17],
   [131, 20, 390],
   [3, 5, 3080],
+  // runs of four elements, around the tiles of CUDA (64, 128), whole and cut in depth
+  [132, 24, 392],
+  [9, 1640, 8],
+  [520, 16, 12],
 ])
   onEveryIsa(test, `[${rows},${inner}] x [${out},${inner}]: y and its gradients`, async (device) => {
     const { dy, ...inputs } = tensors(rows, inner, out)

@@ -71,11 +71,17 @@ onEveryIsa(test, 'more than one block of k and of rows, alone and in a batch', a
     { m: 130, n: 70, k: 401, transposeB: true },
     { batchA: 2, batchB: 2, m: 20, n: 30, k: 400 },
     { batchA: 3, batchB: 3, m: 200, n: 33, k: 40, transposeB: true },
+    // runs of four elements, in all orders
+    { m: 132, n: 264, k: 20 },
+    { m: 132, n: 264, k: 20, transposeA: true },
+    { m: 132, n: 264, k: 20, transposeB: true },
+    { m: 132, n: 264, k: 20, transposeA: true, transposeB: true },
+    { m: 12, n: 8, k: 600, transposeA: true },
   ]) {
     const tensors = inputs(c)
     const { outputs } = await runOp(device, tensors, ({ a, b }, capture) =>
       capture.apply(matmul, [a, b], {
-        transposeA: false,
+        transposeA: c.transposeA ?? false,
         transposeB: c.transposeB ?? false,
       }),
     )

@@ -88,6 +88,10 @@ for (const [rows, inner, out] of [
   [1100, 34, 40],
   [4, 16450, 3],
   [300, 136, 264],
+  // lines of whole 16 bytes, around the tiles of CUDA (64, 128, 256; steps of 32 and 64), whole and cut in depth
+  [132, 72, 392],
+  [140, 264, 272],
+  [520, 16, 24],
 ] as const) {
   const inputs = tensors(rows, inner, out)
   checkBf16(test, `[${rows},${inner}] x [${out},${inner}]`, {
