@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { writeFileAtomic } from '../../src/files.js'
-import { compileKernels, digestOfSources } from './compile.js'
+import { compileKernels } from './compile.js'
 import { resourcesOf } from './resources.js'
 import { complaints, TABLE, tableDiff, tableText } from './table.js'
 import { findToolkit } from './toolkit.js'
@@ -19,9 +19,9 @@ if ('missing' in toolkit) {
   console.error(`check:cuda: ${toolkit.missing}`)
   process.exitCode = 2
 } else {
-  const compiled = await compileKernels(root, toolkit, (what) => console.error(what))
+  const compiled = await compileKernels(root, toolkit, { onCompile: (what) => console.error(what) })
   const kernels = compiled.flatMap(resourcesOf)
-  const text = tableText(kernels, toolkit.version, digestOfSources(root))
+  const text = tableText(kernels, toolkit.version)
   console.log(text)
   const path = join(root, TABLE)
   if (write) writeFileAtomic(path, text)

@@ -14,9 +14,6 @@ import type { Toolkit } from './toolkit.js'
 export const TARGETS = ['80', '90a'] as const
 export type Target = (typeof TARGETS)[number]
 
-/** Where what was compiled is kept. */
-const KEPT = 'native/build/check_cuda'
-
 export interface Compiled {
   /** The op. */
   readonly stem: string
@@ -31,75 +28,62 @@ export interface Compiled {
 /** Flags that the build gives too, as far as device code depends on them. */
 const FLAGS = ['-std=c++17']
 
-/** A digest of every file of kernels/cuda, by which a kept table is known to be of these kernels without a compiler. */
-export function digestOfSources(root: string): string {
-  const folder = join(root, 'kernels/cuda')
-  const hash = createHash('sha256')
-  for (const file of readdirSync(folder).sort())
-    hash.update(`\n${file}\n`).update(readFileSync(join(folder, file)))
-  return hash.digest('hex').slice(0, 16)
+export interface CompileOptions {
+  /** Hears of each file before it is compiled. */
+  readonly onCompile?: (what: string) => void
+  /** Ends it before all is done; what was compiled until then is kept and returned. */
+  readonly signal?: AbortSignal
 }
 
-/** Whether all kernels have been compiled as they are now. */
-export function isCompiled(root: string, toolkit: Toolkit): boolean {
-  return jobsOf(root).every(({ file, target }) => {
-    const kept = join(root, KEPT, `${basename(file, '.cu')}.${target}.digest`)
-    return existsSync(kept) && readFileSync(kept, 'utf8') === digestOf(file, target, toolkit)
-  })
-}
-
-function jobsOf(root: string): { file: string; target: Target }[] {
-  const folder = join(root, 'kernels/cuda')
-  const sources = readdirSync(folder)
-    .filter((file) => file.endsWith('.cu'))
-    .sort()
-  return sources.flatMap((file) => TARGETS.map((target) => ({ file: join(folder, file), target })))
+/** Files and targets that there are to compile. */
+export function kernelFiles(root: string): string[] {
+  const files = readdirSync(join(root, 'kernels/cuda')).filter((file) => file.endsWith('.cu'))
+  return files.sort().map((file) => join(root, 'kernels/cuda', file))
 }
 
 /** Compiles what changed, two steps for each file and target, as many at a time as there are cores. */
 export async function compileKernels(
   root: string,
   toolkit: Toolkit,
-  onCompile: (what: string) => void = () => {},
+  options: CompileOptions = {},
 ): Promise<Compiled[]> {
-  const kept = join(root, KEPT)
+  const kept = join(root, 'native/build/check_cuda')
   makeFolder(kept)
-  const jobs = jobsOf(root)
-  const results: Compiled[] = new Array(jobs.length)
+  const jobs = kernelFiles(root).flatMap((file) => TARGETS.map((target) => ({ file, target })))
+  const results: (Compiled | undefined)[] = jobs.map(() => undefined)
   let next = 0
   const work = async () => {
-    for (let i = next++; i < jobs.length; i = next++)
-      results[i] = await compile(jobs[i].file, jobs[i].target, kept, toolkit, onCompile)
+    for (let i = next++; i < jobs.length && !options.signal?.aborted; i = next++)
+      results[i] = await compile(jobs[i].file, jobs[i].target, kept, toolkit, options)
   }
   await Promise.all(Array.from({ length: availableParallelism() }, work))
-  return results
+  return results.filter((one) => one !== undefined)
 }
 
+/** Undefined where it was ended before it was done. */
 async function compile(
   file: string,
   target: Target,
   kept: string,
   toolkit: Toolkit,
-  onCompile: (what: string) => void,
-): Promise<Compiled> {
+  { onCompile, signal }: CompileOptions,
+): Promise<Compiled | undefined> {
   const stem = basename(file, '.cu')
   const path = (ending: string) => join(kept, `${stem}.${target}.${ending}`)
   const digest = digestOf(file, target, toolkit)
   if (!existsSync(path('digest')) || readFileSync(path('digest'), 'utf8') !== digest) {
-    onCompile(`${stem} for sm_${target}`)
+    onCompile?.(`${stem} for sm_${target}`)
     const include = ['-I', dirname(file)]
-    await run(toolkit.nvcc, [
-      ...FLAGS,
-      ...include,
-      '-ptx',
-      `-arch=compute_${target}`,
-      '-o',
-      path('ptx'),
-      file,
-    ])
-    const log = await run(toolkit.ptxas, ['-v', `-arch=sm_${target}`, '-o', path('cubin'), path('ptx')])
-    writeFileAtomic(path('log'), log)
-    writeFileAtomic(path('digest'), digest)
+    const toPtx = [...FLAGS, ...include, '-ptx', `-arch=compute_${target}`, '-o', path('ptx'), file]
+    const toCode = ['-v', `-arch=sm_${target}`, '-o', path('cubin'), path('ptx')]
+    try {
+      await run(toolkit.nvcc, toPtx, signal)
+      writeFileAtomic(path('log'), await run(toolkit.ptxas, toCode, signal))
+      writeFileAtomic(path('digest'), digest)
+    } catch (error) {
+      if (signal?.aborted) return undefined
+      throw error
+    }
   }
   return {
     stem,
@@ -127,9 +111,9 @@ function withHeaders(file: string, seen = new Set<string>()): Set<string> {
 }
 
 /** Both streams of a command that ends well. */
-function run(command: string, argv: string[]): Promise<string> {
+function run(command: string, argv: string[], signal?: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, argv, { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(command, argv, { stdio: ['ignore', 'pipe', 'pipe'], signal })
     let output = ''
     const collect = (chunk: Buffer) => {
       output += chunk.toString()

@@ -20,8 +20,8 @@ const HEAD = [
   ),
 ]
 
-/** The whole file. `version`: of the compiler; `sources`: `digestOfSources`. */
-export function tableText(kernels: readonly Resources[], version: string, sources: string): string {
+/** The whole file. `version`: of the compiler. */
+export function tableText(kernels: readonly Resources[], version: string): string {
   const byName = new Map<string, Resources[]>()
   for (const kernel of kernels) {
     const name = `${kernel.stem}/${kernel.name}`
@@ -39,7 +39,6 @@ export function tableText(kernels: readonly Resources[], version: string, source
     'Threads of a block by its launch bounds, bytes of shared memory of the kernel’s struct. For sm_80 and sm_90a: registers of a',
     'thread, blocks that a multiprocessor of an A100 or H100 holds and the share of its warps, what keeps a further block out, bytes',
     'of spills and stack in local memory, tensor-core instructions in the machine code (HGMMA: wgmma; HMMA: mma.sync).',
-    `Of sources ${sources}.`,
     '',
     line(HEAD),
     line(width.map((n) => '-'.repeat(n))),
@@ -55,11 +54,6 @@ function isNumber(title: string): boolean {
 /** The compiler's version in a table. */
 export function tableVersion(text: string): string | undefined {
   return text.match(/as nvcc (\S+) makes/)?.[1]
-}
-
-/** The digest of the sources that a table is of. */
-export function tableSources(text: string): string | undefined {
-  return text.match(/^Of sources (\w+)\.$/m)?.[1]
 }
 
 function cells(name: string, forms: readonly Resources[]): string[] {
@@ -111,6 +105,15 @@ export function complaints(kernels: readonly Resources[]): string[] {
     ]
     return found.map((what) => `${k.stem}/${k.name} (sm_${k.target}): ${what}`)
   })
+}
+
+/** A table without the lines of other ops, for where not all of them were compiled. */
+export function linesOf(table: string, stems: ReadonlySet<string>): string {
+  const isWanted = (line: string) => {
+    const [, stem] = line.match(/^(\w+)\/\S/) ?? []
+    return stem === undefined || stems.has(stem)
+  }
+  return table.split('\n').filter(isWanted).join('\n')
 }
 
 /** Lines that only one of two tables has, `-` the kept one's and `+` the new one's; empty where they are the same. */

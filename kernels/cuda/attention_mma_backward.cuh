@@ -58,10 +58,10 @@ struct MmaBackward {
   float dk[kColumns][4], dv[kColumns][4];
   KeyWords words;
 
-  // rows[r] = {lse log2(e), delta}: eight lanes a row.
+  // rows[r] = {lse log2(e), delta}: eight lanes a row. Those of the first tile go to shared memory too.
   __device__ __forceinline__ void prepare_rows(const bf16* dy, const bf16* y, const float* lse) {
 #pragma unroll 2
-    for (uint32_t r0 = 4 * warp(); r0 < head.length; r0 += 4 * F::kWarps) {
+    for (uint32_t r0 = 4 * warp(); r0 < max(head.length, F::kQueries); r0 += 4 * F::kWarps) {
       const uint32_t r = r0 + lane() / 8;
       const bool there = r < head.length;
       float sum = 0;
@@ -79,17 +79,24 @@ struct MmaBackward {
       }
 #pragma unroll
       for (uint32_t d = 4; d > 0; d /= 2) sum += __shfl_xor_sync(kWholeWarp, sum, d);
-      if (lane() % 8 == 0 && r < (head.length + 1) / 2 * 2)
-        rows[r] = there ? make_float2(lse[(head.start + r) * size_t(call.heads) + head.a] * kLog2e, sum) : make_float2(0.f, 0.f);
+      if (lane() % 8 == 0) {
+        const float log_sum = there ? lse[(head.start + r) * size_t(call.heads) + head.a] * kLog2e : 0.f;
+        if (r < (head.length + 1) / 2 * 2) rows[r] = make_float2(log_sum, sum);
+        if (r < F::kQueries) {
+          float4& two = s.row[0][r / 2];
+          (r % 2 ? two.z : two.x) = log_sum;
+          (r % 2 ? two.w : two.y) = sum;
+        }
+      }
     }
   }
 
-  __device__ __forceinline__ void load_queries(uint32_t q0, uint32_t at, const bf16* q, const bf16* dy) {
+  __device__ __forceinline__ void load_queries(uint32_t q0, uint32_t at, bool with_rows, const bf16* q, const bf16* dy) {
     const uint32_t there = head.length - q0;
     load_tile<F::kThreads>(call, s.q[at], q + q0 * (3 * size_t(call.hidden)), 3 * size_t(call.hidden), there);
     load_tile<F::kThreads>(call, s.dy[at], dy + q0 * size_t(call.hidden), call.hidden, there);
     const uint32_t i = threadIdx.x;
-    if (i < F::kQueries / 2) cp_async_16(&s.row[at][i], 2 * i < there ? rows + q0 + 2 * i : rows, 2 * i < there);
+    if (with_rows && i < F::kQueries / 2) cp_async_16(&s.row[at][i], 2 * i < there ? rows + q0 + 2 * i : rows, 2 * i < there);
     cp_async_commit();
   }
 
@@ -287,15 +294,15 @@ attention_mma_backward(const bf16* __restrict__ dy, const bf16* __restrict__ qkv
     const uint32_t keys = min(F::kKeys, head.length - k0), first = causal ? k0 : 0;
     load_tile<F::kThreads>(call, s.k, q + call.hidden + k0 * row, row, keys);
     load_tile<F::kThreads>(call, s.v, q + 2 * call.hidden + k0 * row, row, keys);
+    here.load_queries(first, 0, k0 > 0, q, dy_head);
     if (k0 == 0) {
       here.prepare_rows(dy, y, lse);
       __syncthreads();
     }
-    here.load_queries(first, 0, q, dy_head);
     for (uint32_t q0 = first, at = 0; q0 < head.length; q0 += F::kQueries, at = 1 - at) {
       cp_async_wait<0>();
       __syncthreads();
-      if (q0 + F::kQueries < head.length) here.load_queries(q0 + F::kQueries, 1 - at, q, dy_head);
+      if (q0 + F::kQueries < head.length) here.load_queries(q0 + F::kQueries, 1 - at, true, q, dy_head);
       if (q0 == first) here.begin_keys(k0);
       uint32_t p[F::kQueries / 16][4], ds[F::kQueries / 16][4];
       here.gradients(k0, q0, at, p, ds);

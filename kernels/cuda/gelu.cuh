@@ -31,6 +31,13 @@ __device__ __forceinline__ float gelu_reciprocal(float v) {
 }
 
 constexpr float kGelu1 = 0.7978845608028654f, kGelu3 = 0.044715f * 0.7978845608028654f;
+constexpr float kTwiceLog2E = 2 * 1.44269504088896341f;
+
+// The logistic function of 2 u, u = x (kGelu1 + kGelu3 x^2), by the special function unit: 5 instructions. Where the power of 2
+// overflows, the reciprocal is 0.
+__device__ __forceinline__ float gelu_logistic_fast(float x, float square) {
+  return reciprocal_fast(1.0f + exp2_fast(-(x * fmaf(kGelu3 * kTwiceLog2E, square, kGelu1 * kTwiceLog2E))));
+}
 
 // Phi(-|x|) where e = exp(-x^2 / 2).
 template <bool fast>
@@ -54,6 +61,7 @@ __device__ __forceinline__ float gelu(float x) {
     const float tail = normal_tail<fast>(x, gelu_exp<fast>(-0.5f * x * x));
     return x * (x < 0 ? tail : 1.0f - tail);
   }
+  if (fast) return x * gelu_logistic_fast(x, x * x);
   const float u = x * fmaf(kGelu3, x * x, kGelu1);
   const float e = gelu_exp<fast>(-2.0f * fabsf(u));
   return x * (u < 0 ? e : 1.0f) * gelu_reciprocal<fast>(1.0f + e);
@@ -66,6 +74,10 @@ __device__ __forceinline__ float gelu_derivative(float x) {
     return fmaf(x * e, 0.3989422804014327f, x < 0 ? tail : 1.0f - tail);
   }
   const float square = x * x;
+  if (fast) {
+    const float s = gelu_logistic_fast(x, square);
+    return fmaf(x * fmaf(6.0f * kGelu3, square, 2.0f * kGelu1), s * (1.0f - s), s);
+  }
   const float u = x * fmaf(kGelu3, square, kGelu1), du = fmaf(3.0f * kGelu3, square, kGelu1);
   const float e = gelu_exp<fast>(-2.0f * fabsf(u)), r = gelu_reciprocal<fast>(1.0f + e);
   return r * fmaf(2.0f * x * du, e * r, u < 0 ? e : 1.0f);

@@ -30,7 +30,11 @@ struct Rows {
 struct PlainRows {
   static constexpr bool kStaged = true, kSaves = false, kJoins = false;
   template <class E>
-  __device__ __forceinline__ static void before(const E&, uint32_t, uint32_t, float (&)[8]) {}
+  __device__ __forceinline__ static void before(const E&, const float*, int32_t, float (&)[8]) {}
+  template <class E>
+  __device__ __forceinline__ static const float* bias(const E&) {
+    return nullptr;
+  }
   template <class E>
   __device__ __forceinline__ static void after(const E&, float (&)[8]) {}
   template <class E>
@@ -41,18 +45,25 @@ struct PlainRows {
   __device__ __forceinline__ static bf16* saved(const E&) {
     return nullptr;
   }
+  template <class E>
+  __device__ __forceinline__ static const bf16* other(const E&) {
+    return nullptr;
+  }
 };
 
 struct BiasedRows : PlainRows {
-  // columns past the last take the bias of the first
   template <class E>
-  __device__ __forceinline__ static void before(const E& e, uint32_t column, uint32_t columns, float (&v)[8]) {
+  __device__ __forceinline__ static const float* bias(const E& e) {
+    return e.bias;
+  }
+  // `bias` is of the first of v, and `left` columns are there from it on, in eights.
+  template <class E>
+  __device__ __forceinline__ static void before(const E&, const float* bias, int32_t left, float (&v)[8]) {
 #pragma unroll
     for (uint32_t i = 0; i < 8; i += 4) {
-      const uint32_t c = column + 2 * i;
-      float bias[2];
-      load_run<2>(e.bias + (c < columns ? c : 0), bias);
-      v[i] += bias[0], v[i + 1] += bias[1], v[i + 2] += bias[0], v[i + 3] += bias[1];
+      float b[2] = {};
+      if (int32_t(2 * i) < left) load_run<2>(bias + 2 * i, b);
+      v[i] += b[0], v[i + 1] += b[1], v[i + 2] += b[0], v[i + 3] += b[1];
     }
   }
 };
@@ -80,6 +91,7 @@ struct Rows<AddBiasGelu<bf16>> : BiasedRows {
 template <>
 struct Rows<Joined<bf16>> : PlainRows {
   static constexpr bool kJoins = true;
+  __device__ __forceinline__ static const bf16* other(const Joined<bf16>& e) { return e.other; }
   __device__ __forceinline__ static void join(const Joined<bf16>& e, float (&v)[8], const float (&others)[8]) {
     if (e.join == kJoinAdd) {
 #pragma unroll
@@ -107,28 +119,40 @@ __device__ __forceinline__ void lay_down(bf16* run, uint32_t part, const float (
   stmatrix_x4(place_in_run(run, lane() % 16, 2 * part + lane() / 16), r);
 }
 
-// The run to rows [row, row + 16) of `to`, 64 columns from `column` on.
-__device__ __forceinline__ void send_run(bf16* run, bf16* to, uint32_t pitch, uint32_t row, uint32_t rows, uint32_t column, uint32_t columns) {
+// A lane's chunks in rows of the result: the one of eight columns in each of four rows. Runs are 64 columns further each.
+template <class T>
+struct RunLines {
+  T* at[4];
+  bool there[4];
+  uint32_t left;  // columns from the lane's first on
+  __device__ __forceinline__ RunLines(T* base, uint32_t pitch, uint32_t row, uint32_t rows, uint32_t column, uint32_t columns) {
+    const uint32_t c = column + lane() % 8 * 8;
+    left = c < columns ? columns - c : 0;
+#pragma unroll
+    for (uint32_t i = 0; i < 4; i++) {
+      const uint32_t r = row + i * 4 + lane() / 8;
+      at[i] = base + size_t(r) * pitch + c;
+      there[i] = r < rows;
+    }
+  }
+  __device__ __forceinline__ bool has(uint32_t run, uint32_t i) const { return bool(uint32_t(there[i]) & uint32_t(run * kColumnsOfRun < left)); }
+};
+
+__device__ __forceinline__ void send_run(bf16* run, const RunLines<bf16>& to, uint32_t number) {
   uint4 chunks[4];
 #pragma unroll
   for (uint32_t i = 0; i < 4; i++) chunks[i] = *reinterpret_cast<const uint4*>(place_in_run(run, i * 4 + lane() / 8, lane() % 8));
-  const uint32_t c = column + lane() % 8 * 8;
 #pragma unroll
-  for (uint32_t i = 0; i < 4; i++) {
-    const uint32_t r = row + i * 4 + lane() / 8;
-    if (r < rows && c < columns) *reinterpret_cast<uint4*>(to + size_t(r) * pitch + c) = chunks[i];
-  }
+  for (uint32_t i = 0; i < 4; i++)
+    if (to.has(number, i)) *reinterpret_cast<uint4*>(to.at[i] + number * kColumnsOfRun) = chunks[i];
 }
 
-// The other way: chunks of rows [row, row + 16) of `from`, zeros past its end, and into the run.
-__device__ __forceinline__ void fetch_run(uint4 (&chunks)[4], const bf16* from, uint32_t pitch, uint32_t row, uint32_t rows, uint32_t column,
-                                          uint32_t columns) {
-  const uint32_t c = column + lane() % 8 * 8;
+// The other way, zeros past the end, and into the run.
+__device__ __forceinline__ void fetch_run(uint4 (&chunks)[4], const RunLines<const bf16>& from, uint32_t number) {
 #pragma unroll
   for (uint32_t i = 0; i < 4; i++) {
-    const uint32_t r = row + i * 4 + lane() / 8;
     chunks[i] = make_uint4(0, 0, 0, 0);
-    if (r < rows && c < columns) chunks[i] = *reinterpret_cast<const uint4*>(from + size_t(r) * pitch + c);
+    if (from.has(number, i)) chunks[i] = *reinterpret_cast<const uint4*>(from.at[i] + number * kColumnsOfRun);
   }
 }
 __device__ __forceinline__ void put_run(bf16* run, const uint4 (&chunks)[4]) {
@@ -165,16 +189,20 @@ __device__ __forceinline__ void finish_rows(float (&d)[kN / 2], RowsShared& s, c
   const uint32_t pair = 2 * (lane() % 4);
   if constexpr (Rows<Epilogue>::kStaged) {
     using R = Rows<Epilogue>;
+    const RunLines<bf16> result_lines(e.y, e.pitch, row, rows, column, columns);
+    const RunLines<bf16> saved_lines(R::saved(e), e.pitch, row, rows, column, columns);
+    const RunLines<const bf16> other_lines(R::other(e), e.pitch, row, rows, column, columns);
+    const float* bias = R::bias(e) + column + pair;
+    const int32_t left = int32_t(columns - column);
     uint4 ahead[4];
-    if constexpr (R::kJoins) fetch_run(ahead, e.other, e.pitch, row, rows, column, columns);
+    if constexpr (R::kJoins) fetch_run(ahead, other_lines, 0);
 #pragma unroll
     for (uint32_t run = 0; run < kN / kColumnsOfRun; run++) {
-      const uint32_t from = column + run * kColumnsOfRun;
       bf16* result = s.runs[R::kSaves || R::kJoins ? 1 : run % 2];
       if constexpr (R::kJoins) put_run(s.runs[0], ahead);
       if (R::kJoins || (R::kSaves && run > 0)) __syncwarp();  // of the last run, all has been read
       if constexpr (R::kJoins) {
-        if (run + 1 < kN / kColumnsOfRun) fetch_run(ahead, e.other, e.pitch, row, rows, from + kColumnsOfRun, columns);
+        if (run + 1 < kN / kColumnsOfRun) fetch_run(ahead, other_lines, run + 1);
       }
 #pragma unroll
       for (uint32_t part = 0; part < kColumnsOfRun / 16; part++) {
@@ -186,15 +214,16 @@ __device__ __forceinline__ void finish_rows(float (&d)[kN / 2], RowsShared& s, c
           pick_up(s.runs[0], part, others);
           R::join(e, v, others);
         } else {
-          R::before(e, from + part * 16 + pair, columns, v);
+          const uint32_t from = run * kColumnsOfRun + part * 16;
+          R::before(e, bias + from, left - int32_t(from), v);
           if (R::kSaves && R::saves(e)) lay_down(s.runs[0], part, v);
           R::after(e, v);
         }
         lay_down(result, part, v);
       }
       __syncwarp();
-      if (R::kSaves && R::saves(e)) send_run(s.runs[0], R::saved(e), e.pitch, row, rows, from, columns);
-      send_run(result, e.y, e.pitch, row, rows, from, columns);
+      if (R::kSaves && R::saves(e)) send_run(s.runs[0], saved_lines, run);
+      send_run(result, result_lines, run);
     }
     __syncwarp();
   } else {
