@@ -81,6 +81,8 @@ export interface ProductShape {
   readonly n: number
   readonly k: number
   readonly bf16: boolean
+  /** A gradient of weights: its depth is the rows of the batch, which on Hopper all clusters share out evenly. */
+  readonly even?: boolean
 }
 
 export interface ProductPlan {
@@ -90,31 +92,65 @@ export interface ProductPlan {
   readonly clocks: number
 }
 
+/** What `plan_product` and `clocks_of_even` count: clocks of a tile beside its depth, of a launch, bytes of a clock through L2. */
+const PLAN = { once: 64, launch: 4000, bytesOfClock: 16, mostScratch: 64 * 2 ** 20, mostSplits: 32 } as const
+
 /**
- * `plan_product` of kernels/cuda/product_split.cuh: how the kernels themselves choose tile and splits, with its constants; a
- * cluster counts as one multiprocessor (`plan_hopper`).
+ * `plan_product` of kernels/cuda/product_split.cuh: how the kernels themselves choose tile and splits; a cluster counts as one
+ * multiprocessor and splits nothing (`plan_hopper`).
  */
 export function planProduct(
   { multiprocessors }: Pick<Chip, 'multiprocessors'>,
   tiles: readonly Tile[],
   { m, n, k }: ProductShape,
 ): ProductPlan {
-  const [once, bytesOfClock, launch, mostScratch, mostSplits] = [64, 16, 4000, 64 * 2 ** 20, 32]
   let best: ProductPlan | undefined
   for (const tile of tiles) {
-    const rows = tile.m * tile.cluster
-    const slots = Math.floor(multiprocessors / tile.cluster)
-    const count = Math.ceil(m / rows) * Math.ceil(n / tile.n)
-    const steps = Math.ceil(k / tile.k)
-    for (let splits = 1; splits <= mostSplits; splits++) {
-      if (splits > 1 && (splits * 4 > steps || splits * 4 * m * n > mostScratch)) break
+    const { rows, slots, count, steps } = cutInto(tile, multiprocessors, { m, n, k })
+    for (let splits = 1; splits <= (tile.cluster > 1 ? 1 : PLAN.mostSplits); splits++) {
+      if (splits > 1 && (splits * 4 > steps || splits * 4 * m * n > PLAN.mostScratch)) break
       const turns = Math.ceil((count * splits) / slots)
-      let clocks = (turns * rows * tile.n * (Math.ceil(steps / splits) * tile.k + once)) / tile.rate
-      if (splits > 1) clocks += launch + ((8 * splits + 8) * m * n) / (bytesOfClock * slots)
+      const depth = Math.ceil(steps / splits) * tile.k
+      let clocks = (turns * rows * tile.n * (depth + PLAN.once)) / tile.rate
+      if (splits > 1) clocks += PLAN.launch + ((8 * splits + 8) * m * n) / (PLAN.bytesOfClock * slots)
       if (!best || clocks < best.clocks) best = { tile, splits, clocks }
     }
   }
   return best!
+}
+
+/** `plan_hopper<true>`: tiles that do not fill a turn are shared out by their depth. */
+function planEven({ multiprocessors }: Chip, tiles: readonly Tile[], shape: ProductShape): ProductPlan {
+  const plans = tiles
+    .filter((tile) => tile.cluster === 1 || tile.n === 256)
+    .map((tile): ProductPlan => {
+      const { rows, slots, count, steps } = cutInto(tile, multiprocessors, shape)
+      const each = (rows * tile.n) / tile.rate
+      const { whole, shared, parts } = evenCut(count, slots, steps)
+      let clocks = whole * each * (steps * tile.k + PLAN.once)
+      if (shared > 0) clocks += each * (shared * tile.k + PLAN.once)
+      if (parts > 0)
+        clocks += PLAN.launch + (8 * parts * rows * tile.n) / (PLAN.bytesOfClock * multiprocessors)
+      return { tile, splits: 1, clocks }
+    })
+  return plans.reduce((a, b) => (b.clocks < a.clocks ? b : a))
+}
+
+function cutInto(tile: Tile, multiprocessors: number, { m, n, k }: Pick<ProductShape, 'm' | 'n' | 'k'>) {
+  const rows = tile.m * tile.cluster
+  return {
+    rows,
+    slots: Math.floor(multiprocessors / tile.cluster),
+    count: Math.ceil(m / rows) * Math.ceil(n / tile.n),
+    steps: Math.ceil(k / tile.k),
+  }
+}
+
+/** Whole tiles of each cluster, steps of its share of the rest, and about how many parts wait to be added (hopper_units.cuh). */
+function evenCut(count: number, slots: number, steps: number) {
+  const rest = count % slots
+  const shared = rest === 0 ? 0 : Math.min(steps, Math.max(4, Math.ceil((steps * rest) / slots)))
+  return { whole: (count - rest) / slots, shared, parts: shared > 0 && shared < steps ? slots + rest : 0 }
 }
 
 /** The path that kernels/cuda/product.cuh takes. */
@@ -122,40 +158,51 @@ function pathOf(chip: Chip, shape: ProductShape): ProductPlan & { wgmma: boolean
   if (!shape.bf16) return { ...planProduct(chip, FMA_TILES, shape), wgmma: false }
   const mma = { ...planProduct(chip, MMA_TILES, shape), wgmma: false }
   if (!chip.wgmma) return mma
-  const wgmma = { ...planProduct(chip, HOPPER_TILES, shape), wgmma: true }
+  const plan = shape.even ? planEven : planProduct
+  const wgmma = { ...plan(chip, HOPPER_TILES, shape), wgmma: true }
   return mma.clocks < wgmma.clocks ? mma : wgmma
 }
 
-/** A product with its epilogue. */
-export function productEstimate(chip: Chip, shape: ProductShape, traffic: Traffic): Estimate {
-  const { m, n, k, bf16 } = shape
-  const { tile, splits, wgmma } = pathOf(chip, shape)
-  const depth = Math.ceil(Math.ceil(k / tile.k) / splits) * tile.k
+/** Seconds of each part for one block's tile of a depth. */
+function tileParts(chip: Chip, tile: Tile, depth: number, bf16: boolean, wgmma: boolean): Parts {
   const operations = 2 * tile.m * tile.n * depth
   const size = bf16 ? 2 : 4
   // wgmma reads A once and B for every warpgroup, warps read both for each part of theirs; then the ring is filled
-  const reads = wgmma
-    ? tile.m + (tile.n * tile.m) / tile.warpM
-    : (tile.m * tile.n) / tile.warpN + (tile.m * tile.n) / tile.warpM
+  const area = tile.m * tile.n
+  const reads = (wgmma ? tile.m : area / tile.warpN) + area / tile.warpM
   const load: Load = {
     [bf16 ? 'tensor' : 'vector']: bf16 ? operations : operations / FMA_PRODUCTS,
     shared: size * depth * (reads + tile.m + tile.n),
     l2: (size * depth * (tile.m + tile.n / tile.cluster)) / tile.merged,
   }
-  const parts = partsOf(chip, load, issueRate(chip, wgmma))
-  const unit = overlapped(parts) + FILL / tile.beside
-  // a cluster takes its tiles together
-  const units = Math.ceil(m / (tile.m * tile.cluster)) * Math.ceil(n / tile.n) * splits
-  const slots = Math.floor(chip.multiprocessors / tile.cluster)
-  const arithmetic = makespan(new Array<number>(units).fill(unit), slots)
+  return partsOf(chip, load, issueRate(chip, wgmma))
+}
+
+/** A product with its epilogue. */
+export function productEstimate(chip: Chip, shape: ProductShape, traffic: Traffic): Estimate {
+  const { m, n, bf16 } = shape
+  const { tile, splits, wgmma } = pathOf(chip, shape)
+  const { rows, slots, count, steps } = cutInto(tile, chip.multiprocessors, shape)
+  const unit = (depth: number) => tileParts(chip, tile, depth, bf16, wgmma)
+  const seconds = (depth: number) => overlapped(unit(depth)) + FILL / tile.beside
+  const depth = Math.ceil(steps / splits) * tile.k
+  const even = shape.even && wgmma ? evenCut(count, slots, steps) : undefined
+  const arithmetic = even
+    ? even.whole * seconds(depth) + (even.shared > 0 ? seconds(even.shared * tile.k) : 0)
+    : // a cluster takes its tiles together
+      makespan(new Array<number>(count * splits).fill(seconds(depth)), slots)
+  // parts are written, read, and their sum is written
+  const partBytes = even ? 8 * even.parts * rows * tile.n : splits > 1 ? (8 * splits + 8) * m * n : 0
   const memory = memorySeconds(chip, traffic.memory)
-  const sums = splits > 1 ? ((8 * splits + 8) * m * n) / (chip.l2 * 1e9) + RAMP + LAUNCH_GAP : 0
   return {
-    seconds: overlapped({ tensor: arithmetic, memory }) + sums + RAMP,
-    launches: splits > 1 ? 2 : 1,
-    bound: memory > arithmetic ? 'memory' : slowest(parts),
-    blocks: units * tile.cluster,
-    turns: Math.ceil(units / slots),
+    seconds:
+      overlapped({ tensor: arithmetic, memory }) +
+      (partBytes > 0 ? partBytes / (chip.l2 * 1e9) + RAMP + LAUNCH_GAP : 0) +
+      RAMP,
+    launches: even || splits > 1 ? 2 : 1,
+    bound: memory > arithmetic ? 'memory' : slowest(unit(depth)),
+    blocks: count * splits * tile.cluster,
+    turns: Math.ceil((count * splits) / slots),
   }
 }
 

@@ -146,7 +146,7 @@ function estimateCall(
     if (name.includes('backward_input'))
       return productEstimate(chip, { m: rows, n: inner, k: out, bf16 }, traffic)
     if (name.includes('backward_weight'))
-      return productEstimate(chip, { m: out, n: inner, k: rows, bf16 }, traffic)
+      return productEstimate(chip, { m: out, n: inner, k: rows, bf16, even: true }, traffic)
     return productEstimate(chip, { m: rows, n: out, k: inner, bf16 }, traffic)
   }
   const isMasked = call.kernel.params.some((slot) => slot.name === 'p') && param('p') > 0
