@@ -1,5 +1,5 @@
 /**
- * What native/install.mjs decides, in a folder that holds nothing but it, with tools that are scripts of the test: when it
+ * What native/install.mjs decides, in a folder that holds nothing but it and what it imports, with tools that are scripts of the test: when it
  * compiles, on how many cores, and what it says is missing.
  */
 import { spawnSync } from 'node:child_process'
@@ -18,6 +18,7 @@ const TOOLS = ['c++', 'cmake', 'make']
 function packageFolder(prebuilt = false): string {
   const folder = folderWith({
     'native/install.mjs': readFileSync(join(root, 'native/install.mjs')),
+    'native/cuda/toolkit.mjs': readFileSync(join(root, 'native/cuda/toolkit.mjs')),
     'npm.cjs': 'console.log(process.argv.slice(2).join(" "), process.env.CMAKE_BUILD_PARALLEL_LEVEL)',
   })
   if (prebuilt) {
