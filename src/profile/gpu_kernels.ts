@@ -315,11 +315,11 @@ function pieces(length: number, size: number): number[] {
 
 // ---------------------------------------------------------------- the vocabulary, and what only streams
 
-/** Products of f32 in two parts of bf16 (two_parts.cuh): three products for each; and what a logit costs in memory, backward. */
-export const VOCABULARY_PRODUCTS = 3
-const LOGIT_BYTES = 12
-/** Words whose logits exist at a time, backward. */
-const GROUP = 4096
+/** Products of f32 in three parts of bf16 (parts.cuh): six products for each; and what a logit costs in memory, backward. */
+export const VOCABULARY_PRODUCTS = 6
+const LOGIT_BYTES = 18
+/** Words whose logits exist at a time, backward, about: what the memory of `partial` holds at a width of 128. */
+const GROUP = 2728
 
 /**
  * Projection onto the vocabulary with its loss (linear_cross_entropy.cu). `operations`: of the products in f32; the logits of a

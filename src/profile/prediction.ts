@@ -107,7 +107,7 @@ export function predict(program: Program, sizes: Sizes, lengths: readonly number
   return { seconds, launches, gapSeconds, modelFlops, mfu: modelFlops / seconds / peak, families }
 }
 
-/** Operations of tensor cores: all of a product of bf16, three for each of a product of f32 in two parts, else none. */
+/** Operations of tensor cores: all of a product of bf16, six for each of a product of f32 in three parts, else none. */
 function tensorFlops({ kernel }: Call, flops: number): number {
   if (kernel.name.startsWith('linear_cross_entropy')) return VOCABULARY_PRODUCTS * flops
   return kernel.products === 'bf16' && !kernel.name.includes('activation') ? flops : 0
