@@ -2,25 +2,6 @@
 
 #include <stdexcept>
 
-// Reads numbers one after the other.
-class Program::Reader {
- public:
-  Reader(const double* p, size_t n) : p_(p), end_(p + n) {}
-  bool done() const { return p_ == end_; }
-  double next() {
-    if (p_ == end_) throw std::out_of_range("program ends too early");
-    return *p_++;
-  }
-  uint32_t index() {
-    const double value = next();
-    if (!(value >= 0 && value <= UINT32_MAX)) throw std::out_of_range("program holds a number that is no index");
-    return uint32_t(value);
-  }
-
- private:
-  const double *p_, *end_;
-};
-
 Program::Program(std::shared_ptr<Engine> engine, std::vector<std::shared_ptr<Buffer>> arenas, std::vector<bool> scalar_is_float)
     : engine_(std::move(engine)), arenas_(std::move(arenas)) {
   for (const auto& arena : arenas_) list_.arenas.push_back({arena->data(), arena->bytes()});
@@ -28,7 +9,7 @@ Program::Program(std::shared_ptr<Engine> engine, std::vector<std::shared_ptr<Buf
 }
 
 void Program::read(const double* code, size_t length) {
-  Reader in(code, length);
+  CodeReader in(code, length);
   while (!in.done()) {
     Loop loop;
     loop.count = in.index();
@@ -39,7 +20,7 @@ void Program::read(const double* code, size_t length) {
   }
 }
 
-KernelCall Program::read_call(Reader& in) const {
+KernelCall Program::read_call(CodeReader& in) const {
   KernelCall call;
   call.kernel = engine_->kernels.at(in.index());
   const uint32_t refs = in.index();

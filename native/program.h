@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "code_reader.h"
 #include "buffer.h"
 #include "command_list.h"
 #include "door.h"
@@ -43,8 +44,7 @@ class Program {
   std::vector<Reading> readings;
 
  private:
-  class Reader;
-  KernelCall read_call(Reader& in) const;
+  KernelCall read_call(CodeReader& in) const;
 
   CommandList list_;
   std::shared_ptr<Engine> engine_;

@@ -4,13 +4,9 @@
  * queued behind the other. All start from the same weights and take the same batches; the loss of the first must agree.
  */
 import { rmSync } from 'node:fs'
-import { Capture } from '../../src/autograd/tensor.js'
-import { Runtime } from '../../src/graph/runtime.js'
-import { tokenClassification } from '../../src/model/token_classification.js'
 import { typicalLengths } from '../../src/profile/ncbi_disease.js'
-import { collate, epochOrder } from '../../src/training/ner_batches.js'
-import { captureTraining, trainTagger } from '../../src/training/ner_loop.js'
-import { tokenCapacity } from '../../src/training/ner_tagger.js'
+import { epochOrder } from '../../src/training/ner_batches.js'
+import { trainTagger } from '../../src/training/ner_loop.js'
 import { DEFAULT_OPTIMIZER, type OptimizerSettings } from '../../src/training/optimizer.js'
 import { random } from '../../test/support/random.js'
 import { ncbiDisease } from '../shapes.js'
@@ -19,7 +15,7 @@ import { temporaryFolder } from '../support/folder.js'
 import { openPeers } from '../support/peer.js'
 import { agreeOnFirst } from '../support/pretraining_step.js'
 import { type Contestant, race } from '../support/race.js'
-import { labelledJson, madeUp, saveTagging, tagging } from '../support/tagging.js'
+import { labelledJson, madeUp, openTagging, saveTagging, tagging } from '../support/tagging.js'
 
 const MODEL = isEmulated ? 'nano' : 'base'
 const BATCH = isEmulated ? 3 : 32
@@ -41,21 +37,13 @@ const folder = temporaryFolder()
 const device = await openBenchDevice()
 try {
   await saveTagging(folder, { parameters, model, initial, ...rest }, labelledJson(windows, order))
-  const evaluation = new Capture(parameters)
-  const options = { training: false, labelled: true, precision: 'bf16' } as const
-  tokenClassification(evaluation, model, tokenCapacity(ROWS), options)
-  const runtime = new Runtime(device, parameters, {
-    ...captureTraining(parameters, model, ROWS, optimizer, { precision: 'bf16' }),
-    evaluate: evaluation.graph,
-  })
-  await runtime.writeState('parameters', initial)
-  const chosen = [...order.subarray(0, BATCH)]
-  const { inputs, scalars } = collate(
-    chosen.map((e) => windows.examples[e]),
-    chosen.map((e) => windows.labels[e]),
+  const { runtime, loss: first } = await openTagging(
+    device,
+    { parameters, model, initial },
+    { rows: ROWS, optimizer, precision: 'bf16' },
+    windows,
+    [...order.subarray(0, BATCH)],
   )
-  await runtime.run('evaluate', inputs, { ...scalars, loss_scale: 1 / scalars.words, seed: 0, draw: 0 })
-  const [first] = await runtime.read('evaluate', 'loss')
 
   let draw = 0
   const ours: Contestant = {

@@ -5,14 +5,10 @@
  * same order; the loss of the first must agree.
  */
 import { rmSync } from 'node:fs'
-import { Capture } from '../../src/autograd/tensor.js'
 import type { Device } from '../../src/device/device.js'
-import { Runtime } from '../../src/graph/runtime.js'
-import { tokenClassification } from '../../src/model/token_classification.js'
 import type { FloatType } from '../../src/ops/shape.js'
-import { collate, epochOrder } from '../../src/training/ner_batches.js'
-import { captureTraining, trainTagger } from '../../src/training/ner_loop.js'
-import { tokenCapacity } from '../../src/training/ner_tagger.js'
+import { epochOrder } from '../../src/training/ner_batches.js'
+import { trainTagger } from '../../src/training/ner_loop.js'
 import { DEFAULT_OPTIMIZER, type OptimizerSettings } from '../../src/training/optimizer.js'
 import { random } from '../../test/support/random.js'
 import { ncbiDisease } from '../shapes.js'
@@ -22,7 +18,7 @@ import { temporaryFolder } from '../support/folder.js'
 import { openPeers } from '../support/peer.js'
 import type { PeerSpec } from '../support/peers.js'
 import { type Contestant, ownCpu, race } from '../support/race.js'
-import { labelledJson, madeUp, ncbiLengths, saveTagging, tagging } from '../support/tagging.js'
+import { labelledJson, madeUp, ncbiLengths, openTagging, saveTagging, tagging } from '../support/tagging.js'
 
 const MODEL = quick ? 'mini' : 'base'
 const BATCH = quick ? 8 : 32
@@ -97,25 +93,8 @@ async function contestant(
   on: Device,
   precision: FloatType,
 ): Promise<Contestant & { loss: number; restart(): void }> {
-  const { parameters, model: declared, initial } = model
-  const evaluation = new Capture(parameters)
-  tokenClassification(evaluation, declared, tokenCapacity(ROWS), {
-    training: false,
-    labelled: true,
-    precision,
-  })
-  const runtime = new Runtime(on, parameters, {
-    ...captureTraining(parameters, declared, ROWS, optimizer, { precision }),
-    evaluate: evaluation.graph,
-  })
-  await runtime.writeState('parameters', initial)
-  const chosen = [...order.subarray(0, BATCH)]
-  const { inputs, scalars } = collate(
-    chosen.map((e) => windows.examples[e]),
-    chosen.map((e) => windows.labels[e]),
-  )
-  await runtime.run('evaluate', inputs, { ...scalars, loss_scale: 1 / scalars.words, seed: 0, draw: 0 })
-  const [loss] = await runtime.read('evaluate', 'loss')
+  const first = [...order.subarray(0, BATCH)]
+  const { runtime, loss } = await openTagging(on, model, { rows: ROWS, optimizer, precision }, windows, first)
   let turn = 0
   return {
     name: `ours ${precision}`,

@@ -3,17 +3,25 @@
  * device, and the same as a folder (model, sentences.json) from which the peers start.
  */
 import { join } from 'node:path'
+import { Capture } from '../../src/autograd/tensor.js'
 import type { NerExample } from '../../src/data/ner_windows.js'
+import type { Device } from '../../src/device/device.js'
 import { writeFileAtomic } from '../../src/files.js'
 import { ParameterSet } from '../../src/graph/parameters.js'
+import { Runtime } from '../../src/graph/runtime.js'
 import { type ModelConfig, preset } from '../../src/model/config.js'
 import { saveModel } from '../../src/model/folder.js'
 import {
   declareTokenClassification,
   type TokenClassificationModel,
+  tokenClassification,
 } from '../../src/model/token_classification.js'
+import type { FloatType } from '../../src/ops/shape.js'
 import { initialValues } from '../../src/training/initialize.js'
-import type { LabelledWindows } from '../../src/training/ner_loop.js'
+import { collate } from '../../src/training/ner_batches.js'
+import { captureTraining, type LabelledWindows } from '../../src/training/ner_loop.js'
+import { tokenCapacity } from '../../src/training/ner_tagger.js'
+import type { OptimizerSettings } from '../../src/training/optimizer.js'
 import type { Random } from '../../test/support/random.js'
 import { ncbiDisease } from '../shapes.js'
 import { isEmulated } from './device.js'
@@ -40,6 +48,34 @@ export function tagging(name: string, dropout: number): Tagging {
   const parameters = new ParameterSet()
   const model = declareTokenClassification(parameters, config, LABELS.length)
   return { config, parameters, model, initial: initialValues(parameters, 1) }
+}
+
+/**
+ * The programs of fine-tuning on a device, and the loss of `chosen` windows without dropout at the initial weights, which
+ * every contestant must have.
+ */
+export async function openTagging(
+  device: Device,
+  { parameters, model, initial }: Pick<Tagging, 'parameters' | 'model' | 'initial'>,
+  { rows, optimizer, precision }: { rows: number; optimizer: OptimizerSettings; precision: FloatType },
+  windows: LabelledWindows,
+  chosen: readonly number[],
+): Promise<{ runtime: Runtime; loss: number }> {
+  const evaluation = new Capture(parameters)
+  const options = { training: false, labelled: true, precision }
+  tokenClassification(evaluation, model, tokenCapacity(rows), options)
+  const runtime = new Runtime(device, parameters, {
+    ...captureTraining(parameters, model, rows, optimizer, { precision }),
+    evaluate: evaluation.graph,
+  })
+  await runtime.writeState('parameters', initial)
+  const { inputs, scalars } = collate(
+    chosen.map((e) => windows.examples[e]),
+    chosen.map((e) => windows.labels[e]),
+  )
+  await runtime.run('evaluate', inputs, { ...scalars, loss_scale: 1 / scalars.words, seed: 0, draw: 0 })
+  const [loss] = await runtime.read('evaluate', 'loss')
+  return { runtime, loss }
 }
 
 /** Writes the model folder and, as its sentences.json, `sentences`. */

@@ -2,32 +2,14 @@
 
 #include <stdexcept>
 
+#include "code_reader.h"
 #include "registry.h"
 
 namespace {
 
-// Reads numbers one after the other.
-class Reader {
- public:
-  Reader(const double* p, size_t n) : p_(p), end_(p + n) {}
-  bool done() const { return p_ == end_; }
-  double next() {
-    if (p_ == end_) throw std::out_of_range("program ends too early");
-    return *p_++;
-  }
-  uint32_t index() {
-    const double value = next();
-    if (!(value >= 0 && value <= UINT32_MAX)) throw std::out_of_range("program holds a number that is no index");
-    return uint32_t(value);
-  }
-
- private:
-  const double *p_, *end_;
-};
-
 std::string text(double v) { return std::to_string(int64_t(v)); }
 
-RefCode read_ref(Reader& in, const std::vector<size_t>& arenas) {
+RefCode read_ref(CodeReader& in, const std::vector<size_t>& arenas) {
   RefCode ref;
   ref.arena = in.index();
   const double bytes = double(arenas.at(ref.arena));
@@ -44,7 +26,7 @@ RefCode read_ref(Reader& in, const std::vector<size_t>& arenas) {
   return ref;
 }
 
-ParamCode read_param(Reader& in, size_t scalars) {
+ParamCode read_param(CodeReader& in, size_t scalars) {
   ParamCode param;
   const double number = in.next();
   if (!(number >= -1 && number <= double(scalars))) throw std::out_of_range("program holds no such scalar");
@@ -55,7 +37,7 @@ ParamCode read_param(Reader& in, size_t scalars) {
   return param;
 }
 
-CallCode read_call(Reader& in, const std::vector<size_t>& arenas, size_t scalars) {
+CallCode read_call(CodeReader& in, const std::vector<size_t>& arenas, size_t scalars) {
   CallCode call;
   call.kernel = all_kernels().at(in.index());
   const uint32_t refs = in.index();
@@ -73,7 +55,7 @@ CallCode read_call(Reader& in, const std::vector<size_t>& arenas, size_t scalars
 
 std::vector<LoopCode> read_code(const double* code, size_t length, const std::vector<size_t>& arenas, size_t scalars,
                                 const std::vector<std::string>& labels, const std::string& where) {
-  Reader in(code, length);
+  CodeReader in(code, length);
   std::vector<LoopCode> loops;
   size_t call = 0;
   while (!in.done()) {

@@ -52,19 +52,11 @@ async function closeCpuUnderRun({ operands }: Numbers, rng: Random): Promise<voi
   for (const i of rng.permutation(closers.length)) closers[i]()
   const events = await run
   if (events.length !== 4 * (1 + 2 * repeats)) throw new Error('a run that was closed has another timeline')
-  for (const refused of [
+  mustSayClosed([
     () => addon.run(program, new Uint32Array(0), false),
     () => addon.read(buffer, 0, new Uint8Array(4)),
     () => addon.kernels(engine),
-  ]) {
-    let message = 'no error'
-    try {
-      refused()
-    } catch (error) {
-      message = (error as Error).message
-    }
-    if (!message.includes('closed')) throw new Error(`a closed handle gave: ${message}`)
-  }
+  ])
 }
 
 /** Calls of the addon one after the other, so that the end comes in the middle of one. */
@@ -116,19 +108,11 @@ async function closeCudaUnderRun({ operands }: Numbers, rng: Random): Promise<vo
   const [, events] = await Promise.all(asked)
   if ((events as Float64Array).length !== 4 * (1 + 2 * repeats))
     throw new Error('a run that was closed has another timeline')
-  for (const refused of [
+  mustSayClosed([
     () => addon.run(program, new Uint32Array(0), false),
     () => addon.read(buffer, 0, new Uint8Array(4)),
     () => addon.memory(device),
-  ]) {
-    let message = 'no error'
-    try {
-      refused()
-    } catch (error) {
-      message = (error as Error).message
-    }
-    if (!message.includes('closed')) throw new Error(`a closed handle gave: ${message}`)
-  }
+  ])
 }
 
 type CudaAddon = ReturnType<typeof loadCudaAddon>
@@ -167,3 +151,16 @@ function callCudaForever(rng: Random): never {
 
 export const closeUnderRun = isCuda ? closeCudaUnderRun : closeCpuUnderRun
 export const callForever: (rng: Random) => never = isCuda ? callCudaForever : callCpuForever
+
+/** Throws unless each call is refused because something was closed. */
+function mustSayClosed(calls: readonly (() => unknown)[]): void {
+  for (const call of calls) {
+    let message = 'no error'
+    try {
+      call()
+    } catch (error) {
+      message = (error as Error).message
+    }
+    if (!message.includes('closed')) throw new Error(`a closed handle gave: ${message}`)
+  }
+}
