@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "code_reader.h"
 #include "buffer.h"
+#include "code_reader.h"
 #include "command_list.h"
 #include "door.h"
 #include "pool.h"

@@ -197,8 +197,8 @@ onEveryNarrowIsa(test, 'the same bits on 1, 2 and 3 threads', async (isa) => {
   for (const threads of [2, 3]) sameBits(await run(threads), one)
 })
 
-test('a kernel that has no form for bf16 is refused by name', () =>
-  withDevice({ threads: 1 }, async (device) => {
+onEveryNarrowIsa(test, 'a kernel that has no form for bf16 is refused by name', (isa) =>
+  withDevice({ isa, threads: 1 }, async (device) => {
     const inputs = { x: normals(1, 4, 4) }
     const run = runOp(device, inputs, ({ x }, c) => {
       const [narrow] = c.apply(cast, [x], { to: 'bf16' })
@@ -210,7 +210,8 @@ test('a kernel that has no form for bf16 is refused by name', () =>
       (error: Error) => `${error.name}: ${error.message}`,
     )
     assert.match(message, /UserError: the \S+ device has no kernel softmax_forward_bf16/)
-  }))
+  }),
+)
 
 test('types that do not fit are named', () => {
   assert.throws(
