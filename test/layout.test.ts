@@ -13,7 +13,20 @@ import { root } from './support/paths.js'
 const test = suite('layout')
 
 /** From the top down: a folder may import from itself and from those after it. */
-const layers = ['cli', 'profile', 'training', 'data', 'model', 'autograd', 'graph', 'ops', 'device']
+const layers = [
+  'cli',
+  'report',
+  'evaluation',
+  'profile',
+  'training',
+  'tasks',
+  'data',
+  'model',
+  'autograd',
+  'graph',
+  'ops',
+  'device',
+]
 /** Beside the layers: importable from anywhere. */
 const free = ['src/environment.ts', 'src/error.ts', 'src/files.ts', 'src/paths.ts']
 /** Files beside those of ops: contracts, the WGSL in front, what benches compare with, the test of all signatures. */

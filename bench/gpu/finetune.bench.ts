@@ -5,8 +5,8 @@
  */
 import { rmSync } from 'node:fs'
 import { typicalLengths } from '../../src/profile/ncbi_disease.js'
-import { epochOrder } from '../../src/training/ner_batches.js'
-import { trainTagger } from '../../src/training/ner_loop.js'
+import { epochOrder } from '../../src/training/finetuning/batches.js'
+import { trainTagger } from '../../src/training/finetuning/loop.js'
 import { DEFAULT_OPTIMIZER, type OptimizerSettings } from '../../src/training/optimizer.js'
 import { random } from '../../test/support/random.js'
 import { ncbiDisease } from '../shapes.js'

@@ -4,7 +4,6 @@
  */
 import { join } from 'node:path'
 import { Capture } from '../../src/autograd/tensor.js'
-import type { NerExample } from '../../src/data/ner_windows.js'
 import type { Device } from '../../src/device/device.js'
 import { writeFileAtomic } from '../../src/files.js'
 import { ParameterSet } from '../../src/graph/parameters.js'
@@ -17,10 +16,11 @@ import {
   tokenClassification,
 } from '../../src/model/token_classification.js'
 import type { FloatType } from '../../src/ops/shape.js'
+import type { NerExample } from '../../src/tasks/entities/windows.js'
+import { collate } from '../../src/training/finetuning/batches.js'
+import { captureTraining, type LabelledWindows } from '../../src/training/finetuning/loop.js'
+import { tokenCapacity } from '../../src/training/finetuning/predictor.js'
 import { initialValues } from '../../src/training/initialize.js'
-import { collate } from '../../src/training/ner_batches.js'
-import { captureTraining, type LabelledWindows } from '../../src/training/ner_loop.js'
-import { tokenCapacity } from '../../src/training/ner_tagger.js'
 import type { OptimizerSettings } from '../../src/training/optimizer.js'
 import type { Random } from '../../test/support/random.js'
 import { ncbiDisease } from '../shapes.js'

@@ -2,8 +2,8 @@
  * Labelled sentences as `predict` prints them: text with the entities highlighted (colours on a terminal,
  * `[text](TYPE)` elsewhere), JSON lines, or CoNLL columns. Entities follow conlleval's reading of the tags.
  */
-import type { Word } from '../data/words.js'
-import { entitySpans } from '../training/metrics/entities.js'
+import type { Word } from '../data/corpus/words.js'
+import { entitySpans } from '../tasks/metrics/entities.js'
 
 /** A text, its words (offsets into it) and a tag for each; scores, where known, in [0, 1] for each word. */
 export interface LabelledText {

@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander'
 import type { MemoryPlan } from '../graph/runtime.js'
 import { PRESETS } from '../model/config.js'
 import { availableMemory, UNKNOWN_MEMORY } from '../training/memory.js'
-import type { PretrainChoices } from '../training/pretrain_settings.js'
+import type { PretrainChoices } from '../training/pretraining/settings.js'
 import { positiveInteger } from './options.js'
 import { bytes, warn } from './output.js'
 

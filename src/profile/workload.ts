@@ -15,10 +15,10 @@ import { declarePretraining, pretrainingLoss } from '../model/pretraining.js'
 import { declareTokenClassification, tokenClassification } from '../model/token_classification.js'
 import { loadPretrained } from '../model/weights.js'
 import type { Precision } from '../ops/shape.js'
+import { captureTagging } from '../training/finetuning/predictor.js'
 import { initialValues } from '../training/initialize.js'
-import { captureTagging } from '../training/ner_tagger.js'
 import { appendUpdate, DEFAULT_OPTIMIZER, optimizerInputs } from '../training/optimizer.js'
-import { mlmScale } from '../training/pretraining_programs.js'
+import { mlmScale } from '../training/pretraining/programs.js'
 
 export const TASKS = ['pretrain', 'finetune', 'predict'] as const
 export type Task = (typeof TASKS)[number]

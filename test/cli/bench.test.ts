@@ -7,9 +7,9 @@ import { callCount } from '../../src/graph/lower.js'
 import { compile } from '../../src/graph/runtime.js'
 import { preset } from '../../src/model/config.js'
 import { DEFAULT_OPTIMIZER } from '../../src/training/optimizer.js'
-import { pretrainingPrograms } from '../../src/training/pretraining_programs.js'
-import type { BenchResult } from '../../src/training/runtime_bench.js'
-import { scheduleDays, sharing } from '../../src/training/runtime_figures.js'
+import { pretrainingPrograms } from '../../src/training/pretraining/programs.js'
+import type { BenchResult } from '../../src/training/pretraining/runtime_bench.js'
+import { scheduleDays, sharing } from '../../src/training/pretraining/runtime_figures.js'
 import { commandLine } from '../support/paths.js'
 
 const test = suite('bench runtime')

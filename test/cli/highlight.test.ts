@@ -1,7 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { conllRows, highlighter, jsonLine, textEntities, wantsColour } from '../../src/cli/highlight.js'
-import { splitWords } from '../../src/data/words.js'
+import { splitWords } from '../../src/data/corpus/words.js'
 
 const test = suite('highlight')
 

@@ -5,7 +5,7 @@ import { calls } from '../../src/device/program.js'
 import { compile } from '../../src/graph/runtime.js'
 import { checkConfig, preset } from '../../src/model/config.js'
 import { DEFAULT_OPTIMIZER } from '../../src/training/optimizer.js'
-import { pretrainingPrograms } from '../../src/training/pretraining_programs.js'
+import { pretrainingPrograms } from '../../src/training/pretraining/programs.js'
 import { isJudged } from '../support/op_check.js'
 import { checkParity } from '../support/parity.js'
 

@@ -12,7 +12,7 @@ import { type ModelConfig, preset } from '../../src/model/config.js'
 import type { Precision } from '../../src/ops/shape.js'
 import { initialValues } from '../../src/training/initialize.js'
 import { DEFAULT_OPTIMIZER, optimizerInputs } from '../../src/training/optimizer.js'
-import { mlmScale, pretrainingPrograms } from '../../src/training/pretraining_programs.js'
+import { mlmScale, pretrainingPrograms } from '../../src/training/pretraining/programs.js'
 import { allclose, sameBits } from './allclose.js'
 import { random } from './random.js'
 

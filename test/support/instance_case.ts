@@ -2,9 +2,9 @@
  * Instances made from documents in which no token occurs twice, so that a token tells where it comes from, and taken
  * apart again.
  */
-import type { TokenDocument } from '../../src/data/document_shard.js'
-import { type Instance, InstanceBuffer } from '../../src/data/instance_shard.js'
-import { InstanceMaker, type InstanceOptions } from '../../src/data/instances.js'
+import type { TokenDocument } from '../../src/data/instances/document_shard.js'
+import { InstanceMaker, type InstanceOptions } from '../../src/data/instances/instances.js'
+import { type Instance, InstanceBuffer } from '../../src/data/instances/shard.js'
 
 export const special = { pad: 0, unk: 1, cls: 2, sep: 3, mask: 4 }
 const V = 60_000

@@ -1,8 +1,8 @@
 /** Vocabulary and instances of a small made-up language, for tests of pretraining: order and words can be learned. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { buildInstances } from '../../src/data/instance_build.js'
-import type { Pairs } from '../../src/data/instances.js'
+import { buildInstances } from '../../src/data/instances/build.js'
+import type { Pairs } from '../../src/data/instances/instances.js'
 import { random } from './random.js'
 import { temporaryFolder } from './temporary.js'
 import { smallTokenizerJson } from './vocabulary.js'

@@ -1,6 +1,6 @@
 /** A unigram vocabulary folder and a made-up corpus for tests of instances: small, ours, the same everywhere. */
 import { join } from 'node:path'
-import { importVocabulary } from '../../src/data/vocabulary_import.js'
+import { importVocabulary } from '../../src/data/tokenizer/vocabulary_import.js'
 import { root } from './paths.js'
 import { random } from './random.js'
 import { temporaryFolder } from './temporary.js'

@@ -4,8 +4,8 @@
  */
 import { join } from 'node:path'
 import { openCpu } from '../../src/device/cpu.js'
-import { pretrain } from '../../src/training/pretrain.js'
-import { setUpPretraining } from '../../src/training/pretrain_setup.js'
+import { pretrain } from '../../src/training/pretraining/pretrain.js'
+import { setUpPretraining } from '../../src/training/pretraining/setup.js'
 
 export interface SoakReport {
   /** Resident and native bytes after each step that was asked for, by step. */

@@ -1,7 +1,7 @@
 /** Model folders with random weights over the small vocabulary, as files for tests of what is refused. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Tokenizer } from '../../src/data/tokenizer.js'
+import { Tokenizer } from '../../src/data/tokenizer/tokenizer.js'
 import { ParameterSet } from '../../src/graph/parameters.js'
 import { preset } from '../../src/model/config.js'
 import { readVocabularyContents, saveModel } from '../../src/model/folder.js'

@@ -1,8 +1,8 @@
 /** Fine-tuning runs on the toy sentences: small enough for a test, through the same doors as the command line. */
 import { join } from 'node:path'
 import { openCpu } from '../../src/device/cpu.js'
-import { finetuneNer, type NerHooks, type NerResult } from '../../src/training/finetune_ner.js'
-import { type NerRun, type NerRunOptions, setUpNer } from '../../src/training/ner_setup.js'
+import { finetuneNer, type NerHooks, type NerResult } from '../../src/training/finetuning/finetune.js'
+import { type NerRun, type NerRunOptions, setUpNer } from '../../src/training/finetuning/setup.js'
 import { folderWith } from './temporary.js'
 import { toyFiles } from './toy_ner.js'
 

@@ -7,7 +7,7 @@ import {
   type BenchModel,
   type BenchResult,
   benchRuntime,
-} from '../../training/runtime_bench.js'
+} from '../../training/pretraining/runtime_bench.js'
 import {
   fileBytes,
   QUOTED_SOURCE,
@@ -15,7 +15,7 @@ import {
   type Sharing,
   scheduleDays,
   sharing,
-} from '../../training/runtime_figures.js'
+} from '../../training/pretraining/runtime_figures.js'
 import { benchModel, MODEL_CARDS, type ModelCard } from '../bench_model.js'
 import { warnOfUnknownMemory } from '../model_options.js'
 import { addShared, positiveInteger, type SharedOptions } from '../options.js'

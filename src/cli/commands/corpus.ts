@@ -1,6 +1,6 @@
 /** `corpus`: text files to one sentence a line, a blank line between documents. */
 import { Command } from 'commander'
-import { writeCorpus } from '../../data/corpus.js'
+import { writeCorpus } from '../../data/corpus/corpus.js'
 import { nonNegativeInteger, positiveInteger } from '../options.js'
 import { count, printResult } from '../output.js'
 import { progress } from '../progress.js'

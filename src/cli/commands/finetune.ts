@@ -1,8 +1,9 @@
 /** `finetune`: trains a task on a pretrained or random model, keeps the best dev checkpoint and scores test. */
 import { Argument, Command } from 'commander'
-import type { TagScheme } from '../../data/tag_scheme.js'
 import { openDevice } from '../../device/open.js'
 import { PRESETS } from '../../model/config.js'
+import type { TagScheme } from '../../tasks/entities/tag_scheme.js'
+import { paperStyle } from '../../tasks/metrics/ner.js'
 import { listCheckpoints } from '../../training/checkpoint.js'
 import {
   finetuneNer,
@@ -10,10 +11,9 @@ import {
   Interruption,
   type NerResult,
   refuseOut,
-} from '../../training/finetune_ner.js'
-import { paperStyle } from '../../training/metrics/ner.js'
-import type { NerSummary } from '../../training/ner_model.js'
-import { type NerRun, setUpNer } from '../../training/ner_setup.js'
+} from '../../training/finetuning/finetune.js'
+import type { NerSummary } from '../../training/finetuning/model.js'
+import { type NerRun, setUpNer } from '../../training/finetuning/setup.js'
 import { warnOfUnknownMemory } from '../model_options.js'
 import {
   addShared,

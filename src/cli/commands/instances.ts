@@ -1,9 +1,9 @@
 /** `instances`: pretraining instances (MLM + SOP, or MLM + NSP) from a corpus, in shards. */
 import { availableParallelism } from 'node:os'
 import { Command, Option } from 'commander'
-import { buildInstances } from '../../data/instance_build.js'
-import { PAIRS, type Pairs, SINGLE_SENTENCE } from '../../data/instances.js'
-import type { Manifest, ManifestPart } from '../../data/manifest.js'
+import { buildInstances } from '../../data/instances/build.js'
+import { PAIRS, type Pairs, SINGLE_SENTENCE } from '../../data/instances/instances.js'
+import type { Manifest, ManifestPart } from '../../data/instances/manifest.js'
 import { integerWithin, nonNegativeNumber, positiveInteger, probability, seed } from '../options.js'
 import { count, printResult } from '../output.js'
 import { type Progress, progress } from '../progress.js'

@@ -3,9 +3,9 @@ import { Command, Option } from 'commander'
 import type { Device } from '../../device/device.js'
 import { openDevice } from '../../device/open.js'
 import { hasOwnMemory } from '../../training/memory.js'
-import { type PretrainResult, pretrain } from '../../training/pretrain.js'
-import type { PretrainChoices } from '../../training/pretrain_settings.js'
-import { type PretrainSetup, setUpPretraining } from '../../training/pretrain_setup.js'
+import { type PretrainResult, pretrain } from '../../training/pretraining/pretrain.js'
+import type { PretrainChoices } from '../../training/pretraining/settings.js'
+import { type PretrainSetup, setUpPretraining } from '../../training/pretraining/setup.js'
 import { addModelOptions, memoryText, warnOfUnknownMemory } from '../model_options.js'
 import {
   addShared,

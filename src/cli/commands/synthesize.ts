@@ -1,7 +1,7 @@
 /** `synthesize`: a synthetic corpus with labelled sentences, for trying the other commands without any data. */
 import { join } from 'node:path'
 import { Command } from 'commander'
-import { generateCorpus, generateExamples, generateNer } from '../../data/synthetic.js'
+import { generateCorpus, generateExamples, generateNer } from '../../data/corpus/synthetic.js'
 import { folderAtomic, makeFolder, writeSynced } from '../../files.js'
 import { addShared, positiveInteger } from '../options.js'
 import { count, printResult } from '../output.js'

@@ -1,9 +1,9 @@
 /** `vocab import` and `vocab train`: a vocabulary folder from someone else's file, or from text. */
 import { statSync } from 'node:fs'
 import { Command } from 'commander'
-import { Tokenizer } from '../../data/tokenizer.js'
-import { importVocabulary } from '../../data/vocabulary_import.js'
-import { trainVocabulary } from '../../data/vocabulary_train.js'
+import { Tokenizer } from '../../data/tokenizer/tokenizer.js'
+import { importVocabulary } from '../../data/tokenizer/vocabulary_import.js'
+import { trainVocabulary } from '../../data/tokenizer/vocabulary_train.js'
 import { UserError } from '../../error.js'
 import { refuseExisting } from '../../files.js'
 import { positiveInteger, positiveNumber } from '../options.js'
