@@ -27,14 +27,14 @@ export function readVocabularyContents(dir: string): VocabularyContents {
   return new Map(there.map((file) => [file, readFileSync(join(dir, file))]))
 }
 
-/** What a model is for. */
-export type Task = 'PreTraining' | 'TokenClassification'
+/** What Hugging Face calls a head. */
+export type HeadName = 'PreTraining' | 'TokenClassification' | 'SequenceClassification' | 'QuestionAnswering'
 
 /** What Hugging Face calls the model. */
-export type Architecture = `${'Albert' | 'Bert'}For${Task}`
+export type Architecture = `${'Albert' | 'Bert'}For${HeadName}`
 
-export function architectureOf({ modelType }: ModelConfig, task: Task): Architecture {
-  return `${modelType === 'bert' ? 'Bert' : 'Albert'}For${task}`
+export function architectureOf({ modelType }: ModelConfig, head: HeadName): Architecture {
+  return `${modelType === 'bert' ? 'Bert' : 'Albert'}For${head}`
 }
 
 export interface PretrainedModel {

@@ -4,7 +4,7 @@
  * is the first, the tag the last; `-DOCSTART-` lines are passed over). Tags are of one of the schemes of
  * tag_scheme.ts, plain (`B`) or with a type (`B-TYPE`), and are converted to IOB2 here.
  */
-import { readFileSync } from 'node:fs'
+import { quote, readText } from '../../data/files/text.js'
 import { InputError, UserError } from '../../error.js'
 import type { NerSentence } from './sentence.js'
 import { TAG_FORM, type TagScheme, tellScheme, toIob2 } from './tag_scheme.js'
@@ -52,7 +52,7 @@ export function readNerFiles(paths: readonly string[]): NerFile[] {
 
 /** The sentences of a file, tags as they stand in it. */
 function parse(path: string): NerSentence[] {
-  const lines = decode(path, readBytes(path)).split('\n')
+  const lines = readText(path, 'a file of labelled sentences').split('\n')
   const sentences: NerSentence[] = []
   let sentence: NerSentence | undefined
   let columns: { count: number; line: number } | undefined
@@ -152,53 +152,4 @@ function split(row: string): string[] {
 /** Without spaces at either end; other white space (a no-break space, say) is part of a word. */
 function trim(text: string): string {
   return text.replace(/^ +| +$/g, '')
-}
-
-function quote(text: string): string {
-  const shown = text.length > 60 ? `${text.slice(0, 60)}...` : text
-  return JSON.stringify(shown)
-}
-
-function readBytes(path: string): Uint8Array {
-  try {
-    return readFileSync(path)
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
-    const found =
-      code === 'ENOENT'
-        ? 'no such file'
-        : code === 'EISDIR'
-          ? 'a folder'
-          : `a file that cannot be read (${code})`
-    throw new InputError({ file: path, found, expected: 'a file of labelled sentences' })
-  }
-}
-
-function decode(path: string, bytes: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch {
-    throw new InputError({
-      file: path,
-      line: badLine(bytes),
-      found: 'bytes that are not UTF-8',
-      expected: 'UTF-8 text',
-    })
-  }
-}
-
-/** The first line, from 1, that does not decode by itself. */
-function badLine(bytes: Uint8Array): number {
-  let line = 1
-  for (let start = 0; start <= bytes.length; line++) {
-    const found = bytes.indexOf(10, start)
-    const end = found < 0 ? bytes.length : found
-    try {
-      new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(start, end))
-    } catch {
-      return line
-    }
-    start = end + 1
-  }
-  return line - 1
 }
