@@ -1,11 +1,9 @@
 /**
- * The files of a data set: train, dev and test found by their names in a folder, or test sets of numbered folds. What a release
- * does not have is made here: the training part of a fold from the tests of the others, a dev part held out of training, by
- * label and drawn from the seed, rows of one text always together.
+ * The files of a data set: train, dev and test found by their names in a folder, or those of a numbered fold, whose training
+ * part may be the tests of the other folds.
  */
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { Philox } from '../data/random.js'
 import { UserError } from '../error.js'
 
 /** Endings of files that can hold a part, tables before JSON lines. */
@@ -15,9 +13,6 @@ const NAMES = {
   dev: ['dev', 'devel', 'development', 'valid', 'validation'],
   test: ['test', 'testing'],
 } as const
-const DEV_SHARE = 0.1
-/** Streams of random numbers are named; this one is of held-out parts. */
-const HELD_OUT = 0x68656c64
 
 export type Part = keyof typeof NAMES
 const PARTS = Object.keys(NAMES) as Part[]
@@ -123,35 +118,4 @@ function filesOf(folder: string, { suffix = '', skip }: FindOptions): Partial<Re
 function hasWord(stem: string, words: readonly string[], suffix: string): boolean {
   const lower = stem.toLowerCase()
   return lower.endsWith(suffix) && lower.split(/[^a-z]+/).some((piece) => words.includes(piece))
-}
-
-/** A label and a text, by which rows are kept in proportion and together. */
-export interface Stratum {
-  readonly text: string
-  readonly label: string
-}
-
-/**
- * A tenth of the items, drawn label by label, at least one of a label that has two texts or more. Items of one text go
- * together; both parts keep their order.
- */
-export function holdOut<Item>(
-  items: readonly Item[],
-  stratum: (item: Item) => Stratum,
-  seed: number,
-): { train: Item[]; dev: Item[] } {
-  const labelOf = new Map<string, string>()
-  for (const { text, label } of items.map(stratum)) if (!labelOf.has(text)) labelOf.set(text, label)
-  const texts = new Map<string, string[]>()
-  for (const [text, label] of labelOf) texts.set(label, [...(texts.get(label) ?? []), text])
-  const chosen = new Set<string>()
-  const random = new Philox(seed, HELD_OUT)
-  for (const label of [...texts.keys()].sort()) {
-    const drawn = texts.get(label) as string[]
-    random.shuffle(drawn)
-    const count = drawn.length < 2 ? 0 : Math.max(1, Math.round(DEV_SHARE * drawn.length))
-    for (const text of drawn.slice(0, count)) chosen.add(text)
-  }
-  const held = (item: Item) => chosen.has(stratum(item).text)
-  return { train: items.filter((item) => !held(item)), dev: items.filter(held) }
 }
