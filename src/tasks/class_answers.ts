@@ -24,10 +24,7 @@ export interface Labelled {
 }
 
 /** The number of a label as targets i32 [1]; undefined where there is none. Throws for a label that is none of them. */
-export function classTarget(
-  { label, line }: Labelled,
-  labels: readonly string[],
-): Int32Array | undefined {
+export function classTarget({ label, line }: Labelled, labels: readonly string[]): Int32Array | undefined {
   return label === undefined ? undefined : Int32Array.of(labelNumber(label, labels, line))
 }
 
@@ -91,7 +88,10 @@ export function checkClasses(labels: readonly string[], task: string): void {
 }
 
 /** The label that alone was predicted, by the counts of gold (row) and predicted (column) labels; undefined where two were. */
-export function onlyPredicted(confusion: readonly (readonly number[])[], labels: readonly string[]): string | undefined {
+export function onlyPredicted(
+  confusion: readonly (readonly number[])[],
+  labels: readonly string[],
+): string | undefined {
   const found = labels.filter((_, k) => confusion.some((row) => row[k] > 0))
   return found.length === 1 ? found[0] : undefined
 }
@@ -116,18 +116,20 @@ export function tsvText(rows: readonly (readonly string[])[]): string {
   return rows.map((cells) => `${cells.map((cell) => cell.replace(/[\t\r\n]+/g, ' ')).join('\t')}\n`).join('')
 }
 
-/** `label (0.98)<TAB>text`, or a JSON object; a line without anything to label stays what it is. */
-export function printClasses({
-  format,
-  colour,
-}: PrintOptions): (line: string, items: readonly unknown[], answers: readonly ClassAnswer[]) => string {
-  return (line, _, answers) => {
-    if (answers.length === 0) return format === 'jsonl' ? `${JSON.stringify({ text: line, label: null })}\n` : '\n'
-    const [{ label, probabilities }] = answers
-    const probability = Math.max(...probabilities)
-    if (format === 'jsonl')
-      return `${JSON.stringify({ text: line, label, probability: Number(probability.toFixed(4)) })}\n`
-    return `${strong(printable(label), colour)} (${probability.toFixed(2)})\t${printable(line)}\n`
+/** `label (0.98)<TAB>text`, or a JSON object with what `keys` makes of the line; nothing is said of an empty line. */
+export function printClasses(
+  { format, colour }: PrintOptions,
+  keys: (line: string) => Record<string, string> = (text) => ({ text }),
+): (line: string, items: readonly unknown[], answers: readonly ClassAnswer[]) => string {
+  return (line, _, [answer]) => {
+    const probability = answer === undefined ? 0 : Math.max(...answer.probabilities)
+    if (format === 'jsonl') {
+      const label = answer?.label ?? null
+      const rounded = answer === undefined ? {} : { probability: Number(probability.toFixed(4)) }
+      return `${JSON.stringify({ ...keys(line), label, ...rounded })}\n`
+    }
+    if (answer === undefined) return '\n'
+    return `${strong(printable(answer.label), colour)} (${probability.toFixed(2)})\t${printable(line)}\n`
   }
 }
 

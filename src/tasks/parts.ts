@@ -42,7 +42,9 @@ export function readParts<Item>(
   const seen = new Set(all.map((item) => stratum(item).text))
   const repeated = test.items.filter((item) => seen.has(stratum(item).text)).length
   if (repeated > 0) {
-    notes.push(`${counted(repeated)} of ${counted(test.items.length)} test ${unit} are in the training part too`)
+    notes.push(
+      `${counted(repeated)} of ${counted(test.items.length)} test ${unit} are in the training part too`,
+    )
     facts.test_in_train = repeated
   }
   if (files.dev !== undefined) {

@@ -45,7 +45,8 @@ interface Row {
 function readRow(text: string, start: number, width: number | undefined): Row {
   const feed = text.indexOf('\n', start)
   const one = cellsOf(text, start, feed < 0 ? text.length : feed)
-  if (width === undefined || one.cells.length >= width || !text.slice(start, one.next).includes('"')) return one
+  if (width === undefined || one.cells.length >= width || !text.slice(start, one.next).includes('"'))
+    return one
   const several = cellsOf(text, start, text.length)
   return several.cells.length === width ? several : one
 }

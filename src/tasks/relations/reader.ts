@@ -78,7 +78,8 @@ export function readRelationFolder(
 /** What micro F1 counts, in words. */
 export function whatCounts(labels: readonly string[]): string {
   const negative = negativeLabels(labels)
-  if (negative.length === 0) return `no negative label: micro F1 counts all ${labels.length} and is the accuracy`
+  if (negative.length === 0)
+    return `no negative label: micro F1 counts all ${labels.length} and is the accuracy`
   const rest = labels.length - negative.length
   const positive = labels.filter((label) => !negative.includes(label))
   const others = rest === 1 ? `${positive[0]} alone` : `the other ${rest} (${positive.join(', ')})`
@@ -89,5 +90,7 @@ function pairNotes(splits: readonly Split<RelationSentence>[]): string[] {
   const items = splits.flatMap((split) => split.items)
   const hidden = items.filter(({ text }) => !showsPair(text)).length
   if (hidden === 0) return []
-  return [`${counted(hidden)} of ${counted(items.length)} sentences show neither placeholder nor marked mention`]
+  return [
+    `${counted(hidden)} of ${counted(items.length)} sentences show neither placeholder nor marked mention`,
+  ]
 }
