@@ -10,11 +10,11 @@ import type { Runtime } from '../../src/graph/runtime.js'
 import { weightsInto } from '../support/albert_golden.js'
 import { allclose, sameBits } from '../support/allclose.js'
 import { narrowIsas } from '../support/bf16_case.js'
-import { close } from '../support/golden_program.js'
 import {
   type BuildOptions,
   batchOf,
   buildHead,
+  close,
   HEADS,
   type HeadCase,
   KINDS,
