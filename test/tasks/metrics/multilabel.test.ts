@@ -110,6 +110,12 @@ test('each label has its own threshold, and one that dev never has keeps 0.5', (
   allclose(chooseThresholds(probabilities, gold, 3), [0.8, 0.075, 0.5], { rtol: 1e-12 })
 })
 
+test('of two equally good thresholds equally far from 0.5 the lower is taken', () => {
+  const probabilities = [[0.75], [0.625], [0.375], [0.375], [0.25]]
+  // F1 2/3 at 0.6875 (1 of 1 right) and at 0.3125 (2 of 4), 1/2 between them.
+  assert.equal(chooseThresholds(probabilities, [[1], [0], [1], [0], [0]], 1), [0.3125])
+})
+
 test('between neighbouring probabilities without a number between them the upper one is the threshold', () => {
   const lower = 0.75
   const upper = lower + Number.EPSILON / 2
