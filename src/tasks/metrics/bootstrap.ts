@@ -62,20 +62,18 @@ function resample(
   { samples = 1000, seed, level = 0.95 }: BootstrapOptions,
 ): BootstrapInterval {
   const { units } = models[0]
-  const counts = new Float64Array(units)
+  const drawn = Uint32Array.from({ length: units }, (_, u) => u)
   const random = new Philox(seed)
   const score = (): number => {
-    const value = combine(models.map((model) => model.score(counts, rate)))
+    const value = combine(models.map((model) => model.score(drawn, rate)))
     return Number.isFinite(value) ? value : Number.NaN
   }
-  counts.fill(1)
   const whole = score()
   const scores: number[] = []
   for (let sample = 0; sample < samples && units > 0; sample++) {
     random.restart(stream, sample)
-    counts.fill(0)
-    // Some units are likelier than others by at most units / 2^32, which is nothing here.
-    for (let draw = 0; draw < units; draw++) counts[Math.floor(random.uniform() * units)]++
+    // Some units are likelier than others by at most units / 2^32 of their share, which is nothing here.
+    for (let i = 0; i < units; i++) drawn[i] = Math.floor(random.uniform() * units)
     const value = score()
     if (!Number.isNaN(value)) scores.push(value)
   }
@@ -99,51 +97,71 @@ export function quantile(sorted: ArrayLike<number>, q: number): number {
   return sorted[below] + (place - below) * (sorted[above] - sorted[below])
 }
 
-/** The tallies of one model, side by side by unit: [units][seeds x C]. */
+/**
+ * The tallies of one model. Most units have the same few ([1, 1], [0, 1]), so a resample is counted by different rows and each
+ * row is added once, times its count.
+ */
 class SeedTallies {
   readonly units: number
   private readonly seeds: number
   private readonly length: number
-  private readonly values: Float64Array
-  private readonly sum: Float64Array
+  /** [units] Which row a unit has. */
+  private readonly rowOf: Uint32Array
+  /** [seeds x C][rows] */
+  private readonly columns: Float64Array
+  private readonly counts: Float64Array
 
   constructor(name: string, tallies: readonly (readonly Tally[])[]) {
+    if (tallies.length === 0) throw new Error(`bootstrap: ${name} has no seed`)
     this.seeds = tallies.length
-    this.units = tallies[0]?.length ?? 0
-    this.length = tallies[0]?.[0]?.length ?? 0
-    if (this.seeds === 0) throw new Error(`bootstrap: ${name} has no seed`)
-    const row = this.seeds * this.length
-    this.sum = new Float64Array(row)
-    this.values = new Float64Array(this.units * row)
+    this.units = tallies[0].length
+    this.length = tallies[0][0]?.length ?? 0
     tallies.forEach((units, s) => {
       if (units.length !== this.units) {
         throw new Error(`bootstrap: ${name} has ${units.length} units for seed ${s}, want ${this.units}`)
       }
-      units.forEach((tally, u) => {
-        if (tally.length !== this.length) {
-          throw new Error(
-            `bootstrap: ${name} has a tally of ${tally.length} for unit ${u}, want ${this.length}`,
-          )
-        }
-        this.values.set(tally, u * row + s * this.length)
-      })
+      const odd = units.findIndex((tally) => tally.length !== this.length)
+      if (odd !== -1) {
+        throw new Error(
+          `bootstrap: ${name} has a tally of ${units[odd].length} for unit ${odd}, want ${this.length}`,
+        )
+      }
     })
+    const known = new Map<string, number>()
+    const rows: number[][] = []
+    this.rowOf = Uint32Array.from(tallies[0], (_, u) => {
+      const row = tallies.flatMap((units) => units[u])
+      const key = row.join()
+      const index = known.get(key) ?? rows.push(row) - 1
+      known.set(key, index)
+      return index
+    })
+    const width = this.seeds * this.length
+    this.columns = new Float64Array(width * rows.length)
+    rows.forEach((row, r) => {
+      for (let c = 0; c < width; c++) this.columns[c * rows.length + r] = row[c]
+    })
+    this.counts = new Float64Array(rows.length)
   }
 
-  /** Mean over seeds of the rate of `counts[u]` times the tallies of unit u; NaN where one does not exist. */
-  score(counts: Float64Array, rate: Rate): number {
-    const { sum, values } = this
-    const row = sum.length
-    sum.fill(0)
-    for (let u = 0, at = 0; u < counts.length; u++, at += row) {
-      const count = counts[u]
-      if (count === 0) continue
-      for (let c = 0; c < row; c++) sum[c] += count * values[at + c]
-    }
+  /** Mean over seeds of the rate of the drawn units' sum; NaN where one does not exist. */
+  score(drawn: Uint32Array, rate: Rate): number {
+    const { counts, rowOf, columns } = this
+    counts.fill(0)
+    for (let i = 0; i < drawn.length; i++) counts[rowOf[drawn[i]]]++
+    const sums = new Array<number>(this.seeds * this.length)
+    for (let c = 0; c < sums.length; c++) sums[c] = dot(counts, columns, c * counts.length)
     let total = 0
     for (let s = 0; s < this.seeds; s++) {
-      total += rate(Array.from(sum.subarray(s * this.length, (s + 1) * this.length))) ?? Number.NaN
+      total += rate(sums.slice(s * this.length, (s + 1) * this.length)) ?? Number.NaN
     }
     return total / this.seeds
   }
+}
+
+/** sum over i of a[i] b[from + i]. */
+function dot(a: Float64Array, b: Float64Array, from: number): number {
+  let sum = 0
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[from + i]
+  return sum
 }
