@@ -104,7 +104,7 @@ function filesOf(folder: string, { suffix = '', skip }: FindOptions): Partial<Re
   for (const part of PARTS) {
     const words: readonly string[] = NAMES[part]
     const exact = files.filter(({ stem }) => words.some((word) => stem.toLowerCase() === word + suffix))
-    const close = files.filter(({ stem }) => hasWord(stem, words, suffix))
+    const close = files.filter(({ stem }) => speaksOf(stem, part, suffix))
     const candidates = exact.length > 0 ? exact : close
     if (candidates.length > 1)
       throw new UserError(
@@ -115,7 +115,13 @@ function filesOf(folder: string, { suffix = '', skip }: FindOptions): Partial<Re
   return found
 }
 
-function hasWord(stem: string, words: readonly string[], suffix: string): boolean {
+/** Whether a name speaks of this part, and of no other as `train_dev` does. */
+function speaksOf(stem: string, part: Part, suffix: string): boolean {
   const lower = stem.toLowerCase()
-  return lower.endsWith(suffix) && lower.split(/[^a-z]+/).some((piece) => words.includes(piece))
+  if (!lower.endsWith(suffix)) return false
+  const pieces = lower.split(/[^a-z]+/)
+  const spoken = PARTS.filter((other) =>
+    pieces.some((piece) => (NAMES[other] as readonly string[]).includes(piece)),
+  )
+  return spoken.length === 1 && spoken[0] === part
 }

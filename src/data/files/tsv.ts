@@ -56,8 +56,7 @@ function cellsOf(text: string, at: number, limit: number): Row {
   const cells: string[] = []
   for (;;) {
     const close = text[at] === '"' ? closingQuote(text, at + 1, limit) : -1
-    let end = close + 1
-    if (close < 0) for (end = at; end < text.length && text[end] !== '\t' && text[end] !== '\n'; ) end++
+    let end = close < 0 ? plainEnd(text, at) : close + 1
     const cell = close < 0 ? text.slice(at, end) : text.slice(at + 1, close).replaceAll('""', '"')
     if (text[end] === '\t') {
       cells.push(cell)
@@ -68,6 +67,14 @@ function cellsOf(text: string, at: number, limit: number): Row {
     if (text[end] === '\r') end++
     return { cells, next: end + 1 }
   }
+}
+
+/** Where a cell without quotes ends: the next tab or line feed. */
+function plainEnd(text: string, at: number): number {
+  const plain = /[^\t\n]*/y
+  plain.lastIndex = at
+  plain.exec(text)
+  return plain.lastIndex
 }
 
 /** Where the quotes that were opened before `at` close, right before a tab or the end of a row; -1 where they do not. */

@@ -19,7 +19,7 @@ const RENAMED: Readonly<Record<string, string>> = {
   BC6ENT2: '@ENTITY2$',
   BC6OTHER: '@OTHER$',
 }
-const PLACEHOLDER = /@[A-Z][A-Z0-9-]*\$/i
+const PLACEHOLDER = /@[A-Z][A-Z0-9-]*\$|\bBC6(ENT[CG12]|OTHER)\b/i
 
 /** Marks of the first and of the second mention. */
 const MARKS: readonly (readonly [RegExp, RegExp])[] = [
@@ -47,7 +47,7 @@ export function hasMarks(text: string): boolean {
 
 /** Whether the pair is marked or replaced in any way that is known here. */
 export function showsPair(text: string): boolean {
-  return hasMarks(text) || PLACEHOLDER.test(withPlaceholders(text))
+  return PLACEHOLDER.test(text) || hasMarks(text)
 }
 
 function withPlaceholders(text: string): string {
