@@ -270,6 +270,7 @@ export class Session {
     return {
       config,
       architecture: architectureOf(config, head.name),
+      problemType: head.problemType,
       labels: data.labels,
       parameters,
       vocabulary,
