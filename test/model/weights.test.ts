@@ -9,7 +9,7 @@ import { architectureOf, openModel, readVocabularyContents, saveModel } from '..
 import { formatConfig, parseConfig } from '../../src/model/huggingface.js'
 import { declarePretraining } from '../../src/model/pretraining.js'
 import { readSafetensors, type TensorToWrite, writeSafetensors } from '../../src/model/safetensors.js'
-import { declareTokenClassification } from '../../src/model/token_classification.js'
+import { tokenHead } from '../../src/model/token_classification.js'
 import { arenaTensors, loadPretrained } from '../../src/model/weights.js'
 import { sameBits } from '../support/allclose.js'
 import { random } from '../support/random.js'
@@ -139,7 +139,7 @@ test('heads that are missing or left over are listed, not refused', async () => 
   assert.equal(missing.report.ignored, ['classifier.weight'])
 
   const classifier = new ParameterSet()
-  declareTokenClassification(classifier, config, 3)
+  tokenHead.declare(classifier, config, 3)
   const { report } = await through(() => {}, classifier)
   assert.equal(report.missing, ['classifier.weight', 'classifier.bias'])
   assert.ok(report.ignored.includes('albert.pooler.weight') && report.ignored.includes('predictions.bias'))
