@@ -4,9 +4,10 @@
  */
 import { InputError, UserError } from '../error.js'
 import type { Example } from '../model/head.js'
+import { largest } from './classes.js'
 import { printable } from './printable.js'
 import { rowsOf } from './sequences.js'
-import type { PrintOptions } from './task.js'
+import type { Printer, PrintOptions } from './task.js'
 
 export interface ClassAnswer {
   readonly label: string
@@ -39,8 +40,7 @@ export function decodeClasses(
     if (row.length !== labels.length)
       throw new Error(`${row.length} logits for the ${labels.length} labels ${labels.join(', ')}`)
     const probabilities = softmax(row)
-    const best = probabilities.reduce((k, p, i) => (p > probabilities[k] ? i : k), 0)
-    return { label: labels[best], probabilities }
+    return { label: labels[largest(row)], probabilities }
   })
 }
 
@@ -120,7 +120,7 @@ export function tsvText(rows: readonly (readonly string[])[]): string {
 export function printClasses(
   { format, colour }: PrintOptions,
   keys: (line: string) => Record<string, string> = (text) => ({ text }),
-): (line: string, items: readonly unknown[], answers: readonly ClassAnswer[]) => string {
+): Printer<unknown, ClassAnswer> {
   return (line, _, [answer]) => {
     const probability = answer === undefined ? 0 : Math.max(...answer.probabilities)
     if (format === 'jsonl') {

@@ -45,6 +45,18 @@ export const documents: Task<DocumentText, DocumentAnswer> = {
   // abstracts of Hallmarks of Cancer have 390 of ALBERT's pieces on average: the papers' 128 cut all but 4 of the 1,303 for
   // training, 512 cut 162
   maxLength: 512,
+  usualLabels: [
+    'activating invasion and metastasis',
+    'avoiding immune destruction',
+    'cellular energetics',
+    'enabling replicative immortality',
+    'evading growth suppressors',
+    'genomic instability and mutation',
+    'inducing angiogenesis',
+    'resisting cell death',
+    'sustaining proliferative signaling',
+    'tumor promoting inflammation',
+  ],
 
   read: readDocumentFolder,
   readFile(path, { form, labels }) {

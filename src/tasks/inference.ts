@@ -78,6 +78,7 @@ export const inference: Task<InferencePair, ClassAnswer> = {
   // BLURB has no inference: values from the middle of its ranges, as for ChemProt
   settings: publishedSettings({ learningRate: 3e-5, batch: 32, maxLength: 256, epochs: 10 }),
   maxLength: 256,
+  usualLabels: ['contradiction', 'entailment', 'neutral'],
 
   read(folder, { fold, seed }) {
     let undecided = 0

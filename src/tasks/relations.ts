@@ -76,6 +76,7 @@ export const relations: Task<RelationSentence, ClassAnswer> = {
   // short sentences are not padded, and a pair whose mention is cut off cannot be judged: of DDI's training sentences the papers'
   // 128 pieces of ALBERT's vocabulary lose one in 16%, LinkBERT's 256 in 3%, 512 in none
   maxLength: 512,
+  usualLabels: ['False', 'CPR:3', 'CPR:4', 'CPR:5', 'CPR:6', 'CPR:9'],
 
   read: readRelationFolder,
   readFile(path, { form, labels }) {

@@ -79,6 +79,7 @@ export const similarity: Task<SimilarPair, number> = {
   // BIOSSES' values of LinkBERT's script
   settings: publishedSettings({ learningRate: 1e-5, batch: 16, maxLength: 512, epochs: 30 }),
   maxLength: 256,
+  usualLabels: [SCORE],
 
   read(folder, { fold, seed }) {
     const { train, dev, test, notes, facts } = readParts(
@@ -118,8 +119,7 @@ export const similarity: Task<SimilarPair, number> = {
   decode: (items, examples, logits) => rowsOf(items.length, examples, logits).map(([value]) => value),
   score: (items, answers) => similarityScores(items.map(goldOf), answers),
   tally: (items, answers) => items.map((item, i) => pearsonTally(goldOf(item), answers[i])),
-  // a resample without any variation shows no correlation
-  rate: (sum) => pearsonOfTally(sum) ?? 0,
+  rate: pearsonOfTally,
   rows(columns) {
     const scores = columns as readonly SimilarityScores[]
     const correlation = (value: number | null, { constant, items }: SimilarityScores) => {

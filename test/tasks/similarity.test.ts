@@ -106,7 +106,7 @@ test('Pearson, Spearman and squared error of a hand-made case', () => {
   const sum = [0, 0, 0, 0, 0, 0]
   for (const tally of similarity.tally(items, [1, 0, 2, 5], ['score']))
     for (const [k, n] of tally.entries()) sum[k] += n
-  assert.ok(Math.abs(similarity.rate(sum) - 7 / Math.sqrt(70)) < 1e-12)
+  assert.ok(Math.abs((similarity.rate(sum) as number) - 7 / Math.sqrt(70)) < 1e-12)
 })
 
 test('a constant prediction has no correlation, in words and as null', () => {
@@ -120,6 +120,13 @@ test('a constant prediction has no correlation, in words and as null', () => {
   assert.is(similarity.collapsed(scores), 'predicted 2.0000 for every pair')
   assert.match(similarity.short(scores), /^Pearson none, constant prediction MSE 1\.5000$/)
   assert.not.match(JSON.stringify(scores), /NaN/)
+})
+
+test('tallies of a constant prediction have no rate', () => {
+  const sum = [0, 0, 0, 0, 0, 0]
+  for (const tally of similarity.tally(items, [2, 2, 2, 2], ['score']))
+    for (const [k, n] of tally.entries()) sum[k] += n
+  assert.is(similarity.rate(sum), null)
 })
 
 test('predictions that hardly differ are said to have collapsed', () => {

@@ -132,7 +132,7 @@ function labelNotes(
 ): string[] {
   if (single)
     return [
-      `every document has exactly one of ${labels.length} labels: micro F1 of such a choice is the accuracy`,
+      `every document has exactly one of ${labels.length} labels (form single: a choice, whose micro F1 is the accuracy)`,
     ]
   const [train, dev, test] = unlabelled.map(counted)
   return [
