@@ -17,6 +17,7 @@ import { batchInputs, declareEncoder, encode, pool } from './encoder.js'
 import type { EncoderParameters } from './encoder_parameters.js'
 import type { Example, Head } from './head.js'
 import { classificationLoss, classify, joined, lossOutputs, total } from './heads.js'
+import type { ProblemType } from './huggingface.js'
 
 export interface SequenceClassificationModel {
   readonly config: ModelConfig
@@ -80,7 +81,7 @@ function squaredError(capture: Capture, logits: Tensor, targets: Tensor): { sum:
   return { sum: total(capture, square(sub(logits, targets))) }
 }
 
-function head(problemType: SequenceHead['problemType'], { targets, loss }: Objective): SequenceHead {
+function head(problemType: ProblemType, { targets, loss }: Objective): SequenceHead {
   return {
     name: 'SequenceClassification',
     problemType,
