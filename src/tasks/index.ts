@@ -1,9 +1,10 @@
 /** The tasks, a line each. */
 import { UsageError } from '../error.js'
+import { answers } from './answers.js'
 import { entities } from './entities.js'
 import type { Task } from './task.js'
 
-export const tasks: readonly Task[] = [entities]
+export const tasks: readonly Task[] = [entities, answers]
 
 /** All names of tasks, those that people are used to among them. */
 export const taskNames = tasks.flatMap(({ name, alias }) => [name, alias])

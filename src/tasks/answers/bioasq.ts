@@ -54,7 +54,12 @@ export function readBioasq(json: Json): BioasqFile {
   const file: BioasqFile & { left: number } = { factoid: [], yesno: [], unfound: [], left: 0 }
   for (const entry of json.get('questions').items()) {
     const type = entry.has('type') ? entry.get('type').text() : ''
-    const snippets = entry.has('snippets') ? entry.get('snippets').items().map((s) => s.get('text').text()) : []
+    const snippets = entry.has('snippets')
+      ? entry
+          .get('snippets')
+          .items()
+          .map((s) => s.get('text').text())
+      : []
     const known = entry.has('exact_answer') && snippets.length > 0
     if (!known || (type !== 'factoid' && type !== 'yesno')) file.left++
     else if (type === 'yesno') file.yesno.push(yesNo(entry, snippets))
@@ -74,7 +79,12 @@ function factoid(entry: Json, snippets: string[]): Question {
 function yesNo(entry: Json, snippets: string[]): Question {
   const exact = entry.get('exact_answer')
   const gold = yesOrNo(exact.isList() ? (exact.items()[0] ?? exact) : exact)
-  return { kind: 'yesno', ...head(entry), passages: snippets.map((context) => ({ context, answers: [] })), gold: [gold] }
+  return {
+    kind: 'yesno',
+    ...head(entry),
+    passages: snippets.map((context) => ({ context, answers: [] })),
+    gold: [gold],
+  }
 }
 
 function head(entry: Json): { id: string; question: string } {

@@ -11,9 +11,9 @@
  * no answer has the smallest probability that any window gives it, as in run_squad.
  */
 import type { Example } from '../../model/head.js'
-import type { Fitted } from '../task.js'
+import { bestThresholds, normalizeAnswer } from '../metrics/answers.js'
 import { rankedAnswers } from '../metrics/bioasq.js'
-import { answerF1, bestThresholds, normalizeAnswer } from '../metrics/answers.js'
+import type { Fitted } from '../task.js'
 import type { Answer, Candidate, Question } from './question.js'
 import { piecesOf, type WindowExample } from './windows.js'
 
@@ -75,9 +75,12 @@ export function decodeSpans(
     found[window.item].none = Math.min(none, nothing)
   })
   return found.map(({ candidates, none }, i) => {
-    if (none === Number.POSITIVE_INFINITY) throw new Error(`decode: question ${questions[i].id} has no window`)
+    if (none === Number.POSITIVE_INFINITY)
+      throw new Error(`decode: question ${questions[i].id} has no window`)
     const ranked = merge(candidates, questions[i].kind === 'bioasq')
-    const nBest = ranked.map(({ score, ...candidate }): Candidate => ({ ...candidate, probability: Math.exp(score) }))
+    const nBest = ranked.map(
+      ({ score, ...candidate }): Candidate => ({ ...candidate, probability: Math.exp(score) }),
+    )
     const best = ranked[0]?.score ?? Number.NEGATIVE_INFINITY
     // without a candidate there is no answer, by any threshold
     const noAnswer = best === Number.NEGATIVE_INFINITY ? Number.MAX_VALUE : none - best

@@ -78,7 +78,8 @@ export function partOf(kind: Kind, sources: readonly Source[]): Part {
         ? factoids(squads, own)
         : [...sources.flatMap(({ pairs }) => pairs ?? []), ...own.flatMap(({ yesno }) => yesno)]
   const names = sources.map(({ file }) => file).join(', ')
-  if (questions.length === 0) throw new UserError(`${names}: found no question of the form ${kind}, expected some`)
+  if (questions.length === 0)
+    throw new UserError(`${names}: found no question of the form ${kind}, expected some`)
   checkQuestions(questions, names)
   const ids = new Set(questions.map(({ id }) => id))
   return {

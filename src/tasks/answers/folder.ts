@@ -65,7 +65,8 @@ function filesByPart(folder: string): Map<PartName, string[]> {
   }
   if (parts.size === 0 && names.length === 1) parts.set('train', [join(folder, names[0])])
   if (parts.has('train')) return parts
-  const found = names.length === 0 ? 'no JSON file' : `${names.slice(0, NAMED).join(', ')} and no file for training`
+  const found =
+    names.length === 0 ? 'no JSON file' : `${names.slice(0, NAMED).join(', ')} and no file for training`
   throw new UserError(`${folder}: found ${found}, expected ${expected}`)
 }
 
@@ -139,7 +140,11 @@ export function remarks(
   const questions = parts.flatMap((part) => part.questions)
   const all = (of: (part: Part) => string[]) => parts.flatMap(of)
   const left = parts.reduce((n, part) => n + part.left, 0)
-  const [misplaced, unfound, missing] = [all((p) => p.misplaced), all((p) => p.unfound), all((p) => p.missing)]
+  const [misplaced, unfound, missing] = [
+    all((p) => p.misplaced),
+    all((p) => p.unfound),
+    all((p) => p.missing),
+  ]
   const impossible = questions.filter(({ gold }) => gold?.length === 0).length
   const notes: string[] = []
   const note = (ids: readonly string[], what: string) => {
@@ -148,7 +153,8 @@ export function remarks(
   note(misplaced, 'questions have an answer that is not where its offset points: not learnt from')
   note(unfound, 'questions have their answer in none of their snippets: not learnt from')
   note(missing, "questions of BioASQ's own file have no snippet in the others: left out")
-  if (left > 0) notes.push(`${left} questions of other types, or without an answer or a snippet, are left out`)
+  if (left > 0)
+    notes.push(`${left} questions of other types, or without an answer or a snippet, are left out`)
   if (impossible > 0) notes.push(`${impossible} of ${questions.length} questions have no answer`)
   if (kind !== 'yesno')
     notes.push(
@@ -156,7 +162,9 @@ export function remarks(
     )
   if (kind === 'yesno') notes.push('snippets are read one after the other, up to the length of an example')
   if (kind === 'bioasq' && !sources.some(({ bioasq }) => bioasq))
-    notes.push("the synonyms of an answer are the texts marked in its snippets: BioASQ's own file is not there")
+    notes.push(
+      "the synonyms of an answer are the texts marked in its snippets: BioASQ's own file is not there",
+    )
   const facts = {
     questions_are: kind,
     questions: questions.length,

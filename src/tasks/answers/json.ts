@@ -78,7 +78,8 @@ function parseJson(text: string, file: string, expected: string, line?: number):
     const at = /position (\d+)/.exec((error as Error).message)
     const before = at ? text.slice(0, Number(at[1])) : text.trimEnd()
     const bad = line ?? before.split('\n').length
-    const found = text.trim() === '' ? 'nothing' : at ? `${quote(text.slice(before.length).trimStart())}` : 'the end'
+    const found =
+      text.trim() === '' ? 'nothing' : at ? `${quote(text.slice(before.length).trimStart())}` : 'the end'
     throw new InputError({ file, line: bad, found: `${found} where JSON cannot have it`, expected })
   }
 }

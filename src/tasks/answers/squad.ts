@@ -68,7 +68,8 @@ function answersOf(qa: Json, context: string, units: (characters: number) => num
   if (!qa.has('answers')) return { gold: impossible ? [] : undefined, spans: [], misplaced: false }
   // BioBERT's files have one answer in place of a list of one
   const answers = qa.get('answers').isList() ? qa.get('answers').items() : [qa.get('answers')]
-  if (impossible && answers.length > 0) throw qa.get('answers').wrong('an empty list where is_impossible is true')
+  if (impossible && answers.length > 0)
+    throw qa.get('answers').wrong('an empty list where is_impossible is true')
   if (!impossible && answers.length === 0 && qa.has('is_impossible'))
     throw qa.get('answers').wrong('an answer where is_impossible is false')
   const gold = new Set<string>()

@@ -84,13 +84,19 @@ function passageWindows(
 ): WindowExample[] {
   const room = maxLength - SPECIAL - text.pieces.length
   const count = text.located.ids.length
-  const answers = passage.answers.flatMap((answer) => piecesOf(text.located, answer) ?? [])
+  const answers = passage.answers
+    .map((answer) => piecesOf(text.located, answer))
+    .filter((pieces) => pieces !== undefined)
   const impossible = question.gold?.length === 0
   const known = impossible || answers.length > 0
   if (training && !known) return []
   const spans = windowSpans(count, room)
   // an answer that fits but that every window cuts has one of its own
-  if (training && answers.length > 0 && !spans.some((span) => answers.some((answer) => holds(span, answer)))) {
+  if (
+    training &&
+    answers.length > 0 &&
+    !spans.some((span) => answers.some((answer) => holds(span, answer)))
+  ) {
     const [from, to] = answers[0]
     if (to - from > room) return []
     const start = Math.max(0, Math.min(count - room, from - Math.floor((room - (to - from)) / 2)))
@@ -143,7 +149,14 @@ function window(
   ids[second - 1] = special.sep
   ids.set(located.ids.subarray(from, to), second)
   ids[ids.length - 1] = special.sep
-  return { ids, second, scored: ids.map((_, i) => i), item, passage, located, first: from }
+  return { ids, second, scored: rows(ids.length), item, passage, located, first: from }
+}
+
+/** Positions 0 .. n-1; all examples of a process look at one array. */
+let allRows = new Int32Array(0)
+function rows(n: number): Int32Array {
+  if (allRows.length < n) allRows = Int32Array.from({ length: 2 * n }, (_, i) => i)
+  return allRows.subarray(0, n)
 }
 
 /** All windows with an answer, and of the others at most NULL_WINDOWS, spread evenly. */
@@ -152,7 +165,10 @@ function fewNulls(windows: readonly WindowExample[]): WindowExample[] {
   const nulls = windows.filter(isNull)
   if (nulls.length <= NULL_WINDOWS) return [...windows]
   const kept = new Set(
-    Array.from({ length: NULL_WINDOWS }, (_, k) => nulls[Math.floor(((k + 0.5) * nulls.length) / NULL_WINDOWS)]),
+    Array.from(
+      { length: NULL_WINDOWS },
+      (_, k) => nulls[Math.floor(((k + 0.5) * nulls.length) / NULL_WINDOWS)],
+    ),
   )
   return windows.filter((one) => !isNull(one) || kept.has(one))
 }
