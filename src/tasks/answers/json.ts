@@ -74,14 +74,54 @@ function isWhole(line: string): boolean {
 function parseJson(text: string, file: string, expected: string, line?: number): Json {
   try {
     return new Json(JSON.parse(text), file, '', line)
-  } catch (error) {
-    const at = /position (\d+)/.exec((error as Error).message)
-    const before = at ? text.slice(0, Number(at[1])) : text.trimEnd()
-    const bad = line ?? before.split('\n').length
-    const found =
-      text.trim() === '' ? 'nothing' : at ? `${quote(text.slice(before.length).trimStart())}` : 'the end'
-    throw new InputError({ file, line: bad, found: `${found} where JSON cannot have it`, expected })
+  } catch {
+    // what is missing at the end is missing after the last character
+    const at = Math.min(faultIn(text), text.trimEnd().length)
+    const rest = text.slice(at).split('\n')[0]
+    const found = text.trim() === '' ? 'nothing' : at >= text.trimEnd().length ? 'the end' : quote(rest)
+    throw new InputError({
+      file,
+      line: line ?? text.slice(0, at).split('\n').length,
+      found: `${found} where JSON cannot have it`,
+      expected,
+    })
   }
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: those are what JSON does not allow
+const STRING = /"[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[\da-fA-F]{4})[^"\\\u0000-\u001f]*)*"/y
+const SCALAR = /(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)(?![\w.])/y
+const SPACE = /[ \t\r\n]*/y
+
+/** Where a text that is no JSON stops being it; not every engine says so. */
+function faultIn(text: string): number {
+  let at = 0
+  const take = (pattern: RegExp): boolean => {
+    pattern.lastIndex = at
+    const [found] = pattern.exec(text) ?? []
+    if (found === undefined) return false
+    at += found.length
+    return true
+  }
+  const mark = (sign: string): boolean => {
+    take(SPACE)
+    if (text[at] !== sign) return false
+    at++
+    return true
+  }
+  const list = (close: string, item: () => boolean): boolean => {
+    if (mark(close)) return true
+    do if (!item()) return false
+    while (mark(','))
+    return mark(close)
+  }
+  const value = (): boolean => {
+    if (mark('{')) return list('}', () => take(SPACE) && take(STRING) && mark(':') && value())
+    if (mark('[')) return list(']', value)
+    return take(STRING) || take(SCALAR)
+  }
+  if (value()) take(SPACE)
+  return at
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
