@@ -41,12 +41,18 @@ export function readAnswersFolder(folder: string, { form, fold, seed }: ReadOpti
   const [train, dev, test] = (['train', 'dev', 'test'] as const).map(split)
   const labels = kind === 'yesno' ? YES_NO : SPAN_LABELS
   const { notes, facts } = remarks(kind, [...parts.values()], [...sources.values()].flat())
+  const learnt =
+    kind === 'yesno'
+      ? []
+      : [
+          `windows without the answer are learnt as having none at [CLS], at most ${NULL_WINDOWS} of a text, spread evenly`,
+        ]
   return {
     train,
     dev,
     test,
     labels,
-    notes: [...division.notes, ...notes],
+    notes: [...division.notes, ...notes, ...learnt],
     facts: { ...facts, held_out: division.heldOut, seed: division.heldOut === null ? null : seed },
   }
 }
@@ -156,10 +162,6 @@ export function remarks(
   if (left > 0)
     notes.push(`${left} questions of other types, or without an answer or a snippet, are left out`)
   if (impossible > 0) notes.push(`${impossible} of ${questions.length} questions have no answer`)
-  if (kind !== 'yesno')
-    notes.push(
-      `windows without the answer are learnt as having none at [CLS], at most ${NULL_WINDOWS} of a text, spread evenly`,
-    )
   if (kind === 'yesno') notes.push('snippets are read one after the other, up to the length of an example')
   if (kind === 'bioasq' && !sources.some(({ bioasq }) => bioasq))
     notes.push(
