@@ -14,6 +14,15 @@ export interface PieceTokenizer {
   encode(text: string): Int32Array
   /** Pieces of the words, at least one for each: `wordOf[i]` is the index of the word that piece i is of. */
   encodeWords(words: string[]): { ids: Int32Array; wordOf: Int32Array }
+  /** The ids of `encode`, and where in the text each stands. */
+  encodeOffsets(text: string): LocatedPieces
+}
+
+/** Pieces of a text; piece i is the stretch [starts[i], ends[i]) of its UTF-16 units. */
+export interface LocatedPieces {
+  readonly ids: Int32Array
+  readonly starts: Int32Array
+  readonly ends: Int32Array
 }
 
 /** One file, or several, of labelled items. */

@@ -2,8 +2,8 @@
 
     python test/golden/answers.py              # writes test/golden/answers.json
 
-The tokenizer is BERT's over a few pieces, and is kept in the file. A text is read in windows that overlap by all but STEP pieces
-(the `stride` of transformers is the overlap, run_squad's doc_stride the step); an answer that a window has not whole is at [CLS].
+The tokenizer is BERT's over a few pieces, and is kept in the file. A text is read in windows that overlap by 128 pieces or half
+(the `stride` of transformers); an answer that a window has not whole is at [CLS].
 Answers have no white space around them. Each window: [number of pieces, ids..., first, last].
 """
 
@@ -67,13 +67,12 @@ def main():
             assert context[start : start + len(answer)] == answer
             question = ' '.join(draw.choice(WORDS) for _ in range(draw.randint(1, 8)))
             room = length - 3 - len(fast(question, add_special_tokens=False)['input_ids'])
-            step = min(128, room // 2)
             read = fast(
                 question,
                 context,
                 truncation='only_second',
                 max_length=length,
-                stride=room - step,
+                stride=min(128, room // 2),
                 return_overflowing_tokens=True,
                 return_offsets_mapping=True,
             )

@@ -1,44 +1,32 @@
 /**
  * From questions to model inputs: `[CLS] question [SEP] window of the text [SEP]`, the second segment from the text on. A text
- * of more pieces than fit is read in windows, each `step` pieces on from the one before (run_squad's doc_stride). Pieces know
- * where they stand in the text, so that an answer is always a stretch of it, never rejoined from pieces.
+ * of more pieces than fit is read in windows that overlap by 128 pieces, as transformers' example does. Pieces know where they
+ * stand in the text, so that an answer is always a stretch of it, never rejoined from pieces.
  *
  * Targets are the positions of an answer's first and last piece. A window that has no whole answer points at [CLS] with both, be
  * it of a question without an answer or, as in run_squad and transformers' example, only another part of the text; a window
  * that cuts the answer is one of these, for a neighbour has it whole.
  */
 import type { Example } from '../../model/head.js'
-import type { PieceTokenizer, TaskContext } from '../task.js'
+import type { LocatedPieces, PieceTokenizer, TaskContext } from '../task.js'
 import type { Passage, Question, Span } from './question.js'
 
 /** Most pieces of a question, as in run_squad. */
 export const QUESTION_PIECES = 64
-/** Pieces by which a window moves on; half a window where that is less. */
-export const STEP = 128
+/** Pieces that a window shares with the one before; half a window where that is less. */
+export const OVERLAP = 128
 /** Most windows without the answer that are learnt from, of one text and question. */
 export const NULL_WINDOWS = 8
 /** [CLS] and two [SEP]. */
 const SPECIAL = 3
 
-/** Pieces of a text; the stretch [starts[i], ends[i]) of its UTF-16 units is piece i. */
-export interface Located {
-  readonly ids: Int32Array
-  readonly starts: Int32Array
-  readonly ends: Int32Array
-}
-
 export interface WindowExample extends Example {
   readonly second: number
   /** Index of the text among the question's. */
   readonly passage: number
-  readonly located: Located
+  readonly located: LocatedPieces
   /** The window is pieces [first, first + ids.length - second - 1) of the text. */
   readonly first: number
-}
-
-/** A tokenizer that knows where pieces stand; what others give is as fine as white space. */
-interface LocatingTokenizer extends PieceTokenizer {
-  encodeOffsets(text: string): Located
 }
 
 /** Windows of all questions in order; every question has one. */
@@ -51,14 +39,14 @@ export function windowQuestions(
     throw new RangeError(`windows: maxLength is ${maxLength} (want an integer >= 8)`)
   // the questions about a text stand one after the other
   let context: string | undefined
-  let located: Located = locate(tokenizer, '')
+  let located: LocatedPieces = tokenizer.encodeOffsets('')
   return questions.flatMap((question, item) => {
     const asked = tokenizer.encode(question.question)
     const pieces = asked.subarray(0, Math.min(QUESTION_PIECES, Math.floor((maxLength - SPECIAL) / 2)))
     return question.passages.flatMap((passage, p) => {
       if (context !== passage.context) {
         context = passage.context
-        located = locate(tokenizer, context)
+        located = tokenizer.encodeOffsets(context)
       }
       const text = { located, pieces, item, passage: p }
       return passageWindows(question, passage, text, tokenizer, maxLength, training)
@@ -67,7 +55,7 @@ export function windowQuestions(
 }
 
 interface Text {
-  readonly located: Located
+  readonly located: LocatedPieces
   /** Of the question. */
   readonly pieces: Int32Array
   readonly item: number
@@ -119,7 +107,7 @@ interface Place {
 
 /** Pieces [from, to) of windows over `count` pieces, at least one window. */
 export function windowSpans(count: number, room: number): [number, number][] {
-  const step = Math.max(1, Math.min(STEP, Math.floor(room / 2)))
+  const step = room - Math.min(OVERLAP, Math.floor(room / 2))
   const spans: [number, number][] = []
   for (let from = 0; ; from += step) {
     spans.push([from, Math.min(count, from + room)])
@@ -128,7 +116,10 @@ export function windowSpans(count: number, room: number): [number, number][] {
 }
 
 /** Pieces [from, to) that an answer has a part in; undefined where normalisation leaves nothing of it. */
-export function piecesOf({ starts, ends }: Located, { text, start }: Span): [number, number] | undefined {
+export function piecesOf(
+  { starts, ends }: LocatedPieces,
+  { text, start }: Span,
+): [number, number] | undefined {
   const end = start + text.length
   let from = 0
   while (from < ends.length && (ends[from] <= start || ends[from] <= starts[from])) from++
@@ -175,15 +166,6 @@ function fewNulls(windows: readonly Place[]): readonly Place[] {
     ),
   )
   return windows.filter((one) => one.answer !== undefined || kept.has(one))
-}
-
-/** Pieces of a text, those of the text itself wherever the tokenizer can say where they stand. */
-export function locate(tokenizer: PieceTokenizer, text: string): Located {
-  if ('encodeOffsets' in tokenizer) return (tokenizer as LocatingTokenizer).encodeOffsets(text)
-  const words = [...text.matchAll(/\S+/g)]
-  const { ids, wordOf } = tokenizer.encodeWords(words.map(([word]) => word))
-  const starts = wordOf.map((word) => words[word].index)
-  return { ids, starts, ends: starts.map((start, i) => start + words[wordOf[i]][0].length) }
 }
 
 /** `[CLS] question [SEP] snippets [SEP]` for yes and no, cut to maxLength; the class is the index of the label. */

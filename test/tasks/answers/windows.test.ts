@@ -5,8 +5,8 @@ import { Tokenizer } from '../../../src/data/tokenizer/tokenizer.js'
 import type { Passage, Question, Span } from '../../../src/tasks/answers/question.js'
 import {
   NULL_WINDOWS,
+  OVERLAP,
   QUESTION_PIECES,
-  STEP,
   type WindowExample,
   windowQuestions,
   windowSpans,
@@ -118,7 +118,7 @@ test('a text without a piece is a window without text', () => {
   assert.equal([...example.ids].map((id) => wordPiece.pieces[id]).slice(-2), ['[SEP]', '[SEP]'])
 })
 
-test('windows cover every piece, move by the step, and stop at the end', () => {
+test('windows cover every piece, overlap by 128 or half, and stop at the end', () => {
   for (const [count, room] of [
     [0, 10],
     [1, 10],
@@ -131,7 +131,7 @@ test('windows cover every piece, move by the step, and stop at the end', () => {
     [300, 5],
   ]) {
     const spans = windowSpans(count, room)
-    const step = Math.max(1, Math.min(STEP, Math.floor(room / 2)))
+    const step = room - Math.min(OVERLAP, Math.floor(room / 2))
     assert.is(spans[0][0], 0)
     assert.is(spans[spans.length - 1][1], count)
     spans.forEach(([from, to], i) => {
@@ -224,14 +224,14 @@ test('a window that cuts the answer points at [CLS], its neighbour at the answer
 })
 
 test('of a long text few windows without the answer are learnt from, all that have it are', () => {
-  const context = `${'and '.repeat(3000)}cough${' and'.repeat(3000)}`
-  const question = asked(context, [{ text: 'cough', start: 12_000 }])
+  const context = `${'and '.repeat(6000)}cough${' and'.repeat(6000)}`
+  const question = asked(context, [{ text: 'cough', start: 24_000 }])
   const all = one(question, 384)
   const learnt = one(question, 384, wordPiece, true)
   const withAnswer = (some: WindowExample[]) =>
     some.filter((example) => pointedAt(example, context) !== undefined)
   assert.ok(all.length > 40)
-  assert.ok(withAnswer(all).length >= 2)
+  assert.ok(withAnswer(all).length >= 1)
   assert.is(withAnswer(learnt).length, withAnswer(all).length)
   assert.is(learnt.length, withAnswer(all).length + NULL_WINDOWS)
   const first = learnt.map((example) => example.first)
@@ -258,18 +258,6 @@ test('each snippet of a question has its windows', () => {
       [1, 2],
     ],
   )
-})
-
-test('a tokenizer that knows no places gives places of words', () => {
-  const { special } = wordPiece
-  const plain: PieceTokenizer = {
-    special,
-    encode: (text) => wordPiece.encode(text),
-    encodeWords: (words) => wordPiece.encodeWords(words),
-  }
-  const context = 'had fevers, cough'
-  const [example] = one(asked(context, [{ text: 'fever', start: 4 }]), 64, plain)
-  assert.is(pointedAt(example, context), 'fevers,')
 })
 
 test('yes and no are classes of question and snippets, cut to the length', () => {
