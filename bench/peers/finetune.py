@@ -212,13 +212,12 @@ class Run:
             padded=sum(n for _, _, n in steps),
         )
 
-    @torch.no_grad()
     def first_loss(self):
         self.model.eval()
         parts, weight = self.micro_batches(0)
-        return sum(float(self.loss(collate(part, self.options.device))) for part in parts) / weight
+        with torch.no_grad():
+            return sum(float(self.loss(collate(part, self.options.device))) for part in parts) / weight
 
-    @torch.inference_mode()
     def write_logits(self, split, file):
         """Sequences of like length together, so that little is padded."""
         self.model.eval()
@@ -229,7 +228,8 @@ class Run:
         for first in range(0, len(order), EVALUATED):
             chosen = order[first : first + EVALUATED]
             batch = collate([examples[e] for e in chosen], self.options.device)
-            rows = self.picked(self.logits(batch), batch).cpu()
+            with torch.inference_mode():
+                rows = self.picked(self.logits(batch), batch).cpu()
             for e, part in zip(chosen, rows.split([len(examples[e]['scored']) for e in chosen])):
                 found[e] = part
         torch.cat(found).numpy().tofile(file)
