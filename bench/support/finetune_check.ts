@@ -13,14 +13,9 @@ import type { Example, Head } from '../../src/model/head.js'
 import { spanHead } from '../../src/model/question_answering.js'
 import { classHead, labelHead, scoreHead } from '../../src/model/sequence_classification.js'
 import { tokenHead } from '../../src/model/token_classification.js'
-import { capacityOf } from '../../src/training/finetuning/batches.js'
-import { captureTraining, train } from '../../src/training/finetuning/loop.js'
-import {
-  capturePrediction,
-  PREDICT_PROGRAM,
-  Predictor,
-  predictionCapacity,
-} from '../../src/training/finetuning/predictor.js'
+import { train } from '../../src/training/finetuning/loop.js'
+import { Predictor } from '../../src/training/finetuning/predictor.js'
+import { finetuningPrograms } from '../../src/training/finetuning/programs.js'
 import { initialValues } from '../../src/training/initialize.js'
 import { DEFAULT_OPTIMIZER } from '../../src/training/optimizer.js'
 import { learningRate } from '../../src/training/schedule.js'
@@ -122,7 +117,12 @@ async function compare(one: Case, device: Device, folder: string): Promise<{ los
   const { run, model } = prepare(one)
   await exportRun(folder, run)
   const mine = await trainHere(one.head, model, run, device)
-  const found = peerCommand({ name: 'PyTorch', precision: 'f32', script: 'finetune.py', options: { run: folder } })
+  const found = peerCommand({
+    name: 'PyTorch',
+    precision: 'f32',
+    script: 'finetune.py',
+    options: { run: folder },
+  })
   if ('missing' in found) throw new UserError(`PyTorch: ${found.missing}`)
   const peer = startPeer(found.command, found.argv, found.env)
   try {
@@ -172,17 +172,15 @@ async function trainHere(
   device: Device,
 ): Promise<{ losses: number[]; logits: Float32Array[] }> {
   const { parameters, optimizer, schedule } = run
-  const capacity = capacityOf(ROWS, LONGEST)
-  const runtime = new Runtime(device, parameters, {
-    ...captureTraining(parameters, head, model, capacity, optimizer, { recompute: false }),
-    [PREDICT_PROGRAM]: capturePrediction(parameters, head, model, predictionCapacity(LONGEST)),
-  })
+  const sizes = { rows: ROWS, maxLength: LONGEST }
+  const programs = finetuningPrograms(parameters, head, model, sizes, optimizer, { recompute: false })
+  const runtime = new Runtime(device, parameters, programs)
   await runtime.writeState('parameters', run.initial)
   const losses: number[] = []
   const settings = {
     totalSteps: STEPS,
     batchSize: BATCH,
-    capacity,
+    capacity: { rows: ROWS, length: LONGEST },
     seed: run.options.seed,
     optimizer,
     rate: (step: number) => learningRate(schedule, step),

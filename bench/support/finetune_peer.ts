@@ -89,7 +89,8 @@ async function trainAll(
   for (let step = 0; step < schedule.total; ) {
     step = Math.min(step + evalEvery, schedule.total)
     const trained = (await peer.ask(`train ${step}`)) as unknown as Trained
-    if (!trained.losses.every(Number.isFinite)) throw new UserError(`PyTorch: a loss before step ${step} is no number`)
+    if (!trained.losses.every(Number.isFinite))
+      throw new UserError(`PyTorch: a loss before step ${step} is no number`)
     for (const key of ['seconds', 'pieces', 'padded'] as const) sum[key] += trained[key]
     const logits = await logitsOf('dev', run.dev.examples)
     const fitted = task.fit?.(run.dev.split.items, run.dev.examples, logits, run.context) ?? {}

@@ -8,7 +8,7 @@ import { ParameterSet } from '../../src/graph/parameters.js'
 import { preset } from '../../src/model/config.js'
 import { openModel } from '../../src/model/folder.js'
 import type { Example } from '../../src/model/head.js'
-import { declareTokenClassification } from '../../src/model/token_classification.js'
+import { tokenHead } from '../../src/model/token_classification.js'
 import { initialValues } from '../../src/training/initialize.js'
 import { DEFAULT_OPTIMIZER } from '../../src/training/optimizer.js'
 import { temporaryFolder } from '../support/temporary.js'
@@ -27,7 +27,7 @@ const bare: Example = { ids: Int32Array.of(2, 7, 3), scored: Int32Array.of(0, 1)
 function prepared(train: readonly Example[], batch: number, total: number): PreparedRun {
   const config = preset('nano', 12, { dropout: 0.25 })
   const parameters = new ParameterSet()
-  declareTokenClassification(parameters, config, 2)
+  tokenHead.declare(parameters, config, 2)
   return {
     task: { name: 'made up' },
     head: { name: 'TokenClassification', weight: ({ targets }) => targets!.length },
