@@ -109,15 +109,6 @@ export function scaled(capture: Capture, sum: Tensor, scalar: string): Tensor {
   return capture.apply(scale, [sum], { by: 1, scalar })[0]
 }
 
-/** Puts out what fine-tuning reads of a loss, `loss` (times the run-time scalar loss_scale), loss_sum and correct; gives the first. */
-export function lossOutputs(capture: Capture, { sum, correct }: Pick<Loss, 'sum'> & Partial<Loss>): Tensor {
-  const loss = scaled(capture, sum, 'loss_scale')
-  capture.output('loss', loss)
-  capture.output('loss_sum', sum)
-  if (correct) capture.output('correct', correct)
-  return loss
-}
-
 /** The targets of all examples one after the other. Throws where an example has none, or some of another type. */
 export function joined(
   examples: readonly Example[],

@@ -15,18 +15,15 @@ import { type Dynamic, dynamic } from '../ops/shape.js'
 import { type Affine, declareDense } from './block.js'
 import type { ModelConfig } from './config.js'
 import { batchInputs, declareEncoder, encode, pickRows } from './encoder.js'
-import type { EncoderParameters } from './encoder_parameters.js'
-import type { Example, Head } from './head.js'
-import { classificationLoss, classify, joined, lossOutputs } from './heads.js'
+import type { Example, Head, HeadModel } from './head.js'
+import { captureLoss, classificationLoss, classify, joined } from './heads.js'
 
 /** Logits of a row: that the answer begins there, and that it ends there. */
 const EDGES = 2
 /** A logit whose exponential is 0 beside any other. */
 const NEVER = -1e30
 
-export interface QuestionAnsweringModel {
-  readonly config: ModelConfig
-  readonly encoder: EncoderParameters
+export interface QuestionAnsweringModel extends HeadModel {
   readonly outputs: Affine
 }
 
@@ -89,7 +86,7 @@ export const spanHead: Head<QuestionAnsweringModel> = {
       const rows = capture.input('span_rows', [{ ...sequences, times: length }], 'i32')
       const targets = capture.input('targets', [{ ...sequences, times: EDGES }], 'i32')
       const spread = bySequence(capture, logits, rows, sequences, length)
-      return lossOutputs(capture, classificationLoss(capture, spread, targets))
+      return captureLoss(capture, classificationLoss(capture, spread, targets))
     })
   },
   inputs(examples, labelled, length): Readonly<Record<string, Int32Array | Float32Array>> {

@@ -14,14 +14,11 @@ import { dynamic } from '../ops/shape.js'
 import { type Affine, declareDense } from './block.js'
 import type { ModelConfig } from './config.js'
 import { batchInputs, declareEncoder, encode, pool } from './encoder.js'
-import type { EncoderParameters } from './encoder_parameters.js'
-import type { Example, Head } from './head.js'
-import { classificationLoss, classify, joined, lossOutputs, total } from './heads.js'
+import type { Example, Head, HeadModel } from './head.js'
+import { captureLoss, classificationLoss, classify, joined, total } from './heads.js'
 import type { ProblemType } from './huggingface.js'
 
-export interface SequenceClassificationModel {
-  readonly config: ModelConfig
-  readonly encoder: EncoderParameters
+export interface SequenceClassificationModel extends HeadModel {
   readonly classifier: Affine
 }
 
@@ -58,7 +55,7 @@ function captureWith({ targets, loss }: Objective): SequenceHead['capture'] {
         targets === Int32Array
           ? capture.input('targets', [scored], 'i32')
           : capture.input('targets', logits.shape, 'f32')
-      return lossOutputs(capture, loss(capture, logits, wanted))
+      return captureLoss(capture, loss(capture, logits, wanted))
     })
   }
 }

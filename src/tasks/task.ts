@@ -27,6 +27,8 @@ export interface Split<Item> {
 }
 
 export interface DataSet<Item> {
+  /** The form that the data turned out to be in, where that is not the one asked for. */
+  readonly form?: string
   readonly train: Split<Item>
   readonly dev: Split<Item>
   readonly test: Split<Item>
@@ -145,7 +147,8 @@ export interface Task<Item = unknown, Answer = unknown> {
   score(items: readonly Item[], answers: readonly Answer[], labels: readonly string[]): Scores
   /** The same by units that can be resampled; `rate` of the sum is the metric. */
   tally(items: readonly Item[], answers: readonly Answer[], labels: readonly string[]): Tally[]
-  rate(sum: Tally): number
+  /** Null where it cannot be computed, such as a correlation with a constant. */
+  rate(sum: Tally): number | null
   /** Scores as rows of a table, one cell for each of `columns`. */
   rows(columns: readonly Scores[]): string[][]
   /** A few scores on one line, for progress. */

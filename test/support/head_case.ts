@@ -7,7 +7,7 @@ import type { Example, Head } from '../../src/model/head.js'
 import { spanHead } from '../../src/model/question_answering.js'
 import { classHead, labelHead, scoreHead } from '../../src/model/sequence_classification.js'
 import { type Golden, openGolden, weightsInto } from './albert_golden.js'
-import { openForTest } from './op_check.js'
+import { closeAfterTest, openForTest } from './op_check.js'
 
 export const HEADS = { class: classHead, label: labelHead, score: scoreHead, span: spanHead }
 export type Kind = keyof typeof HEADS
@@ -98,4 +98,10 @@ export async function buildHead(
   })
   await runtime.writeState('parameters', weightsInto(set, golden, 'weights'))
   return { runtime, set }
+}
+
+/** Gives everything back. */
+export async function close(runtime: Runtime): Promise<void> {
+  runtime.free()
+  await closeAfterTest(runtime.device)
 }
