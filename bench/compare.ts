@@ -14,7 +14,8 @@ import { UsageError, UserError } from '../src/error.js'
 import { makeFolder, writeFileAtomic } from '../src/files.js'
 import { taskNamed } from '../src/tasks/index.js'
 import type { Scores } from '../src/tasks/task.js'
-import { finetune, finished } from '../src/training/finetuning/finetune.js'
+import { finetune } from '../src/training/finetuning/finetune.js'
+import { finished } from '../src/training/finetuning/result.js'
 import { type FinetuneRun, setUpFinetuning } from '../src/training/finetuning/setup.js'
 import {
   COMPARISON_HEAD,
