@@ -228,11 +228,13 @@ def use_onednn():
 
 def plain_masks():
     """
-    Makes ALBERT take masks as they are: none where all tokens are real, else [B, 1, S, S] as `attention_mask` makes them. By
-    itself it looks into masks, for which it waits, and while it is compiled or captured makes one even where none is needed.
+    Makes ALBERT and BERT take masks as they are: none where all tokens are real, else [B, 1, S, S] as `attention_mask` makes them.
+    By themselves they look into masks, for which they wait, and while they are compiled or captured make one even where none is needed.
     """
     from transformers.models.albert import modeling_albert
-    modeling_albert.create_bidirectional_mask = lambda *args, attention_mask=None, **more: attention_mask
+    from transformers.models.bert import modeling_bert
+    for modeling in (modeling_albert, modeling_bert):
+        modeling.create_bidirectional_mask = lambda *args, attention_mask=None, **more: attention_mask
 
 
 def attention_mask(rows, length=None):

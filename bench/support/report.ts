@@ -143,7 +143,7 @@ function table(files: readonly NamedResults[]): string {
 }
 
 /** The first line is the head. */
-function markdownTable([head, ...rows]: readonly string[][]): string {
+export function markdownTable([head, ...rows]: readonly string[][]): string {
   return [head, head.map(() => '---'), ...rows]
     .map((cells) => `| ${cells.map(escapeCell).join(' | ')} |\n`)
     .join('')

@@ -1,0 +1,252 @@
+/**
+ * Whole fine-tuning runs, ours beside PyTorch's: the same data, pieces, order, starting weights, schedule, optimizer and scoring,
+ * over several seeds. Usage: npm run compare -- --model DIR --data DIR [--sets NAME,...] [--seeds N] [--label NAME];
+ * `--check` computes tiny runs on both sides, which have to agree; `report` prints what is in bench/results. A run that has ended
+ * is not repeated: the same command goes on where it was stopped. PyTorch is the one of BIOALBERT_PEER_PYTHON.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { table } from '../src/cli/output.js'
+import type { Device } from '../src/device/device.js'
+import { UsageError, UserError } from '../src/error.js'
+import { makeFolder, writeFileAtomic } from '../src/files.js'
+import { taskNamed } from '../src/tasks/index.js'
+import type { Scores } from '../src/tasks/task.js'
+import { finetune } from '../src/training/finetuning/finetune.js'
+import { finished } from '../src/training/finetuning/result.js'
+import { type FinetuneRun, setUpFinetuning } from '../src/training/finetuning/setup.js'
+import {
+  COMPARISON_HEAD,
+  type Comparison,
+  compareRuns,
+  comparisonFile,
+  comparisonRows,
+  readComparisons,
+  type SeedRuns,
+} from './support/comparison.js'
+import { openBenchDevice } from './support/device.js'
+import { checkFinetunePeer } from './support/finetune_check.js'
+import { type PeerResult, trainPeer } from './support/finetune_peer.js'
+import { COMPARED_SETS, type ComparedSet } from './support/finetune_sets.js'
+import { facts } from './support/record.js'
+import { markdownTable } from './support/report.js'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const USAGE =
+  'npm run compare -- --model DIR --data DIR [--sets NAME,...] [--seeds N] [--steps N] [--out DIR] [--label NAME] ' +
+  '[--micro N] [--compile], npm run compare -- --check, or npm run compare -- report'
+
+interface Options {
+  readonly model: string
+  readonly data: string
+  readonly sets: readonly ComparedSet[]
+  readonly seeds: number
+  /** In place of those of the set: a trial, whose results go to bench/results/quick. */
+  readonly steps?: number
+  readonly out: string
+  readonly label?: string
+  readonly micro?: number
+  readonly compile?: boolean
+}
+
+try {
+  await main(process.argv.slice(2))
+} catch (error) {
+  if (!(error instanceof UserError)) throw error
+  console.error(error.message)
+  process.exitCode = 2
+}
+
+async function main(argv: readonly string[]): Promise<void> {
+  const { values, positionals } = parse(argv)
+  if (positionals.length > 0) {
+    if (positionals[0] !== 'report' || argv.length > 1)
+      throw new UsageError(`found ${argv.join(' ')} (${USAGE})`)
+    const all = readComparisons(join(root, 'bench', 'results'))
+    process.stdout.write(markdownTable([COMPARISON_HEAD, ...comparisonRows(all)]))
+    return
+  }
+  // before hours are spent
+  const options = values.check ? undefined : optionsOf(values)
+  const device = await openBenchDevice()
+  Object.assign(facts, device.info.facts)
+  try {
+    if (options === undefined) return await checkFinetunePeer(device, (line) => console.log(line))
+    const all: Comparison[] = []
+    for (const set of options.sets) all.push(await compareSet(set, options, device))
+    console.log(`\n${table(COMPARISON_HEAD, comparisonRows(all))}`)
+  } finally {
+    await device.destroy()
+  }
+}
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: {
+        model: { type: 'string' },
+        data: { type: 'string' },
+        sets: { type: 'string' },
+        seeds: { type: 'string' },
+        steps: { type: 'string' },
+        out: { type: 'string' },
+        label: { type: 'string' },
+        micro: { type: 'string' },
+        compile: { type: 'boolean' },
+        check: { type: 'boolean' },
+      },
+    })
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message} (${USAGE})`)
+  }
+}
+
+function optionsOf(values: ReturnType<typeof parse>['values']): Options {
+  const { model, data, label } = values
+  if (model === undefined || data === undefined) throw new UsageError(`want --model and --data (${USAGE})`)
+  if (label !== undefined && !/^[\w-]+$/.test(label))
+    throw new UsageError(`--label: found '${label}', expected letters, digits, _ and -`)
+  return {
+    model,
+    data,
+    label,
+    sets: values.sets === undefined ? COMPARED_SETS : values.sets.split(',').map(setNamed),
+    seeds: whole(values.seeds, 'seeds') ?? 5,
+    steps: whole(values.steps, 'steps'),
+    micro: whole(values.micro, 'micro'),
+    compile: values.compile,
+    out: values.out ?? join(root, 'runs', 'compare'),
+  }
+}
+
+function setNamed(name: string): ComparedSet {
+  const found = COMPARED_SETS.find((set) => set.name.toLowerCase() === name.toLowerCase())
+  if (!found)
+    throw new UsageError(
+      `--sets: found '${name}', expected some of ${COMPARED_SETS.map((set) => set.name).join(',')}`,
+    )
+  return found
+}
+
+function whole(text: string | undefined, option: string): number | undefined {
+  if (text === undefined) return undefined
+  if (!/^[1-9]\d{0,8}$/.test(text))
+    throw new UsageError(`--${option}: found '${text}', expected a whole number from 1`)
+  return Number(text)
+}
+
+/** Runs what is missing of a set's runs and writes its file. */
+async function compareSet(set: ComparedSet, options: Options, device: Device): Promise<Comparison> {
+  const folder = join(options.out, set.name)
+  const settings = settingsOf(set, options)
+  keepSettings(folder, settings)
+  const runs: SeedRuns[] = []
+  for (let seed = 1; seed <= options.seeds; seed++)
+    runs.push(await runSeed(set, options, seed, folder, device))
+  const task = taskNamed(set.task)
+  const comparison: Comparison = {
+    command: commandLine(options, set),
+    facts,
+    date: new Date().toISOString(),
+    set: set.name,
+    task: task.name,
+    metric: task.metric,
+    settings,
+    ...compareRuns(task.metric, runs),
+  }
+  const results =
+    process.env.BIOALBERT_BENCH_OUT || join(root, 'bench', 'results', ...(options.steps ? ['quick'] : []))
+  makeFolder(results)
+  const file = join(results, comparisonFile(set, options.label))
+  writeFileAtomic(file, `${JSON.stringify(comparison, null, 2)}\n`)
+  console.log(`written to ${file}`)
+  return comparison
+}
+
+function settingsOf(set: ComparedSet, { model, steps, micro, compile }: Options): Record<string, unknown> {
+  const length = steps === undefined ? {} : { epochs: undefined, totalSteps: steps }
+  return { ...set, ...length, model: basename(resolve(model)), micro, compile }
+}
+
+/** Refuses a folder with runs of other settings. */
+function keepSettings(folder: string, settings: Record<string, unknown>): void {
+  const file = join(folder, 'settings.json')
+  const text = `${JSON.stringify(settings)}\n`
+  if (!existsSync(file)) {
+    makeFolder(folder)
+    writeFileAtomic(file, text)
+  } else if (readFileSync(file, 'utf8') !== text)
+    throw new UserError(`${folder}: holds runs of other settings; remove it or name another --out`)
+}
+
+/** Both runs with one seed, ours first; what has ended is read. */
+async function runSeed(
+  set: ComparedSet,
+  options: Options,
+  seed: number,
+  folder: string,
+  device: Device,
+): Promise<SeedRuns> {
+  const place = join(folder, `seed-${seed}`)
+  const out = join(place, 'ours')
+  const file = join(place, 'pytorch.json')
+  makeFolder(place)
+  let prepared: FinetuneRun | undefined
+  const run = () => {
+    prepared ??= prepare(set, options, seed)
+    return prepared
+  }
+  const task = taskNamed(set.task)
+  const say = (who: string) => (step: number, dev: Scores) =>
+    console.error(`${set.name}, seed ${seed}, ${who}, step ${step}: dev ${task.short(dev)}`)
+  const sayOurs = say('ours')
+  const ours =
+    finished(out) ??
+    (await finetune(run(), device, out, true, { onEvaluation: ({ step, dev }) => sayOurs(step, dev) }))
+  if (!existsSync(file)) {
+    const { micro, compile } = options
+    const peer = { folder: join(place, 'pytorch'), micro, compile, onEvaluation: say('PyTorch') }
+    writeFileAtomic(file, `${JSON.stringify(await trainPeer(run(), peer))}\n`)
+  }
+  const pytorch = JSON.parse(readFileSync(file, 'utf8')) as PeerResult
+  const { best_step, dev, test, seconds, tokens_per_second } = ours
+  for (const [who, side] of [['ours', ours] as const, ['PyTorch', pytorch] as const])
+    console.log(
+      `${set.name}, seed ${seed}, ${who}: test ${task.short(side.test)}, best of dev at step ${side.best_step}, ` +
+        `${side.tokens_per_second} pieces/s, ${side.seconds.toFixed(0)} s`,
+    )
+  return { seed, ours: { best_step, dev, test, seconds, tokens_per_second }, pytorch }
+}
+
+function prepare(set: ComparedSet, { model, data, steps }: Options, seed: number): FinetuneRun {
+  const run = setUpFinetuning(taskNamed(set.task), {
+    data: join(data, set.folder),
+    form: set.form,
+    model,
+    ...(steps === undefined ? { epochs: set.epochs, totalSteps: set.totalSteps } : { totalSteps: steps }),
+    batch: set.batch,
+    learningRate: set.learningRate,
+    maxLength: set.maxLength,
+    weightDecay: 0.01,
+    clip: 1,
+    seed,
+    recompute: false,
+  })
+  const evaluations = steps === undefined ? set.evaluations : 1
+  return { ...run, evalEvery: Math.ceil(run.schedule.total / evaluations) }
+}
+
+function commandLine({ model, seeds, steps, label, micro, compile }: Options, { name }: ComparedSet): string {
+  const parts = [
+    `npm run compare -- --model ${basename(resolve(model))} --data DATA --sets ${name} --seeds ${seeds}`,
+    ...(steps === undefined ? [] : [`--steps ${steps}`]),
+    ...(micro === undefined ? [] : [`--micro ${micro}`]),
+    ...(compile ? ['--compile'] : []),
+    ...(label === undefined ? [] : [`--label ${label}`]),
+  ]
+  return parts.join(' ')
+}

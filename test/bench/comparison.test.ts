@@ -1,0 +1,58 @@
+/** What a comparison with PyTorch says of scores by seed. */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import {
+  type Comparison,
+  compareRuns,
+  comparisonFile,
+  comparisonRows,
+  type SeedRuns,
+} from '../../bench/support/comparison.js'
+
+const test = suite('comparison of fine-tuning runs')
+
+function seed(number: number, ours: unknown, pytorch: unknown): SeedRuns {
+  const side = { best_step: 3, dev: {}, seconds: 10 * number }
+  return {
+    seed: number,
+    ours: { ...side, test: { f1: ours }, tokens_per_second: 300 },
+    pytorch: { ...side, test: { f1: pytorch }, tokens_per_second: 100, padding: 0.25, description: {} },
+  }
+}
+
+test('the difference of means stands in standard deviations of a sample, both sides pooled', () => {
+  // sd 0.1 and 0.2 about 0.8 and 0.6
+  const found = compareRuns('f1', [seed(1, 0.7, 0.4), seed(2, 0.8, 0.6), seed(3, 0.9, 0.8)])
+  const close = (actual: number | null, wanted: number) => assert.ok(Math.abs(actual! - wanted) < 1e-12)
+  close(found.ours.mean, 0.8)
+  close(found.ours.sd, 0.1)
+  close(found.pytorch.mean, 0.6)
+  close(found.pytorch.sd, 0.2)
+  close(found.difference, 0.2)
+  close(found.difference_in_sd, 0.2 / Math.sqrt(0.025))
+  close(found.speed.ratio, 3)
+  close(found.seconds.ours, 20)
+})
+
+test('a single seed has no standard deviation, and seeds that agree have none to divide by', () => {
+  const one = compareRuns('f1', [seed(1, 0.7, 0.4)])
+  assert.is(one.ours.sd, null)
+  assert.is(one.difference_in_sd, null)
+  assert.is(compareRuns('f1', [seed(1, 0.5, 0.25), seed(2, 0.5, 0.25)]).difference_in_sd, null)
+  const [row] = comparisonRows([{ set: 'S', metric: 'f1', ...one } as Comparison])
+  assert.equal(row.slice(0, 7), ['S', 'f1', '1', '70.00', '40.00', '+30.00', ''])
+})
+
+test('a score that is no number is named', () => {
+  assert.throws(
+    () => compareRuns('f1', [seed(1, 0.5, 0.5), seed(2, 0.5, null)]),
+    /seed 2: f1 of test is null \(want a number\)/,
+  )
+})
+
+test('a file has the name of its set and the label', () => {
+  assert.is(comparisonFile({ name: 'COVID-QA' }, undefined), 'finetune_covid_qa.json')
+  assert.is(comparisonFile({ name: 'HoC' }, 'zen4'), 'finetune_hoc.zen4.json')
+})
+
+test.run()
