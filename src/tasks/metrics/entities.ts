@@ -2,9 +2,8 @@
  * Entity-level scoring of tag sequences: an entity is right if its first word, last word and type all are.
  * Two readings of the tags. `conlleval`: that of the CoNLL-2000 script, where an I without a B or I of its
  * type before it begins an entity. `iob2`: strict, where only a B begins one and such an I belongs to none.
- * precision = correct / predicted, recall = correct / gold, f1 = 2 correct / (predicted + gold), as fractions,
- * 0 where the denominator is.
  */
+import { type Counts, countsOf } from './counts.js'
 
 /** How tags are read. */
 export type Reading = 'conlleval' | 'iob2'
@@ -17,16 +16,7 @@ export interface EntitySpan {
   type: string
 }
 
-export interface EntityCounts {
-  /** Entities in the gold tags, in the predicted ones, and in both. */
-  gold: number
-  predicted: number
-  correct: number
-  /** Fractions in [0, 1]. */
-  precision: number
-  recall: number
-  f1: number
-}
+export type EntityCounts = Counts
 
 /** Over all types (micro average), and for each type that occurs in gold or prediction. */
 export interface EntityScores extends EntityCounts {
@@ -75,22 +65,16 @@ export function scoreEntities(gold: string[][], predicted: string[][], reading: 
   const sum = (column: 0 | 1 | 2) => rows.reduce((n, row) => n + row[column], 0)
   const names = [...types.keys()].sort()
   return {
-    ...ratios(sum(0), sum(1), sum(2)),
-    types: Object.fromEntries(names.map((type) => [type, ratios(...counts(type))])),
+    ...countsOf(sum(2), sum(1), sum(0)),
+    types: Object.fromEntries(
+      names.map((type) => {
+        const [wanted, found, right] = counts(type)
+        return [type, countsOf(right, found, wanted)]
+      }),
+    ),
   }
 }
 
 function key({ start, end, type }: EntitySpan): string {
   return `${start} ${end} ${type}`
-}
-
-function ratios(gold: number, predicted: number, correct: number): EntityCounts {
-  return {
-    gold,
-    predicted,
-    correct,
-    precision: predicted === 0 ? 0 : correct / predicted,
-    recall: gold === 0 ? 0 : correct / gold,
-    f1: gold + predicted === 0 ? 0 : (2 * correct) / (gold + predicted),
-  }
 }
