@@ -70,7 +70,11 @@ function randomModel(place: string, name: string | undefined, { tokenizer }: Mod
   }
 }
 
-function folderModels(place: string, name: string | undefined, { checkpoints }: ModelChoices): BenchmarkModel[] {
+function folderModels(
+  place: string,
+  name: string | undefined,
+  { checkpoints }: ModelChoices,
+): BenchmarkModel[] {
   const label = name ?? basename(resolve(place))
   const all = checkpoints ? listCheckpoints(place) : []
   // a run that has ended may hold the newest checkpoint alone, beside the model itself

@@ -77,7 +77,11 @@ function readPlan(out: string): PlanFile | undefined {
   throw new InputError({ file, found: `${path.join('.')}: ${message}`, expected })
 }
 
-function mergePlans(before: PlanFile | undefined, { options, models, sets, runs }: Pinning, out: string): PlanFile {
+function mergePlans(
+  before: PlanFile | undefined,
+  { options, models, sets, runs }: Pinning,
+  out: string,
+): PlanFile {
   const now: PlanFile = {
     format: 'bioalbert benchmark plan',
     version: 1,

@@ -153,7 +153,8 @@ function foldDifferences(set: KnownSet, folder: string, reader: Reader, total: n
   for (let fold = 1; fold <= (set.folds ?? 0); fold++) {
     const { items } = readCounts(set, folder, reader, fold)
     tested += items.test
-    if (items.total !== total) differs.push(`fold ${fold} has ${number(items.total)}, fold 1 ${number(total)}`)
+    if (items.total !== total)
+      differs.push(`fold ${fold} has ${number(items.total)}, fold 1 ${number(total)}`)
   }
   if (tested !== total)
     differs.push(`the test parts of all folds have ${number(tested)} together, fold 1 has ${number(total)}`)

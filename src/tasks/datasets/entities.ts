@@ -92,7 +92,10 @@ export const entitySets: readonly KnownSet[] = [
     source: `${BIOBERT}, ${MTL} (another division)`,
     publication: 'Kim et al. 2004, JNLPBA shared task',
     blurb: NER,
-    notes: [repeated(94, 'whole sentences'), 'BLURB counts 46,750 / 4,551 / 8,662 mentions: another division'],
+    notes: [
+      repeated(94, 'whole sentences'),
+      'BLURB counts 46,750 / 4,551 / 8,662 mentions: another division',
+    ],
   },
   {
     ...base,

@@ -96,7 +96,8 @@ export const otherSets: readonly KnownSet[] = [
       note: 'as BLUE, which leaves out the 272 documents without a label and divides the 1,580 others itself',
     },
     licence: 'GPL-3.0 (texts and labels), MIT (division)',
-    source: 'https://github.com/sb895/Hallmarks-of-Cancer; division: https://github.com/cambridgeltl/cancer-hallmark-cnn',
+    source:
+      'https://github.com/sb895/Hallmarks-of-Cancer; division: https://github.com/cambridgeltl/cancer-hallmark-cnn',
     publication: 'Baker et al. 2016, Bioinformatics 32',
     blurb: { type: 'documents', metric: 'micro F1' },
     notes: [],
