@@ -109,3 +109,12 @@ export function scaled(capture: Capture, sum: Tensor, scalar: string): Tensor {
 export function rowIndex(capture: Capture, name: string, count: Dynamic): Tensor {
   return capture.input(name, [count], 'i32')
 }
+
+/** The outputs of a labelled program: loss, loss_sum, and correct where decisions are counted. Returns the scaled loss. */
+export function captureLoss(capture: Capture, { sum, correct }: Pick<Loss, 'sum'> & Partial<Loss>): Tensor {
+  const mean = scaled(capture, sum, 'loss_scale')
+  capture.output('loss', mean)
+  capture.output('loss_sum', sum)
+  if (correct) capture.output('correct', correct)
+  return mean
+}

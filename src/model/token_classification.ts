@@ -1,74 +1,55 @@
 /**
  * An encoder with a label for every word, as a step that can be captured (Hugging Face: AlbertForTokenClassification,
- * BertForTokenClassification).
+ * BertForTokenClassification). The scored rows are the first pieces of words; targets are label numbers.
  */
-import type { Capture, Tensor } from '../autograd/tensor.js'
-import type { ParameterSet } from '../graph/parameters.js'
 import { dynamic } from '../ops/shape.js'
 import { type Affine, declareDense } from './block.js'
-import type { ModelConfig } from './config.js'
-import {
-  type BatchCapacity,
-  batchInputs,
-  declareEncoder,
-  type EncodeOptions,
-  encode,
-  pickRows,
-} from './encoder.js'
-import type { EncoderParameters } from './encoder_parameters.js'
-import { classificationLoss, classify, scaled } from './heads.js'
+import { batchInputs, declareEncoder, encode, pickRows } from './encoder.js'
+import type { Example, Head, HeadModel } from './head.js'
+import { captureLoss, classificationLoss, classify } from './heads.js'
 
-export interface TokenClassificationModel {
-  readonly config: ModelConfig
-  readonly encoder: EncoderParameters
+export interface TokenClassificationModel extends HeadModel {
   readonly classifier: Affine
 }
 
-/** Declares encoder without pooler, and a classifier H -> labels. */
-export function declareTokenClassification(
-  set: ParameterSet,
-  config: ModelConfig,
-  labels: number,
-): TokenClassificationModel {
-  return {
+/** Encoder without pooler, and a classifier H -> labels. */
+export const tokenHead: Head<TokenClassificationModel> = {
+  name: 'TokenClassification',
+  decisions: ({ scored }) => scored.length,
+  declare: (set, config, outputs) => ({
     config,
     encoder: declareEncoder(set, config, false),
-    classifier: declareDense(set, 'classifier', labels, config.hiddenSize, config.initializerRange),
+    classifier: declareDense(set, 'classifier', outputs, config.hiddenSize, config.initializerRange),
+  }),
+  capture(capture, { config, encoder, classifier }, capacity, options) {
+    const batch = batchInputs(capture, capacity)
+    const scored = dynamic('scored', capacity.scored)
+    const scoredRows = capture.input('scored_rows', [scored], 'i32')
+    const hidden = encode(capture, encoder, config, batch, options)
+    return capture.named('classifier', () => {
+      // dropout and projection only at the rows that carry a label: the others have no part in the loss
+      const rows = pickRows(capture, hidden, scoredRows)
+      const logits = classify(capture, classifier, rows, options.training ? config.classifierDropout : 0)
+      capture.output('logits', logits)
+      if (!options.labelled) return undefined
+      const targets = capture.input('targets', [scored], 'i32')
+      return captureLoss(capture, classificationLoss(capture, logits, targets))
+    })
+  },
+  inputs(examples, labelled): Record<string, Int32Array> {
+    return labelled ? { targets: labels(examples) } : {}
+  },
+  weight: ({ scored }) => scored.length,
+}
+
+/** Targets of all examples, one behind the other. */
+function labels(examples: readonly Example[]): Int32Array {
+  const targets = new Int32Array(examples.reduce((n, { scored }) => n + scored.length, 0))
+  let at = 0
+  for (const { targets: own, scored } of examples) {
+    if (!own) throw new Error('an example without targets is to be trained on')
+    targets.set(own, at)
+    at += scored.length
   }
-}
-
-export interface TokenCapacity extends BatchCapacity {
-  /** Labelled words (their first pieces) of all sequences together. */
-  readonly words: number
-}
-
-/**
- * Captures logits [words, labels] at the rows `word_rows` i32 [words], the first pieces of words, and, with
- * `labelled`, the loss against word_labels i32 [words] (negative: does not count). Run-time scalars: rows, sequences,
- * words, loss_scale (1 / labelled words of the step), seed, draw. Outputs: logits; loss, loss_sum and correct.
- */
-export function tokenClassification(
-  capture: Capture,
-  model: TokenClassificationModel,
-  capacity: TokenCapacity,
-  options: EncodeOptions & { labelled: boolean },
-): Tensor | undefined {
-  const { config } = model
-  const batch = batchInputs(capture, capacity)
-  const wordRows = capture.input('word_rows', [dynamic('words', capacity.words)], 'i32')
-  const hidden = encode(capture, model.encoder, config, batch, options)
-  return capture.named('classifier', () => {
-    // dropout and projection only at the rows that carry a label: the others have no part in the loss
-    const rows = pickRows(capture, hidden, wordRows)
-    const logits = classify(capture, model.classifier, rows, options.training ? config.classifierDropout : 0)
-    capture.output('logits', logits)
-    if (!options.labelled) return undefined
-    const labels = capture.input('word_labels', [dynamic('words', capacity.words)], 'i32')
-    const loss = classificationLoss(capture, logits, labels)
-    const mean = scaled(capture, loss.sum, 'loss_scale')
-    capture.output('loss', mean)
-    capture.output('loss_sum', loss.sum)
-    capture.output('correct', loss.correct)
-    return mean
-  })
+  return targets
 }

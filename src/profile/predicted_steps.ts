@@ -9,13 +9,13 @@ import { compile, memoryPlan } from '../graph/runtime.js'
 import { type Card, CHIPS } from './gpu_model.js'
 import { typicalLengths } from './ncbi_disease.js'
 import { type Prediction, predict } from './prediction.js'
-import { makeWorkload, type Task } from './workload.js'
+import { type Kind, makeWorkload } from './workload.js'
 
 /** A step by the name that its measurement has. */
 export interface StepChoice {
   readonly name: string
   readonly what: string
-  readonly task: Task
+  readonly kind: Kind
   readonly lengths: readonly number[]
   readonly dropout: number
 }
@@ -55,7 +55,7 @@ export function usualSteps(): StepChoice[] {
       {
         name: `finetune_base_${SENTENCES}`,
         what: `fine-tuning, ${SENTENCES} sentences as long as NCBI-disease’s`,
-        task: 'finetune',
+        kind: 'finetune',
         lengths: typicalLengths(SENTENCES),
         dropout: 0.1,
       },
@@ -69,7 +69,7 @@ export function pretrainingSteps(rows: number, length: number): StepChoice[] {
   return [0, 0.1].map((dropout) => ({
     name: `base_${sequences}x${length}${dropout > 0 ? '_dropout' : ''}`,
     what: `pretraining, ${sequences} sequences of ${length}, ${dropout > 0 ? `dropout ${dropout}` : 'no dropout'}`,
-    task: 'pretrain' as const,
+    kind: 'pretrain' as const,
     lengths: equal(sequences, length),
     dropout,
   }))
@@ -84,10 +84,10 @@ export function predictSteps(
   const found = new Map<Card, PredictedStep[]>(cards.map((card) => [card, []]))
   const measured = new Map(cards.map((card) => [card, measurements(results, card)]))
   for (const step of steps) {
-    const { task, lengths, dropout } = step
+    const { kind, lengths, dropout } = step
     const rows = lengths.reduce((a, b) => a + b, 0)
     const workload = makeWorkload({
-      task,
+      kind,
       preset: 'base',
       vocabulary: 30_000,
       rows,

@@ -11,20 +11,25 @@ import { ParameterSet } from '../graph/parameters.js'
 import type { InputData } from '../graph/runtime.js'
 import { type ModelConfig, preset } from '../model/config.js'
 import { openModel, type PretrainedModel } from '../model/folder.js'
+import type { Example, Head } from '../model/head.js'
 import { declarePretraining, pretrainingLoss } from '../model/pretraining.js'
-import { declareTokenClassification, tokenClassification } from '../model/token_classification.js'
 import { loadPretrained } from '../model/weights.js'
 import type { Precision } from '../ops/shape.js'
-import { captureTagging } from '../training/finetuning/predictor.js'
+import { taskNamed } from '../tasks/index.js'
+import { collate } from '../training/finetuning/batches.js'
+import { capturePrediction } from '../training/finetuning/predictor.js'
 import { initialValues } from '../training/initialize.js'
 import { appendUpdate, DEFAULT_OPTIMIZER, optimizerInputs } from '../training/optimizer.js'
 import { mlmScale } from '../training/pretraining/programs.js'
 
-export const TASKS = ['pretrain', 'finetune', 'predict'] as const
-export type Task = (typeof TASKS)[number]
+/** What a step is. */
+export const KINDS = ['pretrain', 'finetune', 'predict'] as const
+export type Kind = (typeof KINDS)[number]
 
 export interface WorkloadOptions {
-  readonly task: Task
+  readonly kind: Kind
+  /** The task that is fine-tuned or applied, default entities. */
+  readonly task?: string
   /** Sizes by name, over `vocabulary` pieces and with random weights; or those of a model folder, and its weights. */
   readonly preset?: string
   readonly vocabulary: number
@@ -60,17 +65,16 @@ export interface Workload {
 const MASKED = 0.15
 /** Pieces that begin a word: about what biomedical text has. */
 const FIRST_PIECES = 0.7
-const LABELS = 3
 /** Ids below are special pieces. */
 const FIRST_ID = 5
 const STREAM = 0x70726f66
 
 /** Captures and fills a workload. Throws a UsageError for options that do not go together. */
 export function makeWorkload(options: WorkloadOptions): Workload {
-  const { task, seed, precision } = options
-  if (precision === 'int8' && task !== 'predict')
+  const { kind, seed, precision } = options
+  if (precision === 'int8' && kind !== 'predict')
     throw new UsageError(
-      `--precision int8 is for inference (want f32 or bf16 for ${task}, or profile predict)`,
+      `--precision int8 is for inference (want f32 or bf16 for ${kind}, or profile predict)`,
     )
   const { config, model } = configuration(options)
   if (config.vocabularySize <= FIRST_ID)
@@ -82,9 +86,9 @@ export function makeWorkload(options: WorkloadOptions): Workload {
   const draw = new Philox(seed, STREAM)
   const batch = makeBatch(lengths, config, draw)
   const made =
-    task === 'pretrain'
+    kind === 'pretrain'
       ? pretraining(parameters, config, lengths, options, draw)
-      : classification(parameters, config, lengths, model?.labels?.length ?? LABELS, options, draw)
+      : fineTuning(parameters, config, batch, model?.labels, options, draw)
   const sequences = lengths.length
   const scalars = {
     rows,
@@ -102,7 +106,7 @@ export function makeWorkload(options: WorkloadOptions): Workload {
     graph: made.graph,
     get initial() {
       const values = initialValues(parameters, seed)
-      if (model) load(model, task, parameters, values)
+      if (model) load(model, kind, parameters, values)
       return values
     },
     inputs: { ...batch, ...made.inputs },
@@ -139,8 +143,8 @@ function configuration({ preset: name, vocabulary, model: dir, dropout }: Worklo
 }
 
 /** The weights of a folder; a classifier of other labels than the profile's has no part. */
-function load(model: PretrainedModel, task: Task, parameters: ParameterSet, data: Float32Array): void {
-  const isWanted = (name: string) => task !== 'pretrain' || !name.startsWith('classifier.')
+function load(model: PretrainedModel, kind: Kind, parameters: ParameterSet, data: Float32Array): void {
+  const isWanted = (name: string) => kind !== 'pretrain' || !/^(classifier|qa_outputs)\./.test(name)
   const tensors = new Map([...model.weights.tensors].filter(([name]) => isWanted(name)))
   loadPretrained({ ...model.weights, tensors }, parameters, data)
 }
@@ -205,39 +209,65 @@ function pretraining(
   }
 }
 
-function classification(
+/** A task's head on made-up examples; `known` are the labels of a fine-tuned model. */
+function fineTuning(
   parameters: ParameterSet,
   config: ModelConfig,
-  lengths: readonly number[],
-  labels: number,
-  { task, recompute, precision }: WorkloadOptions,
+  batch: ReturnType<typeof makeBatch>,
+  known: readonly string[] | undefined,
+  { kind, task: name = 'entities', recompute, precision }: WorkloadOptions,
   draw: Philox,
 ): Made {
-  const model = declareTokenClassification(parameters, config, labels)
-  const wordRows = pick(lengths, (n) => Math.max(1, Math.round(FIRST_PIECES * n)), draw)
-  const words = wordRows.length
-  const rows = lengths.reduce((a, b) => a + b, 0)
-  if (task === 'predict')
-    return {
-      graph: captureTagging(parameters, model, rows, precision),
-      inputs: { word_rows: wordRows },
-      scalars: { words },
-    }
+  const task = taskNamed(name)
+  const labels = known ?? task.usualLabels
+  const head = task.head(labels, task.forms[0])
+  const model = head.declare(parameters, config, labels.length)
+  const examples = madeUp(batch, head, labels.length, draw)
+  const length = Math.max(...examples.map(({ ids }) => ids.length))
+  const labelled = kind !== 'predict'
+  const { inputs, scalars } = collate(head, examples, length, labelled)
+  const capacity = { ...scalars, length }
+  if (!labelled)
+    return { graph: capturePrediction(parameters, head, model, capacity, precision), inputs, scalars }
   const capture = new Capture(parameters)
-  const capacity = { rows, sequences: lengths.length, words }
-  const options = { training: true, labelled: true, recompute, precision }
-  const loss = tokenClassification(capture, model, capacity, options)
+  const loss = head.capture(capture, model, capacity, { training: true, labelled, recompute, precision })
   capture.backward(loss!)
   appendUpdate(capture, { ...DEFAULT_OPTIMIZER, name: 'adamw' })
+  const weight = examples.reduce((n, example) => n + head.weight(example), 0)
   return {
     graph: capture.graph,
-    inputs: {
-      ...optimizerInputs(parameters),
-      word_rows: wordRows,
-      word_labels: Int32Array.from(wordRows, () => draw.integer(labels)),
-    },
-    scalars: { words, loss_scale: 1 / words },
+    inputs: { ...optimizerInputs(parameters), ...inputs },
+    scalars: { ...scalars, loss_scale: 1 / weight },
   }
+}
+
+/** The sequences of a batch as examples of a head with K outputs: so many scored rows as it usually has, drawn targets. */
+function madeUp(
+  { ids, cu_seqlens: starts }: ReturnType<typeof makeBatch>,
+  head: Head,
+  outputs: number,
+  draw: Philox,
+): Example[] {
+  return Array.from({ length: starts.length - 1 }, (_, item) => {
+    const sequence = ids.slice(starts[item], starts[item + 1])
+    const n = sequence.length
+    const second = Math.ceil(n / 2)
+    const all = Int32Array.from({ length: n }, (_, i) => i)
+    const some = (count: number) => pick([n], () => count, draw)
+    const integers = (count: number, below: number) =>
+      Int32Array.from({ length: count }, () => draw.integer(below))
+    if (head.name === 'TokenClassification') {
+      const scored = some(Math.max(1, Math.round(FIRST_PIECES * n)))
+      return { ids: sequence, second, scored, targets: integers(scored.length, outputs), item }
+    }
+    if (head.name === 'QuestionAnswering')
+      return { ids: sequence, second, scored: all, targets: integers(2, n), item }
+    const targets =
+      head.problemType === 'single_label_classification'
+        ? integers(1, outputs)
+        : Float32Array.from({ length: outputs }, () => draw.integer(2))
+    return { ids: sequence, second, scored: Int32Array.of(0), targets, item }
+  })
 }
 
 /** Rows of `count(n)` places of each sequence of n, in order. */

@@ -1,8 +1,9 @@
 /** The tasks, a line each. */
 import { UsageError } from '../error.js'
+import { entities } from './entities.js'
 import type { Task } from './task.js'
 
-export const tasks: readonly Task[] = []
+export const tasks: readonly Task[] = [entities]
 
 /** All names of tasks, those that people are used to among them. */
 export const taskNames = tasks.flatMap(({ name, alias }) => [name, alias])

@@ -21,6 +21,9 @@ export interface Split<Item> {
   /** For people and for the name of the predictions: the file, or the folder where there are several. */
   readonly path: string
   readonly items: readonly Item[]
+  /** As in DataSet, of a file that is read by itself. */
+  readonly notes?: readonly string[]
+  readonly facts?: Readonly<Record<string, unknown>>
 }
 
 export interface DataSet<Item> {
@@ -73,6 +76,11 @@ export interface PrintOptions {
   readonly entity: string
 }
 
+/** What is printed for a line and the answers to its items, with the end of its line. A method's type, so that tasks fit one list. */
+export type Printer<Item, Answer> = {
+  print(line: string, items: readonly Item[], answers: readonly Answer[]): string
+}['print']
+
 /** Settings of fine-tuning that someone published. */
 export interface PublishedSettings {
   readonly learningRate: number
@@ -105,6 +113,8 @@ export interface Task<Item = unknown, Answer = unknown> {
   readonly settings: Readonly<Record<string, PublishedSettings>>
   /** Most pieces of an example where nothing else is said. */
   readonly maxLength: number
+  /** Labels as a data set of this task usually has them, for plans and profiles without data. */
+  readonly usualLabels: readonly string[]
 
   /** Reads and checks a data set. Throws InputError or UserError naming file, line, what was found and expected. */
   read(folder: string, options: ReadOptions): DataSet<Item>
@@ -155,6 +165,6 @@ export interface Task<Item = unknown, Answer = unknown> {
   readonly formats: readonly string[]
   /** Items of a line; `place` names it in errors. */
   parse(line: string, place: { file: string; line: number }): Item[]
-  /** What `predict` prints for a line and the answers to its items, with the end of its line. A printer may keep state (colours). */
-  printer(options: PrintOptions): (line: string, items: readonly Item[], answers: readonly Answer[]) => string
+  /** What `predict` prints. A printer may keep state (colours). */
+  printer(options: PrintOptions): Printer<Item, Answer>
 }

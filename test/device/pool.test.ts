@@ -14,7 +14,7 @@ import { skip } from '../support/skip.js'
 const test = suite('thread pool')
 
 const step = makeWorkload({
-  task: 'pretrain',
+  kind: 'pretrain',
   preset: 'nano',
   vocabulary: 700,
   rows: 200,

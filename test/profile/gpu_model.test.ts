@@ -275,7 +275,7 @@ test('what L2 holds costs no device memory', () => {
 })
 
 const step = makeWorkload({
-  task: 'pretrain',
+  kind: 'pretrain',
   preset: 'base',
   vocabulary: 30_000,
   rows: 4096,

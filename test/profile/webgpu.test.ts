@@ -18,7 +18,7 @@ await withSwiftshader()
 const test = suite('profile on webgpu')
 
 const workload = makeWorkload({
-  task: 'finetune',
+  kind: 'finetune',
   preset: 'nano',
   vocabulary: 60,
   rows: 24,

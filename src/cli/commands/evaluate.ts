@@ -1,16 +1,14 @@
 /** `evaluate`: scores a fine-tuned model on a labelled file. */
+import { dirname } from 'node:path'
 import { Argument, Command } from 'commander'
 import { openDevice } from '../../device/open.js'
-import { checkTags } from '../../tasks/entities/folder.js'
-import { writePredictions } from '../../tasks/entities/predictions.js'
-import { readNer } from '../../tasks/entities/reader.js'
-import { loadTagger, nerSummary, openTaggerFolder, scoreFile } from '../../training/finetuning/model.js'
+import { makeFolder, writeFileAtomic } from '../../files.js'
+import { taskNames } from '../../tasks/index.js'
+import { evaluateSplit, loadTask, openTask } from '../../training/finetuning/model.js'
 import { addInferencePrecision, addShared, type InferenceOptions, integerWithin } from '../options.js'
 import { duration, printResult } from '../output.js'
 import { progress } from '../progress.js'
-import { schemeText, scoreTable } from './finetune.js'
-
-const TASKS = ['ner'] as const
+import { scoreTable } from './finetune.js'
 
 interface Options extends InferenceOptions {
   data: string
@@ -21,43 +19,61 @@ interface Options extends InferenceOptions {
 
 export function evaluateCommand(): Command {
   const command = new Command('evaluate')
-    .description('Scores a fine-tuned model on a labelled file. Every word of the file is scored.')
-    .addArgument(new Argument('<task>', 'what the model does').choices(TASKS))
-    .requiredOption('--data <file>', 'labelled sentences: a word and its tag on a line')
+    .description(
+      'Scores a fine-tuned model on a labelled file, as a data set of its task has them. All of the file is scored.',
+    )
+    .addArgument(new Argument('<task>', 'what the model does').choices(taskNames))
+    .requiredOption('--data <file>', 'labelled sentences, pairs, documents or questions')
     .requiredOption('--model <dir>', 'folder of the model (see: finetune)')
-    .option('--out <file>', 'write words, tags and predicted tags there, in IOB2')
-    .option('--max-length <n>', 'most pieces of a window (default: as in training)', integerWithin(3, 65535))
-  return addShared(addInferencePrecision(command), 'device', 'threads', 'quiet', 'json').action(
-    (task: (typeof TASKS)[number], options: Options) => evaluate(task, options),
-  )
+    .option('--out <file>', 'write the predictions there')
+    .option(
+      '--max-length <n>',
+      'most pieces of an example (default: as in training)',
+      integerWithin(3, 65535),
+    )
+  return addShared(addInferencePrecision(command), 'device', 'threads', 'quiet', 'json').action(evaluate)
 }
 
-async function evaluate(task: (typeof TASKS)[number], options: Options): Promise<void> {
-  const { data, model, out, json, quiet } = options
+async function evaluate(name: string, options: Options): Promise<void> {
+  const { data, model, out, json, quiet, maxLength } = options
   const started = performance.now()
-  const folder = openTaggerFolder(model, options.maxLength)
-  const file = readNer(data)
-  checkTags(file, folder.labels, `a label of ${model}`)
+  const folder = openTask(model, { task: name, maxLength })
+  const { task, context } = folder
+  const file = task.readFile(data, context)
+  const examples = task.examples(file.items, context, false)
   const device = await openDevice(options.device, { threads: options.threads })
   const bar = progress({
-    label: 'evaluate ner',
-    unit: 'words',
-    total: file.sentences.reduce((n, { words }) => n + words.length, 0),
+    label: `evaluate ${task.name}`,
+    unit: 'examples',
+    total: examples.length,
     quiet,
   })
   try {
-    const tagger = await loadTagger(folder, device, options.precision)
-    const { scores, tags } = await scoreFile(tagger, file, undefined, (words) => bar.increment(words))
+    const predictor = await loadTask(folder, device, options.precision)
+    const { scores, answers } = await evaluateSplit(predictor, task, file, context, examples, (done) =>
+      bar.increment(done),
+    )
     bar.stop()
-    if (out !== undefined) writePredictions(out, file.sentences, tags)
-    const test = nerSummary(scores)
+    if (out !== undefined) {
+      makeFolder(dirname(out))
+      writeFileAtomic(out, task.predictions(file.items, answers, context).text)
+    }
     const seconds = (performance.now() - started) / 1000
-    const { scheme } = file
-    printResult(json, { task, metric: 'f1', data, model, scheme: scheme ?? null, test, out, seconds }, () =>
+    const result = {
+      task: task.name,
+      metric: task.metric,
+      data,
+      model,
+      ...file.facts,
+      test: scores,
+      out,
+      seconds,
+    }
+    printResult(json, result, () =>
       [
-        scoreTable({ [data]: test }),
-        `tags of ${data}: ${scheme === undefined ? 'O alone' : schemeText(scheme)}`,
-        ...(out === undefined ? [] : [`predictions in ${out}, in IOB2`]),
+        scoreTable(task, { [data]: scores }),
+        ...(file.notes ?? []).map((note) => `${data}: ${note}`),
+        ...(out === undefined ? [] : [`predictions in ${out}`]),
         duration(seconds),
       ].join('\n'),
     )

@@ -2,18 +2,17 @@
 import { Argument, Command } from 'commander'
 import { openDevice } from '../../device/open.js'
 import { PRESETS } from '../../model/config.js'
-import type { TagScheme } from '../../tasks/entities/tag_scheme.js'
-import { paperStyle } from '../../tasks/metrics/ner.js'
+import { taskNamed, taskNames, tasks } from '../../tasks/index.js'
+import type { Scores, Task } from '../../tasks/task.js'
 import { listCheckpoints } from '../../training/checkpoint.js'
 import {
-  finetuneNer,
-  finishedNer,
+  type FinetuneResult,
+  finetune,
+  finished,
   Interruption,
-  type NerResult,
   refuseOut,
 } from '../../training/finetuning/finetune.js'
-import type { NerSummary } from '../../training/finetuning/model.js'
-import { type NerRun, setUpNer } from '../../training/finetuning/setup.js'
+import { type FinetuneRun, setUpFinetuning } from '../../training/finetuning/setup.js'
 import { warnOfUnknownMemory } from '../model_options.js'
 import {
   addShared,
@@ -28,10 +27,11 @@ import {
 import { bytes, count, duration, note, printResult, table, warn } from '../output.js'
 import { type Progress, progress } from '../progress.js'
 
-const TASKS = ['ner'] as const
-
 interface Options extends SharedOptions {
   data: string
+  form?: string
+  fold?: number
+  settings?: string
   model?: string
   tokenizer?: string
   continueFrom?: string
@@ -39,17 +39,18 @@ interface Options extends SharedOptions {
   out: string
   epochs?: number
   totalSteps?: number
-  batch: number
+  batch?: number
   learningRate?: number
   warmup?: number
   weightDecay: number
   clip: number
-  biasCorrection: boolean
+  biasCorrection?: boolean
   maxLength?: number
   evalEvery?: number
   dropout?: number
   rows?: number
   recompute: boolean
+  retrain: boolean
   resume: boolean
 }
 
@@ -57,10 +58,12 @@ export function finetuneCommand(): Command {
   const command = new Command('finetune')
     .description(
       'Trains a task on a pretrained model (or on random weights), scores dev every so often, keeps the best ' +
-        'weights in OUT and scores test with them. Tasks: ner (train.tsv, devel.tsv or dev.tsv, test.tsv).',
+        `weights in OUT and scores test with them.\n\nTasks, and what their folders hold:\n${taskTexts()}`,
     )
-    .addArgument(new Argument('<task>', 'what to train').choices(TASKS))
+    .addArgument(new Argument('<task>', 'what to train').choices(taskNames))
     .requiredOption('--data <dir>', 'folder of the data set')
+    .option('--form <name>', `how the data are read: ${formTexts()}`)
+    .option('--fold <n>', 'the fold that is the test set, of data sets that have folds', positiveInteger)
     .option('--model <dir>', 'model folder to start from; its pretraining heads have no part')
     .option('--tokenizer <dir>', 'instead of --model: vocabulary folder for random weights')
     .option(
@@ -70,41 +73,62 @@ export function finetuneCommand(): Command {
     )
     .option('--preset <name>', `sizes of random weights: ${PRESETS.join(', ')}`)
     .requiredOption('--out <dir>', 'folder to make: model, log, predictions, scores')
+    .option(
+      '--settings <name>',
+      `settings that someone published: ${settingsTexts()}; options go before them`,
+    )
     .option('--epochs <n>', 'passes over the training file (default: mini 5, nano 10)', positiveInteger)
     .option('--total-steps <n>', 'steps, in place of --epochs (default: by model size)', positiveInteger)
-    .option('--batch <n>', 'windows (sentences) of a step', positiveInteger, 32)
+    .option('--batch <n>', 'examples (sentences, pairs, windows) of a step (default: 32)', positiveInteger)
     .option('--learning-rate <r>', 'peak rate (default: 1e-5, mini 2e-4, nano 1e-3)', positiveNumber)
     .option('--warmup <n>', 'steps of warm-up (default: 320, at most a tenth)', nonNegativeInteger)
     .option('--weight-decay <d>', "AdamW's decay", nonNegativeNumber, 0.01)
     .option('--clip <norm>', 'largest gradient norm, 0: any', nonNegativeNumber, 1)
-    .option('--bias-correction', 'divide the moments by 1 - beta^t, as the usual AdamW does', false)
+    .option('--bias-correction', 'divide the moments by 1 - beta^t, as the usual AdamW does')
     .option(
       '--max-length <n>',
-      'most pieces of a window (default: 512 or what the model has)',
+      "most pieces of an example (default: the task's, or what the model has)",
       integerWithin(3, 65535),
     )
     .option('--eval-every <n>', 'steps between scorings of dev (default: 200 or a tenth)', positiveInteger)
     .option('--dropout <p>', "dropout in the encoder (default: the model's, mini 0.1)", probability)
     .option('--rows <n>', 'most pieces of a micro-batch (default: 2048)', positiveInteger)
     .option('--recompute', 'compute activations again instead of keeping them: slower, less memory', false)
+    .option('--retrain', 'after choosing on dev train again, on train and dev together', false)
     .option('--resume', 'go on with the run in OUT; a checkpoint there holds vocabulary and sizes', false)
   return addShared(command, 'device', 'precision', 'threads', 'seed', 'quiet', 'json').action(
-    (_: (typeof TASKS)[number], options: Options) => finetune(options),
+    (task: string, options: Options) => run(taskNamed(task), options),
   )
 }
 
-async function finetune(options: Options): Promise<void> {
+/** `entities (or ner): ...`, a line a task. */
+function taskTexts(): string {
+  return tasks
+    .map(({ name, alias, summary, data }) => `  ${name} (or ${alias}): ${summary}; ${data}`)
+    .join('\n')
+}
+
+function formTexts(): string {
+  const several = tasks.filter(({ forms }) => forms.length > 1)
+  return several.map(({ name, forms }) => `${name} ${forms.join(' or ')}`).join('; ') || 'there is one only'
+}
+
+function settingsTexts(): string {
+  return [...new Set(tasks.flatMap(({ settings }) => Object.keys(settings)))].join(', ')
+}
+
+async function run(task: Task, options: Options): Promise<void> {
   const { out, resume, quiet, json } = options
   refuseOut(out, resume)
-  const finished = resume ? finishedNer(out) : undefined
-  if (finished) {
+  const before = resume ? finished(out) : undefined
+  if (before) {
     note(`${out}: has ended already`, quiet)
-    return printResult(json, { ...finished }, () => describe(finished))
+    return printResult(json, { ...before }, () => describe(task, before))
   }
   const place = resume ? listCheckpoints(out).at(-1) : undefined
   // once there is a checkpoint, what the run had gone on from does not matter any more
   const continueFrom = place ? undefined : options.continueFrom
-  const run = setUpNer({ ...options, continueFrom, resumeFrom: place?.dir })
+  const set = setUpFinetuning(task, { ...options, continueFrom, resumeFrom: place?.dir })
   warnOfUnknownMemory()
   const device = await openDevice(options.device, { threads: options.threads })
   let wantsStop = false
@@ -115,32 +139,46 @@ async function finetune(options: Options): Promise<void> {
     note('\ninterrupted: finishing the step and writing a checkpoint (once more to quit at once)')
   }
   let bar: Progress | undefined
+  let first = 0
   process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt)
   try {
-    const result = await finetuneNer(run, device, out, resume, {
+    const result = await finetune(set, device, out, resume, {
       onStart(step, memory) {
-        announce(run, device.info.detail, memory, quiet)
-        bar = progress({ label: 'finetune ner', unit: 'steps', total: run.schedule.total, done: step, quiet })
+        announce(set, device.info.detail, memory, quiet)
+        const { total } = set.schedule
+        bar = progress({
+          label: `finetune ${task.name}`,
+          unit: 'steps',
+          total,
+          done: Math.min(step, total),
+          quiet,
+        })
       },
       onStep: ({ step, loss }, rate) =>
-        bar?.update(step, `loss ${loss.toFixed(4)}  ${count(Math.round(rate))} tokens/s`),
+        bar?.update(step - first, `loss ${loss.toFixed(4)}  ${count(Math.round(rate))} tokens/s`),
       onEvaluation: ({ step, dev, best }) =>
-        bar?.line(`step ${count(step)}: dev ${shortScores(dev)}${best ? ' (best so far)' : ''}`),
+        bar?.line(`step ${count(step)}: dev ${task.short(dev)}${best ? ' (best so far)' : ''}`),
+      onRetrain(total) {
+        bar?.stop()
+        first = set.schedule.total
+        note(`again on train and dev together: ${count(total)} steps`, quiet)
+        bar = progress({ label: `retrain ${task.name}`, unit: 'steps', total, quiet })
+      },
       interrupted: () => wantsStop,
     })
     bar?.stop()
     if (result.collapsed)
       warn(
-        'the last evaluation found no entity: training has collapsed. ' +
+        `the last evaluation ${result.collapsed}: training has collapsed. ` +
           'Try a lower --learning-rate, more --warmup or another --seed',
       )
-    printResult(json, { ...result }, () => describe(result))
+    printResult(json, { ...result }, () => describe(task, result))
   } catch (error) {
     if (!(error instanceof Interruption)) throw error
     bar?.stop()
     process.exitCode = 130
     note(error.message)
-    if (json) printResult(json, { task: 'ner', interrupted: true, step: error.step, out }, '')
+    if (json) printResult(json, { task: task.name, interrupted: true, step: error.step, out }, '')
   } finally {
     process.off('SIGINT', onInterrupt).off('SIGTERM', onInterrupt)
     bar?.stop()
@@ -149,11 +187,9 @@ async function finetune(options: Options): Promise<void> {
 }
 
 /** What will be done, on standard error. */
-function announce(run: NerRun, device: string, memory: number, quiet?: boolean): void {
-  const { data, options, parameters, schedule, windows, perEpoch, ignored, continued } = run
-  const sentences = [data.train, data.devel, data.test]
-    .map((file) => count(file.sentences.length))
-    .join(' + ')
+function announce(set: FinetuneRun, device: string, memory: number, quiet?: boolean): void {
+  const { task, data, options, parameters, schedule, perEpoch, ignored, continued, batch, context } = set
+  const items = [data.train, data.dev, data.test].map((split) => count(split.items.length)).join(' + ')
   const origin =
     options.model ??
     (continued && `weights and moments of ${continued.place.dir}, steps counted from 0`) ??
@@ -162,55 +198,30 @@ function announce(run: NerRun, device: string, memory: number, quiet?: boolean):
   note(`model: ${origin}; ${count(parameters.count)} parameters; labels ${data.labels.join(', ')}`, quiet)
   if (ignored.length > 0) note(`not used from ${origin}: ${ignored.join(', ')}`, quiet)
   note(
-    `data: ${sentences} sentences (train + dev + test), ${count(windows.examples.length)} windows to train on ` +
-      `of up to ${run.maxLength} pieces; tags are in ${schemeText(data.scheme)}`,
+    [
+      `data: ${items} ${task.unit} (train + dev + test), ${count(set.train.examples.length)} examples to train on ` +
+        `of up to ${context.maxLength} pieces`,
+      ...data.notes,
+    ].join('; '),
     quiet,
   )
   note(
-    `steps: ${count(schedule.total)} of ${options.batch} windows (${(schedule.total / perEpoch).toFixed(1)} epochs), ` +
-      `AdamW, rate ${schedule.peak} after ${schedule.warmup} of warm-up; dev every ${count(run.evalEvery)}`,
+    `steps: ${count(schedule.total)} of ${batch} examples (${(schedule.total / perEpoch).toFixed(1)} epochs), ` +
+      `AdamW, rate ${schedule.peak} after ${schedule.warmup} of warm-up; dev every ${count(set.evalEvery)}`,
     quiet,
   )
 }
 
-/** `IOBES, read as IOB2`. */
-export function schemeText(scheme: TagScheme): string {
-  return scheme === 'IOB2' ? scheme : `${scheme}, read as IOB2`
+/** The scores of several files side by side. */
+export function scoreTable(task: Task, columns: Readonly<Record<string, Scores>>): string {
+  return table(['score', ...Object.keys(columns)], task.rows(Object.values(columns)))
 }
 
-function shortScores({ precision, recall, f1 }: NerSummary): string {
-  return `P ${percent(precision)} R ${percent(recall)} F1 ${percent(f1)}`
-}
-
-const percent = (fraction: number) => (100 * fraction).toFixed(2)
-
-/** The scores of dev and test side by side. */
-export function scoreTable(columns: Readonly<Record<string, NerSummary>>): string {
-  const summaries = Object.values(columns)
-  const row = (name: string, value: (summary: NerSummary) => number) => [
-    name,
-    ...summaries.map((summary) => percent(value(summary))),
-  ]
-  return table(
-    ['score', ...Object.keys(columns)],
-    [
-      row('entity precision (exact, conlleval)', (s) => s.precision),
-      row('entity recall', (s) => s.recall),
-      row('entity F1', (s) => s.f1),
-      row('entity F1, strict IOB2', (s) => s.strict_iob2.f1),
-      row(`token accuracy, ${paperStyle}`, (s) => s.paper_style.token_accuracy),
-      row(`macro F1 of B and I, ${paperStyle}`, (s) => s.paper_style.macro_f1),
-      row(`weighted F1 with O, ${paperStyle}`, (s) => s.paper_style.weighted_f1),
-      ['words scored', ...summaries.map(({ words }) => count(words))],
-    ],
-  )
-}
-
-function describe(result: NerResult): string {
-  const { dev, test, best_step, steps, out, scheme, seconds, tokens_per_second } = result
+function describe(task: Task, result: FinetuneResult): string {
+  const { dev, test, best_step, steps, out, seconds, tokens_per_second } = result
   return [
-    scoreTable({ dev, test }),
+    scoreTable(task, { dev, test }),
     `best of ${count(steps)} steps: ${count(best_step)}; ${duration(seconds)}, ${count(tokens_per_second)} tokens/s; ` +
-      `model in ${out}, predictions there in IOB2${scheme === undefined ? '' : `; tags of the data: ${schemeText(scheme)}`}`,
+      `model, log and predictions in ${out}`,
   ].join('\n')
 }

@@ -1,9 +1,11 @@
-/** `plan`: the memory of a pretraining run, known before it starts, without taking any. */
+/** `plan`: the memory of a run, of pretraining or of a task, known before it starts, without taking any. */
 import { Command, Option } from 'commander'
 import { openDevice } from '../../device/open.js'
 import { UsageError } from '../../error.js'
 import { compile, memoryPlan } from '../../graph/runtime.js'
-import { preset } from '../../model/config.js'
+import { type ModelConfig, preset } from '../../model/config.js'
+import { taskNamed, taskNames } from '../../tasks/index.js'
+import { usualPrograms } from '../../training/finetuning/programs.js'
 import { availableMemory, UNKNOWN_MEMORY } from '../../training/memory.js'
 import { DEFAULT_OPTIMIZER } from '../../training/optimizer.js'
 import { microBatchCapacity } from '../../training/pretraining/batch.js'
@@ -16,7 +18,8 @@ import { bytes, count, printResult, table } from '../output.js'
 interface Options
   extends Omit<PretrainChoices, 'precision'>,
     Pick<SharedOptions, 'device' | 'precision' | 'threads' | 'json'> {
-  rows: number
+  task?: string
+  rows?: number
   sequences?: number
   masked?: number
   vocabulary: number
@@ -24,10 +27,11 @@ interface Options
 
 export function planCommand(): Command {
   const command = new Command('plan').description(
-    'memory of a pretraining run: parameters, gradients, moments, activations of one micro-batch',
+    'memory of a run of pretraining, or with --task of fine-tuning: parameters, gradients, moments, activations of one micro-batch',
   )
   addModelOptions(command)
-    .option('--rows <n>', 'tokens of a micro-batch', positiveInteger, 4096)
+    .addOption(new Option('--task <name>', 'of fine-tuning to it').choices(taskNames))
+    .option('--rows <n>', 'tokens of a micro-batch (default: 4096, with --task 2048)', positiveInteger)
     .option('--sequences <n>', 'sequences of a micro-batch (default: as pretrain)', positiveInteger)
     .option(
       '--masked <n>',
@@ -41,20 +45,14 @@ export function planCommand(): Command {
 }
 
 async function run(options: Options): Promise<void> {
-  const { preset: name, rows, vocabulary, recompute = false, precision } = options
+  const { preset: name, task, vocabulary, recompute = false, precision } = options
+  const rows = options.rows ?? (task === undefined ? 4096 : 2048)
   if (name === undefined) throw new UsageError('which model? give --preset')
   const { embeddingSize, hiddenSize, layers, heads, intermediateSize, maxPositions } = options
   const overrides = { embeddingSize, hiddenSize, layers, heads, intermediateSize, maxPositions }
   const given = Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined))
   const config = preset(name, vocabulary, given)
-  const usual = microBatchCapacity(rows, rows, Math.min(512, config.maxPositions), 20)
-  const capacity = {
-    rows,
-    sequences: options.sequences ?? usual.sequences,
-    masked: options.masked ?? usual.masked,
-  }
-  const optimizer = { ...DEFAULT_OPTIMIZER, name: options.optimizer ?? USUAL_OPTIMIZER[config.modelType] }
-  const { parameters, graphs } = pretrainingPrograms(config, capacity, optimizer, { recompute, precision })
+  const { parameters, graphs, sizes } = programs(options, config, rows)
   const memory = memoryPlan(parameters, compile(graphs).values())
   const device = await openDevice(options.device, { threads: options.threads })
   const working = device.bytes
@@ -72,15 +70,14 @@ async function run(options: Options): Promise<void> {
     total_bytes: total,
     available_bytes: available ?? null,
     fits: available === undefined ? null : total <= available,
-    rows: capacity.rows,
-    sequences: capacity.sequences,
-    masked: capacity.masked,
+    task: task ?? null,
+    ...sizes,
   }
   printResult(options.json, result, () => {
     const line = (what: string, size: number) => [what, bytes(size), count(size)]
     return [
       `${modelText(options)}, ${count(memory.parameters)} parameters; micro-batches of ${count(rows)} tokens, ` +
-        `${count(capacity.sequences)} sequences, ${count(capacity.masked)} masked, ${precision}${recompute ? ', recomputed' : ''}`,
+        `${sizesText(sizes)}, ${precision}${recompute ? ', recomputed' : ''}`,
       '',
       table(
         ['memory', 'size', 'bytes'],
@@ -99,4 +96,32 @@ async function run(options: Options): Promise<void> {
         : `${bytes(available)} are available here: ${result.fits ? 'it fits' : 'it does not fit'}`,
     ].join('\n')
   })
+}
+
+/** The programs of a run, and how large its micro-batches are. */
+function programs(options: Options, config: ModelConfig, rows: number) {
+  const { task, optimizer: wanted, recompute = false, precision } = options
+  const maxLength = Math.min(512, config.maxPositions)
+  if (task !== undefined) {
+    const optimizer = { ...DEFAULT_OPTIMIZER, name: wanted ?? 'adamw' }
+    const length = Math.min(taskNamed(task).maxLength, maxLength)
+    const made = usualPrograms(taskNamed(task), config, { rows, maxLength: length }, optimizer, {
+      recompute,
+      precision,
+    })
+    return { ...made, sizes: { rows, max_length: length } }
+  }
+  const usual = microBatchCapacity(rows, rows, maxLength, 20)
+  const sizes = {
+    rows,
+    sequences: options.sequences ?? usual.sequences,
+    masked: options.masked ?? usual.masked,
+  }
+  const optimizer = { ...DEFAULT_OPTIMIZER, name: wanted ?? USUAL_OPTIMIZER[config.modelType] }
+  return { ...pretrainingPrograms(config, sizes, optimizer, { recompute, precision }), sizes }
+}
+
+function sizesText(sizes: Readonly<Record<string, number>>): string {
+  if ('max_length' in sizes) return `examples of up to ${count(sizes.max_length)}`
+  return `${count(sizes.sequences)} sequences, ${count(sizes.masked)} masked`
 }

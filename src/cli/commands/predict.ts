@@ -1,22 +1,21 @@
-/** `predict`: labels raw text and prints it with highlights, as JSON lines, or as CoNLL columns. */
+/** `predict`: applies a fine-tuned model to lines of text and prints what it finds. */
 import { createReadStream } from 'node:fs'
-import { Command, Option } from 'commander'
+import { Command } from 'commander'
 import { openDevice } from '../../device/open.js'
 import { InputError, UsageError } from '../../error.js'
-import { loadTagger, openTaggerFolder } from '../../training/finetuning/model.js'
-import { joinSentences, type LabelledLine, labelLines } from '../../training/finetuning/text.js'
-import { conllRows, type HighlightOptions, highlighter, jsonLine, wantsColour } from '../highlight.js'
+import { tasks } from '../../tasks/index.js'
+import type { Task } from '../../tasks/task.js'
+import { evaluateLines, loadTask, openTask } from '../../training/finetuning/model.js'
+import { wantsColour } from '../colour.js'
 import { addInferencePrecision, addShared, type InferenceOptions, integerWithin } from '../options.js'
 import { note } from '../output.js'
-
-const FORMATS = ['text', 'jsonl', 'conll'] as const
 
 interface Options extends InferenceOptions {
   model: string
   text?: string
-  format?: (typeof FORMATS)[number]
+  format?: string
   maxLength?: number
-  entity?: string
+  entity: string
 }
 
 /** Lines that are labelled together. */
@@ -25,39 +24,58 @@ const LINES = 256
 export function predictCommand(): Command {
   const command = new Command('predict')
     .description(
-      'Labels the entities of a text: FILE, --text, or standard input. Every line is a paragraph. Formats: text ' +
-        '(highlighted on a terminal, [entity](TYPE) elsewhere), jsonl (an object for each line: text, and entities ' +
-        'with start and end in Unicode characters, type, text, score), conll (a word and its tag on a line).',
+      'Applies a fine-tuned model to lines of text: FILE, --text, or standard input. The model knows its task. ' +
+        `What a line is, and what is printed:\n${inputTexts()}\n` +
+        'jsonl is an object for each line; offsets count Unicode characters. text is highlighted on a terminal.',
     )
     .argument('[file]', 'UTF-8 text; default: standard input')
-    .requiredOption('--model <dir>', 'folder of the model (see: finetune ner)')
-    .option('--text <text>', 'label this text')
-    .addOption(new Option('--format <name>', 'what to print').choices(FORMATS))
-    .option('--entity <name>', 'the TYPE where labels have none (B and I)', 'ENTITY')
-    .option('--max-length <n>', 'most pieces of a window (default: as in training)', integerWithin(3, 65535))
+    .requiredOption('--model <dir>', 'folder of the model (see: finetune)')
+    .option('--text <text>', 'take this text')
+    .option('--format <name>', 'what to print (default: text)')
+    .option('--entity <name>', 'the TYPE of entities whose labels have none (B and I)', 'ENTITY')
+    .option(
+      '--max-length <n>',
+      'most pieces of an example (default: as in training)',
+      integerWithin(3, 65535),
+    )
   return addShared(addInferencePrecision(command), 'device', 'threads', 'json').action(predict)
 }
 
+/** `entities: a paragraph; text, jsonl, conll`, a line a task. */
+function inputTexts(): string {
+  return tasks.map(({ name, input, formats }) => `  ${name}: ${input}; ${formats.join(', ')}`).join('\n')
+}
+
 async function predict(file: string | undefined, options: Options): Promise<void> {
-  const { model, text, json } = options
+  const { model, text, json, maxLength, entity } = options
   if (file !== undefined && text !== undefined) throw new UsageError('want either FILE or --text')
   if (json && options.format !== undefined && options.format !== 'jsonl')
     throw new UsageError(`--json and --format ${options.format} contradict each other`)
-  const format = options.format ?? (json ? 'jsonl' : 'text')
-  const folder = openTaggerFolder(model, options.maxLength)
-  const print = printer(format, { entityName: options.entity })
+  const folder = openTask(model, { maxLength })
+  const { task, context } = folder
+  const format = formatOf(task, options.format ?? (json ? 'jsonl' : task.formats[0]))
+  const print = task.printer({ format, colour: wantsColour(process.stdout), entity })
   if (file === undefined && text === undefined && process.stdin.isTTY)
-    note('reading standard input; a line is a paragraph, Ctrl-D ends it')
+    note(`reading standard input; a line is ${task.input}, Ctrl-D ends it`)
   const device = await openDevice(options.device, { threads: options.threads })
   try {
-    const tagger = await loadTagger(folder, device, options.precision)
-    let waiting: string[] = []
+    const predictor = await loadTask(folder, device, options.precision)
+    const place = file ?? (text === undefined ? 'standard input' : '--text')
+    let waiting: { text: string; items: unknown[] }[] = []
     const flush = async () => {
-      for (const line of await labelLines(tagger, waiting)) await write(print(line))
+      const parsed = waiting
       waiting = []
+      const answers = await evaluateLines(
+        predictor,
+        task,
+        parsed.map(({ items }) => items),
+        context,
+      )
+      for (const [i, { text, items }] of parsed.entries()) await write(print(text, items, answers[i]))
     }
-    for await (const line of text === undefined ? readLines(file) : text.split(/\r?\n/)) {
-      waiting.push(line)
+    let line = 0
+    for await (const one of text === undefined ? readLines(file) : text.split(/\r?\n/)) {
+      waiting.push({ text: one, items: task.parse(one, { file: place, line: ++line }) })
       if (waiting.length === LINES) await flush()
     }
     await flush()
@@ -66,13 +84,10 @@ async function predict(file: string | undefined, options: Options): Promise<void
   }
 }
 
-function printer(format: (typeof FORMATS)[number], names: HighlightOptions): (line: LabelledLine) => string {
-  if (format === 'conll')
-    return ({ text, sentences }) =>
-      sentences.map(({ words, tags }) => conllRows({ text, words, tags })).join('')
-  if (format === 'jsonl') return (line) => `${jsonLine(joinSentences(line), names)}\n`
-  const highlight = highlighter(wantsColour(process.stdout), names)
-  return (line) => `${highlight(joinSentences(line))}\n`
+function formatOf({ name, formats }: Task, wanted: string): string {
+  if (!formats.includes(wanted))
+    throw new UsageError(`--format is ${wanted} (want one of ${formats.join(', ')} for ${name})`)
+  return wanted
 }
 
 /** Writes, and waits where the reader of standard output is slower than we are. */

@@ -11,13 +11,15 @@ import { type KernelRow, type Profile, summarize } from '../../profile/profile.j
 import { rooflineSvg } from '../../profile/roofline.js'
 import { type Recording, record } from '../../profile/run.js'
 import { buildTrace } from '../../profile/trace.js'
-import { makeWorkload, TASKS, type Task, type Workload } from '../../profile/workload.js'
+import { KINDS, type Kind, makeWorkload, type Workload } from '../../profile/workload.js'
+import { taskNames } from '../../tasks/index.js'
 import { memoryText, warnOfUnknownMemory } from '../model_options.js'
 import { addInferencePrecision, addShared, type InferenceOptions, positiveInteger } from '../options.js'
 import { count, note, printResult, table } from '../output.js'
 
 interface Options
   extends Pick<InferenceOptions, 'device' | 'precision' | 'threads' | 'seed' | 'json' | 'quiet'> {
+  task?: string
   preset?: string
   model?: string
   vocabulary: number
@@ -36,7 +38,10 @@ export function profileCommand(): Command {
       'Where the time of a step goes: calls, time, operations and bytes a second of every kernel, against the ' +
         'peaks of this machine, which are measured first. Data are made up from the seed.',
     )
-    .addArgument(new Argument('<task>', 'what a step is').choices(TASKS))
+    .addArgument(new Argument('<kind>', 'what a step is').choices(KINDS))
+    .addOption(
+      new Option('--task <name>', 'what is fine-tuned or applied (default: entities)').choices(taskNames),
+    )
     .addOption(new Option('--preset <name>', 'sizes of the model, with random weights').choices(PRESETS))
     .option('--model <dir>', 'sizes and weights of a model folder')
     .option('--vocabulary <n>', 'pieces of the vocabulary with --preset', positiveInteger, 30000)
@@ -58,10 +63,10 @@ export function profileCommand(): Command {
   return addShared(addInferencePrecision(command), 'device', 'threads', 'seed', 'json', 'quiet').action(run)
 }
 
-async function run(task: Task, options: Options): Promise<void> {
+async function run(kind: Kind, options: Options): Promise<void> {
   const { trace, roofline, rows, steps, by } = options
   for (const file of [trace, roofline]) if (file !== undefined) refuseNoFolder(file)
-  const workload = makeWorkload({ ...options, task, recompute: options.recompute ?? false })
+  const workload = makeWorkload({ ...options, kind, recompute: options.recompute ?? false })
   const device = await openDevice(options.device, { threads: options.threads })
   try {
     warnOfUnknownMemory()
@@ -70,10 +75,16 @@ async function run(task: Task, options: Options): Promise<void> {
     const { program, peaks } = recording
     const { sizes } = workload
     const profile = summarize({ program, sizes, steps: recording.steps, tokens: rows, peaks, by })
-    const what = `${task} ${options.preset ?? options.model}, ${options.precision}, ${count(rows)} tokens`
+    const what = `${[kind, options.task].join(' ').trim()} ${options.preset ?? options.model}, ${options.precision}, ${count(rows)} tokens`
     const title = `${what}, ${device.info.detail}`
     if (trace !== undefined) {
-      const facts = { ...device.info.facts, task, rows, sequences: workload.sequences }
+      const facts = {
+        ...device.info.facts,
+        kind,
+        task: options.task ?? '',
+        rows,
+        sequences: workload.sequences,
+      }
       writeFileAtomic(trace, `${JSON.stringify(buildTrace(program, sizes, recording.steps, facts))}\n`)
     }
     if (roofline !== undefined) {

@@ -1,9 +1,7 @@
 /**
- * Writes predictions beside the gold tags: `word<TAB>gold<TAB>predicted`, a blank line after a sentence (the
- * form that conlleval reads), both in IOB2. Written under a temporary name, synced and renamed: never half a file.
+ * Predictions beside the gold tags: `word<TAB>gold<TAB>predicted`, a blank line after a sentence (the form that conlleval
+ * reads), both in IOB2.
  */
-import { dirname } from 'node:path'
-import { makeFolder, writeFileAtomic } from '../../files.js'
 import type { NerSentence } from './sentence.js'
 
 /** `predicted[i]` are the tags of `sentences[i]`; throws if a sentence has another number of them than words. */
@@ -24,11 +22,4 @@ export function predictionRows(sentences: NerSentence[], predicted: string[][]):
     lines.push('')
   })
   return `${lines.join('\n')}\n`
-}
-
-/** Writes the rows to `path` and makes its folder; throws UserError where that cannot be. */
-export function writePredictions(path: string, sentences: NerSentence[], predicted: string[][]): void {
-  const rows = predictionRows(sentences, predicted)
-  makeFolder(dirname(path))
-  writeFileAtomic(path, rows)
 }

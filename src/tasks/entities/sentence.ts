@@ -1,9 +1,20 @@
-/** What a file of named entities is made of: read by reader.ts, its tags told apart by tag_scheme.ts. */
+/** What the task of named entities is about: sentences, and what comes out for them. */
 
-/** One sentence; `tags[i]` belongs to `words[i]`. */
-export interface NerSentence {
-  words: string[]
-  tags: string[]
+/** One sentence; `tags[i]`, in IOB2, belongs to `words[i]`. Without tags it is one to be labelled. */
+export interface Sentence {
+  readonly words: string[]
+  readonly tags?: string[]
   /** Line of the first word, from 1. */
-  line: number
+  readonly line: number
+}
+
+/** One sentence of a file: read by reader.ts, its tags told apart by tag_scheme.ts. */
+export interface NerSentence extends Sentence {
+  readonly tags: string[]
+}
+
+/** A tag for every word, and the probability of each in [0, 1]. */
+export interface TaggedSentence {
+  readonly tags: string[]
+  readonly scores: Float32Array
 }

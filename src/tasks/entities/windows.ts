@@ -5,23 +5,16 @@
  * middle, so that every word is trained once, scored once, and has context on both sides. Both are checked.
  */
 
-/** What the windows need of a tokenizer. */
-export interface WordTokenizer {
-  special: { cls: number; sep: number }
-  /** Pieces of the words, at least one for each: `wordOf[i]` is the index of the word that piece i is of. */
-  encodeWords(words: string[]): { ids: Int32Array; wordOf: Int32Array }
-}
+import type { Example } from '../../model/head.js'
+import type { PieceTokenizer } from '../task.js'
 
-/** One model input of n <= maxLength pieces, of which some words are trained and scored. */
-export interface NerExample {
-  /** [n] `[CLS]`, pieces, `[SEP]`. */
-  ids: Int32Array
-  /** [w] Position in `ids` of the first piece of each scored word, ascending. */
-  wordAt: Int32Array
-  /** [w] Index of those words in the sentence, consecutive. */
-  words: Int32Array
-  /** Index of the sentence. */
-  sentence: number
+/** What the windows need of a tokenizer. */
+export type WordTokenizer = Pick<PieceTokenizer, 'special' | 'encodeWords'>
+
+/** One model input of n <= maxLength pieces, of which some words are trained and scored: at the first pieces of each. */
+export interface NerExample extends Example {
+  /** [scored] Index of those words in the sentence, consecutive. */
+  readonly words: Int32Array
 }
 
 export interface WindowOptions {
@@ -79,7 +72,7 @@ export function windows(
 
 /** The windows of all sentences, in order. Every word of every sentence is scored exactly once. */
 export function windowSentences(
-  sentences: { words: string[] }[],
+  sentences: readonly { words: string[] }[],
   tokenizer: WordTokenizer,
   maxLength: number,
   options: WindowOptions = {},
@@ -92,16 +85,16 @@ export function windowSentences(
  * `examples[e].words[k]`. Throws if a word of a sentence has no prediction, or two.
  */
 export function gatherTags(
-  sentences: { words: string[] }[],
-  examples: NerExample[],
-  predicted: ArrayLike<number>[],
+  sentences: readonly { words: string[] }[],
+  examples: readonly NerExample[],
+  predicted: readonly ArrayLike<number>[],
   labels: readonly string[],
 ): string[][] {
   if (predicted.length !== examples.length) {
     throw new Error(`gatherTags: ${predicted.length} predictions for ${examples.length} windows`)
   }
   const tags: (string | undefined)[][] = sentences.map(({ words }) => new Array(words.length).fill(undefined))
-  examples.forEach(({ sentence, words }, e) => {
+  examples.forEach(({ item: sentence, words }, e) => {
     if (predicted[e].length !== words.length) {
       throw new Error(
         `gatherTags: ${predicted[e].length} labels for the ${words.length} words of window ${e}`,
@@ -166,7 +159,7 @@ function example(
   input.set(pieces, 1)
   input[input.length - 1] = tokenizer.special.sep
   const words = Int32Array.from({ length: scoredEnd - scored }, (_, k) => scored + k)
-  return { ids: input, wordAt: words.map((word) => starts[word] - from + 1), words, sentence }
+  return { ids: input, scored: words.map((word) => starts[word] - from + 1), words, item: sentence }
 }
 
 function assertScoredOnce(examples: NerExample[], sentence: number, count: number): void {

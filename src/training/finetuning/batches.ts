@@ -1,17 +1,20 @@
 /**
- * Windows of labelled sentences as ragged micro-batches: packed one after the other up to a number of rows (pieces),
- * nothing padded. Rows of sequence b are cu_seqlens[b] to cu_seqlens[b+1] - 1; `word_rows` holds the row of the
- * first piece of every scored word, `word_labels` its label. Used by fine-tuning, evaluation and prediction.
+ * Examples as ragged micro-batches: packed one after the other up to a number of rows (pieces), nothing padded. Rows of
+ * sequence b are cu_seqlens[b] to cu_seqlens[b+1] - 1; `scored_rows` holds the rows that the head looks at. Used by
+ * fine-tuning, evaluation and prediction, whatever the head.
  */
-
 import { Philox } from '../../data/random.js'
-import type { NerSentence } from '../../tasks/entities/sentence.js'
-import type { NerExample } from '../../tasks/entities/windows.js'
+import type { Example, Head, HeadCapacity } from '../../model/head.js'
 
-/** The inputs of `tokenClassification` and the run-time sizes that go with them. */
-export interface TokenBatch {
-  readonly inputs: Readonly<Record<string, Int32Array>>
-  readonly scalars: { readonly rows: number; readonly sequences: number; readonly words: number }
+/** The inputs of a head's program and the run-time sizes that go with them. */
+export interface Batch {
+  readonly inputs: Readonly<Record<string, Int32Array | Float32Array>>
+  readonly scalars: { readonly rows: number; readonly sequences: number; readonly scored: number }
+}
+
+/** What programs for batches of at most `rows` pieces, `length` of a sequence, are captured for: a sequence has two at least. */
+export function capacityOf(rows: number, length: number): HeadCapacity {
+  return { rows, sequences: Math.ceil(rows / 2), scored: rows, length }
 }
 
 /**
@@ -35,53 +38,42 @@ export function pack(lengths: ArrayLike<number>, order: Iterable<number>, rows: 
   return runs
 }
 
-/** One micro-batch; `labels[i]` are the labels of the scored words of `examples[i]`. */
-export function collate(examples: readonly NerExample[], labels?: readonly Int32Array[]): TokenBatch {
+/** One micro-batch, with targets where `labelled`; `length` is that of the program's capacity. */
+export function collate(
+  head: Pick<Head, 'inputs'>,
+  examples: readonly Example[],
+  length: number,
+  labelled: boolean,
+): Batch {
   const rows = examples.reduce((n, { ids }) => n + ids.length, 0)
-  const words = examples.reduce((n, { wordAt }) => n + wordAt.length, 0)
+  const count = examples.reduce((n, { scored }) => n + scored.length, 0)
   const ids = new Int32Array(rows)
+  const segments = new Int32Array(rows)
   const positions = new Int32Array(rows)
   const cuSeqlens = new Int32Array(examples.length + 1)
-  const wordRows = new Int32Array(words)
-  const wordLabels = new Int32Array(labels ? words : 0)
+  const scoredRows = new Int32Array(count)
   let row = 0
-  let word = 0
+  let next = 0
   examples.forEach((example, i) => {
+    const { length } = example.ids
     ids.set(example.ids, row)
-    for (let p = 0; p < example.ids.length; p++) positions[row + p] = p
-    labels && wordLabels.set(labels[i], word)
-    for (const at of example.wordAt) wordRows[word++] = row + at
-    row += example.ids.length
+    segments.fill(1, row + (example.second ?? length), row + length)
+    for (let p = 0; p < length; p++) positions[row + p] = p
+    for (const at of example.scored) scoredRows[next++] = row + at
+    row += length
     cuSeqlens[i + 1] = row
   })
   return {
     inputs: {
       ids,
-      segments: new Int32Array(rows),
+      segments,
       positions,
       cu_seqlens: cuSeqlens,
-      word_rows: wordRows,
-      ...(labels && { word_labels: wordLabels }),
+      scored_rows: scoredRows,
+      ...head.inputs(examples, labelled, length),
     },
-    scalars: { rows, sequences: examples.length, words },
+    scalars: { rows, sequences: examples.length, scored: count },
   }
-}
-
-/** Labels of the scored words of every window, as numbers into `labels`. Throws for a tag that is none of them. */
-export function labelIndices(
-  sentences: readonly NerSentence[],
-  examples: readonly NerExample[],
-  labels: readonly string[],
-): Int32Array[] {
-  const indexOf = new Map(labels.map((label, i) => [label, i]))
-  return examples.map(({ sentence, words }) =>
-    words.map((word) => {
-      const tag = sentences[sentence].tags[word]
-      const index = indexOf.get(tag)
-      if (index === undefined) throw new Error(`tag ${tag} is none of ${labels.join(', ')}`)
-      return index
-    }),
-  )
 }
 
 /** The numbers 0 to count - 1 in the order in which epoch `epoch` trains them. */
@@ -91,4 +83,5 @@ export function epochOrder(count: number, seed: number, epoch: number): Int32Arr
   return order
 }
 
+/** Of the order of epochs; a number that lasts, so that runs end in the same bits from one version to the next. */
 const ORDER_STREAM = 0x6e6572

@@ -1,68 +1,74 @@
 /**
- * Fine-tuning for named entity recognition: trains, scores dev every K steps and keeps the best weights in OUT, then
- * scores test with them. OUT is a model folder from the first evaluation on; log.jsonl, predictions and scores.json
- * stand beside it. A checkpoint goes with every evaluation, from which `resume` ends in the same bits.
+ * Fine-tuning for any task: trains, scores dev every K steps and keeps the best weights in OUT, trains again on train and dev if
+ * that is wanted, then scores test. OUT is a model folder from the first evaluation on; log.jsonl, predictions, units.json and
+ * scores.json stand beside. A checkpoint goes with every evaluation, from which `resume` ends in the same bits.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import type { Device } from '../../device/device.js'
 import { UsageError, UserError } from '../../error.js'
 import { makeFolder, writeFileAtomic } from '../../files.js'
 import { compile, memoryPlan, Runtime } from '../../graph/runtime.js'
 import { architectureOf, openModel, saveModel } from '../../model/folder.js'
 import { readArena } from '../../model/weights.js'
-import { writePredictions } from '../../tasks/entities/predictions.js'
-import type { TagScheme } from '../../tasks/entities/tag_scheme.js'
-import {
-  listCheckpoints,
-  pruneCheckpoints,
-  readArenas,
-  readState,
-  removeLeftovers,
-  saveCheckpoint,
-  type TrainingArenas,
-} from '../checkpoint.js'
+import type { Scores, Tally } from '../../tasks/task.js'
+import { listCheckpoints, pruneCheckpoints, removeLeftovers, saveCheckpoint } from '../checkpoint.js'
 import { TrainingLog } from '../log.js'
 import { refuseTooLarge } from '../memory.js'
-import { learningRate } from '../schedule.js'
-import { captureTraining, type NerPosition, type NerStep, trainTagger } from './loop.js'
-import { type NerSummary, nerSummary, scoreFile, tagRows, writeTask } from './model.js'
-import { captureTagging, NerTagger } from './predictor.js'
-import { KIND, type NerRun } from './setup.js'
+import { learningRate, type Schedule } from '../schedule.js'
+import { type LoopEvents, type Position, type Step, stepsPerEpoch, train } from './loop.js'
+import { answersOf, type Evaluation, writeTask } from './model.js'
+import { Predictor } from './predictor.js'
+import { finetuningPrograms } from './programs.js'
+import {
+  type Best,
+  type Chosen,
+  FRESH,
+  type RunState,
+  readRuntimeArenas,
+  restore,
+  settingsOf,
+  writeArenas,
+} from './run_state.js'
+import { type FinetuneRun, kindOf, type Part } from './setup.js'
 
 const SCORES_FILE = 'scores.json'
+const UNITS_FILE = 'units.json'
 
-export interface NerEvaluation {
+export interface DevEvaluation {
   readonly step: number
-  readonly dev: NerSummary
+  readonly dev: Scores
   /** The best so far, and better than nothing. */
   readonly best: boolean
 }
 
 /** What a run tells while it goes on. */
-export interface NerHooks {
+export interface FinetuneHooks {
   /** Before the first step: updates made already, native bytes of the run. */
   onStart?(step: number, bytes: number): void
-  onStep?(step: NerStep, tokensPerSecond: number): void
-  onEvaluation?(evaluation: NerEvaluation): void
+  onStep?(step: Step, tokensPerSecond: number): void
+  onEvaluation?(evaluation: DevEvaluation): void
+  /** Training on train and dev begins, with so many steps. */
+  onRetrain?(steps: number): void
   /** Whether the person wants to stop; asked after every step. */
   interrupted?(): boolean
 }
 
-/** The names that scripts rely on; scores are fractions in [0, 1]. */
-export interface NerResult {
-  task: 'ner'
+/** The names that scripts rely on. */
+export interface FinetuneResult {
+  task: string
   /** The score that `best_step` was chosen by. */
-  metric: 'f1'
+  metric: string
   best_step: number
   steps: number
-  /** The last evaluation found no entity: training went wrong. */
-  collapsed: boolean
-  dev: NerSummary
-  test: NerSummary
+  /** What is wrong with the last evaluation, such as no entity found: training went wrong. */
+  collapsed: string | null
+  dev: Scores
+  test: Scores
   labels: readonly string[]
-  /** What the tags of the data set are in; predictions are in IOB2. A run of an earlier version does not say. */
-  scheme?: TagScheme
+  form: string
+  /** What the task says of the data. */
+  facts: Readonly<Record<string, unknown>>
   out: string
   seconds: number
   tokens_per_second: number
@@ -81,33 +87,6 @@ export class Interruption extends UserError {
   }
 }
 
-interface Best {
-  readonly step: number
-  readonly f1: number
-}
-
-/** How a run stands in its checkpoints. */
-interface NerState extends NerPosition {
-  readonly settings: Record<string, unknown>
-  /** Updates that the moments had seen before step 0. */
-  readonly updates?: number
-  readonly best?: Best
-  /** The last evaluation found no entity. */
-  readonly collapsed: boolean
-  /** Of the whole run so far, and of its training steps alone. */
-  readonly seconds: number
-  readonly trainingSeconds: number
-  readonly tokens: number
-}
-
-const FRESH: Omit<NerState, 'settings' | 'seconds'> = {
-  step: 0,
-  draw: 0,
-  collapsed: false,
-  trainingSeconds: 0,
-  tokens: 0,
-}
-
 /** Refuses an output folder with anything in it, unless a run there is to be resumed. */
 export function refuseOut(out: string, resume: boolean): void {
   if (!existsSync(out)) return
@@ -123,238 +102,309 @@ export function refuseOut(out: string, resume: boolean): void {
 }
 
 /** The result of a run that has ended in that folder. */
-export function finishedNer(out: string): NerResult | undefined {
+export function finished(out: string): FinetuneResult | undefined {
   const file = join(out, SCORES_FILE)
-  if (!existsSync(file)) return undefined
-  // what the key was called before it had no spaces
-  const text = readFileSync(file, 'utf8').replaceAll('"paper style (inferred)"', '"paper_style"')
-  return JSON.parse(text) as NerResult
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as FinetuneResult) : undefined
 }
 
 /**
  * Runs to the end and returns the scores. Throws a UserError for a loss that is not finite, for too little memory,
  * for checkpoints of other settings, and an Interruption when it was stopped.
  */
-export async function finetuneNer(
-  run: NerRun,
+export async function finetune(
+  run: FinetuneRun,
   device: Device,
   out: string,
   resume: boolean,
-  hooks: NerHooks = {},
-): Promise<NerResult> {
-  const { parameters, data, schedule, options } = run
-  const graphs = {
-    ...captureTraining(parameters, run.model, run.rows, run.optimizer, {
-      recompute: options.recompute,
-      precision: options.precision,
-    }),
-    tag: captureTagging(parameters, run.model, tagRows(run.maxLength), options.precision),
-  }
-  refuseTooLarge(memoryPlan(parameters, compile(graphs).values()), device)
-  const runtime = new Runtime(device, parameters, graphs)
-  const tagger = new NerTagger(runtime, run.tokenizer, {
-    labels: data.labels,
-    maxLength: run.maxLength,
-    rows: tagRows(run.maxLength),
-  })
+  hooks: FinetuneHooks = {},
+): Promise<FinetuneResult> {
+  const { parameters, options, task } = run
+  const runtime = openRuntime(run, device)
   makeFolder(out)
   removeLeftovers(out)
-
   const restored = resume ? await restore(out, run, runtime) : undefined
-  const { continued } = run
-  if (restored === undefined && continued) await writeArenas(runtime, continued.arenas)
-  else if (restored === undefined) await runtime.writeState('parameters', run.initial)
-  const settings = restored?.settings ?? settingsOf(run)
-  const updates = restored ? (restored.updates ?? 0) : (continued?.updates ?? 0)
-  let { best, collapsed, trainingSeconds, tokens } = restored ?? FRESH
-  const began = performance.now()
-  const seconds = () => (restored?.seconds ?? 0) + (performance.now() - began) / 1000
-  const log = new TrainingLog(out, restored?.step ?? 0)
-  const description = modelOf(run)
-  const save = async (position: NerPosition) => {
-    log.sync()
-    const [values, moment1, moment2] = [
-      await runtime.readState('parameters'),
-      await runtime.readState('moment1'),
-      await runtime.readState('moment2'),
-    ]
-    const { step, draw } = position
-    const state: NerState = {
-      step,
-      draw,
-      settings,
-      updates,
-      best,
-      collapsed,
-      seconds: seconds(),
-      trainingSeconds,
-      tokens,
-    }
-    const arenas = { parameters: values, moment1, moment2 }
-    await saveCheckpoint(out, { kind: KIND, step, model: description, arenas, state })
-    pruneCheckpoints(out, 1)
-  }
-  const evaluate = async (position: NerPosition) => {
-    const { scores } = await scoreFile(tagger, data.devel, run.develWindows)
-    const dev = nerSummary(scores)
-    const isBest = best === undefined || best.f1 === 0 || dev.f1 > best.f1
-    if (isBest) {
-      best = { step: position.step, f1: dev.f1 }
-      writeTask(out, run.maxLength)
-      await saveModel(out, { ...description, data: await runtime.readState('parameters') })
-    }
-    collapsed = dev.correct === 0
-    log.write({ step: position.step, dev })
-    hooks.onEvaluation?.({ step: position.step, dev, best: isBest && dev.f1 > 0 })
-    await save(position)
-  }
-
+  if (restored === undefined) await writeStart(run, runtime)
+  const one = new Session(run, runtime, out, restored, hooks)
   hooks.onStart?.(restored?.step ?? 0, device.bytes)
-  let stopped = 0
-  let isInterrupted = false
-  let before = performance.now()
-  const loop = {
-    totalSteps: schedule.total,
-    batchSize: options.batch,
-    rows: run.rows,
-    seed: options.seed,
-    optimizer: run.optimizer,
-    before: updates,
-    rate: (step: number) => learningRate(schedule, step),
+  if (one.chosen === undefined) {
+    await one.choose()
+    await one.loadBest()
+    const dev = await one.evaluate(run.dev, one.fitted)
+    one.writePredictions('dev', run.dev, dev)
+    one.chosen = { dev: dev.scores, tally: one.tally(run.dev, dev) }
+    if (options.retrain) await one.beginRetraining()
   }
-  const start: NerPosition = restored ?? { step: 0, draw: continued?.draw ?? 0 }
-  const isBoundary = (step: number) => step % run.evalEvery === 0 || step === schedule.total
-  const onStep = async (step: NerStep, settled: boolean) => {
-    const elapsed = (performance.now() - before) / 1000
-    trainingSeconds += elapsed
-    tokens += step.tokens
-    const rate = step.tokens / elapsed
-    log.write({
-      step: step.step,
-      loss: step.loss,
-      accuracy: step.accuracy,
-      lr: step.lr,
-      grad_norm: step.gradNorm,
-      tokens_per_second: Math.round(rate),
-    })
-    hooks.onStep?.(step, rate)
-    if (isBoundary(step.step)) await evaluate(step)
-    isInterrupted ||= hooks.interrupted?.() === true
-    if (isInterrupted && settled && step.step < schedule.total) {
-      if (!isBoundary(step.step)) await save(step)
-      stopped = step.step
-    }
-    before = performance.now()
-    return !isInterrupted
-  }
-  await trainTagger(runtime, run.windows, loop, start, { isBoundary, onStep })
-  if (stopped) throw new Interruption(out, stopped)
-  if (best === undefined) throw new Error('a run ended without an evaluation')
-
-  const weights = await runtime.readState('parameters')
-  readArena(openModel(out).weights, parameters, weights)
-  await runtime.writeState('parameters', weights)
-  const dev = await scoreFile(tagger, data.devel, run.develWindows)
-  const test = await scoreFile(tagger, data.test, run.testWindows)
-  for (const [file, { tags }] of [[data.devel, dev] as const, [data.test, test] as const])
-    writePredictions(join(out, `${basename(file.path, '.tsv')}_predictions.tsv`), file.sentences, tags)
-  const result: NerResult = {
-    task: 'ner',
-    metric: 'f1',
-    best_step: best.step,
-    steps: schedule.total,
-    collapsed,
-    dev: nerSummary(dev.scores),
-    test: nerSummary(test.scores),
-    labels: data.labels,
-    scheme: data.scheme,
-    out,
-    seconds: seconds(),
-    tokens_per_second: Math.round(tokens / Math.max(trainingSeconds, 1e-9)),
-  }
-  writeFileAtomic(join(out, SCORES_FILE), `${JSON.stringify({ ...result, settings }, null, 2)}\n`)
+  if (options.retrain) await one.retrain()
+  const test = await one.evaluate(run.test, one.fitted)
+  one.writePredictions('test', run.test, test)
+  const units = { metric: task.metric, dev: one.chosen.tally, test: one.tally(run.test, test) }
+  writeFileAtomic(join(out, UNITS_FILE), `${JSON.stringify(units)}\n`)
+  const result = one.result(test.scores)
+  const { settings } = one
+  writeFileAtomic(
+    join(out, SCORES_FILE),
+    `${JSON.stringify({ ...result, parameters: parameters.count, settings }, null, 2)}\n`,
+  )
   pruneCheckpoints(out, 0)
   return result
 }
 
-function modelOf(run: NerRun) {
-  return {
-    config: run.config,
-    architecture: architectureOf(run.config, 'TokenClassification'),
-    labels: run.data.labels,
-    parameters: run.parameters,
-    vocabulary: run.vocabulary,
-    vocabularyDigest: run.tokenizer.digest,
+function openRuntime(run: FinetuneRun, device: Device): Runtime {
+  const { parameters, head, model, context, options } = run
+  const sizes = { rows: run.rows, maxLength: context.maxLength }
+  const graphs = finetuningPrograms(parameters, head, model, sizes, run.optimizer, options)
+  refuseTooLarge(memoryPlan(parameters, compile(graphs).values()), device)
+  return new Runtime(device, parameters, graphs)
+}
+
+/** Weights and moments before the first step. */
+async function writeStart({ parameters, initial, continued }: FinetuneRun, runtime: Runtime): Promise<void> {
+  const zeros = () => new Float32Array(parameters.arenaElements)
+  await writeArenas(runtime, continued?.arenas ?? { parameters: initial, moment1: zeros(), moment2: zeros() })
+}
+
+/** One run under way. */
+class Session {
+  readonly settings: Record<string, unknown>
+  chosen?: Chosen
+  private best?: Best
+  private collapsed: string | null
+  private trainingSeconds: number
+  private tokens: number
+  private readonly updates: number
+  private readonly start: Position
+  private readonly began = performance.now()
+  private readonly secondsBefore: number
+  private readonly log: TrainingLog
+  private readonly predictor: Predictor
+  private before = performance.now()
+
+  constructor(
+    private readonly run: FinetuneRun,
+    private readonly runtime: Runtime,
+    private readonly out: string,
+    restored: RunState | undefined,
+    private readonly hooks: FinetuneHooks,
+  ) {
+    const { continued } = run
+    this.settings = restored?.settings ?? settingsOf(run)
+    this.updates = restored ? (restored.updates ?? 0) : (continued?.updates ?? 0)
+    this.start = restored ?? { step: 0, draw: continued?.draw ?? 0 }
+    this.secondsBefore = restored?.seconds ?? 0
+    const { best, chosen, collapsed, trainingSeconds, tokens } = restored ?? FRESH
+    Object.assign(this, { best, chosen })
+    this.collapsed = collapsed
+    this.trainingSeconds = trainingSeconds
+    this.tokens = tokens
+    this.log = new TrainingLog(out, restored?.step ?? 0)
+    this.predictor = new Predictor(runtime, run.head, run.context.maxLength)
   }
-}
 
-/** All that decides the bits of a run; it has to be the same when the run is resumed. */
-function settingsOf(run: NerRun): Record<string, unknown> {
-  const { options, schedule, data } = run
-  return {
-    model: options.model ?? null,
-    learning_rate: schedule.peak,
-    warmup: schedule.warmup,
-    total_steps: schedule.total,
-    batch: options.batch,
-    weight_decay: options.weightDecay,
-    clip: options.clip,
-    bias_correction: options.biasCorrection,
-    max_length: run.maxLength,
-    rows: run.rows,
-    eval_every: run.evalEvery,
-    dropout: run.config.dropout,
-    precision: options.precision ?? 'f32',
-    seed: options.seed,
-    labels: data.labels,
-    windows: run.windows.examples.length,
-    vocabulary: run.tokenizer.digest,
+  get fitted() {
+    return this.chosenBest.fitted
   }
-}
 
-/** What is not chosen by an option of its own, and what it comes from. */
-const ORIGINS: Readonly<Record<string, string>> = {
-  labels: 'the data that it was started on',
-  windows: 'the data that it was started on',
-  vocabulary: 'the vocabulary that it was started with',
-}
-
-/** Puts the newest checkpoint on the device; undefined where a run was stopped before its first one. */
-async function restore(out: string, run: NerRun, runtime: Runtime): Promise<NerState | undefined> {
-  const place = listCheckpoints(out).at(-1)
-  if (place === undefined) return undefined
-  const state = readState(place.dir, KIND) as unknown as NerState
-  // a checkpoint that does not say is one of f32
-  const settings: Record<string, unknown> = { precision: 'f32', ...state.settings }
-  const { model, tokenizer, continueFrom } = run.options
-  for (const [name, value] of Object.entries(settingsOf(run))) {
-    // without either option vocabulary and sizes are those of the checkpoint
-    if (name === 'model' && (model ?? tokenizer ?? continueFrom) === undefined) continue
-    const before = JSON.stringify(settings[name])
-    const now = JSON.stringify(value)
-    if (before === undefined || before === now) continue
-    throw new UserError(
-      `${place.dir}: the run had ${name} ${before}, and now has ${now}; --resume changes nothing. ` +
-        waysOn(place.dir, name, settings[name]),
-    )
+  /** Trains on the training part and keeps the weights that are best on dev. */
+  async choose(): Promise<void> {
+    const { schedule, evalEvery } = this.run
+    const isBoundary = (step: number) => step % evalEvery === 0 || step === schedule.total
+    await this.steps(this.run.train.examples, schedule, schedule.total, 0, this.start, {
+      isBoundary,
+      onBoundary: (position) => this.evaluateDev(position),
+    })
+    if (this.best === undefined) throw new Error('a run ended without an evaluation')
   }
-  await writeArenas(runtime, readArenas(place.dir, run.parameters))
-  return { ...state, settings }
-}
 
-/** How a person goes on whose choice of `name` is not the `saved` one: with the same run, or with a new one. */
-function waysOn(dir: string, name: string, saved: unknown): string {
-  const option = `--${name.replaceAll('_', '-')}`
-  const isFlag = typeof saved === 'boolean'
-  const chosen = isFlag ? option : `${option} ${saved}`
-  const same = ORIGINS[name] ?? (saved === null || saved === false ? `leave out ${option}` : chosen)
-  const other = ['model', 'labels', 'vocabulary'].includes(name)
-    ? 'For another one start a run of its own, without --resume'
-    : `To take its weights and moments into a new run with the other: --continue-from ${dir} and a new --out, without --resume`
-  return `To go on with the same run: ${same}. ${other}`
-}
+  /** Puts the best weights back on the device. */
+  async loadBest(): Promise<void> {
+    const weights = await this.runtime.readState('parameters')
+    readArena(openModel(this.out).weights, this.run.parameters, weights)
+    await this.runtime.writeState('parameters', weights)
+  }
 
-async function writeArenas(runtime: Runtime, arenas: TrainingArenas): Promise<void> {
-  for (const name of ['parameters', 'moment1', 'moment2'] as const)
-    await runtime.writeState(name, arenas[name])
+  /** The start of the second phase: the first weights again, and a checkpoint that says so before the best ones go. */
+  async beginRetraining(): Promise<void> {
+    await writeStart(this.run, this.runtime)
+    await this.save({ step: this.run.schedule.total, draw: this.run.continued?.draw ?? 0 })
+  }
+
+  /** Trains on train and dev for as many epochs as were best, then keeps those weights. */
+  async retrain(): Promise<void> {
+    const { run } = this
+    const { schedule, task, data, context, batch, evalEvery } = run
+    const first = schedule.total
+    const examples = [...run.train.examples, ...task.examples(data.dev.items, context, true)]
+    const more = stepsPerEpoch(examples.length, batch) / run.perEpoch
+    const scaled = (steps: number) => Math.max(1, Math.round(steps * more))
+    const steps = scaled(this.chosenBest.step)
+    const longer = { ...schedule, total: scaled(first), warmup: Math.min(scaled(schedule.warmup), steps) }
+    this.hooks.onRetrain?.(steps)
+    const resumed = this.start.step > first
+    const start = resumed
+      ? { step: this.start.step - first, draw: this.start.draw }
+      : { step: 0, draw: run.continued?.draw ?? 0 }
+    await this.steps(examples, longer, steps, first, start, {
+      isBoundary: (step) => step % evalEvery === 0 && step < steps,
+      onBoundary: (position) => this.save(position),
+    })
+    await this.saveModel()
+  }
+
+  async evaluate({ split, examples }: Part, fitted: Best['fitted']): Promise<Evaluation> {
+    const { task, context } = this.run
+    const logits = await this.predictor.logits(examples)
+    const answers = answersOf(task, split.items, examples, logits, { ...context, fitted })
+    return { logits, answers, scores: task.score(split.items, answers, context.labels) }
+  }
+
+  tally({ split }: Part, { answers }: Evaluation): Tally[] {
+    return this.run.task.tally(split.items, answers, this.run.context.labels)
+  }
+
+  writePredictions(name: string, { split }: Part, { answers }: Evaluation): void {
+    const { extension, text } = this.run.task.predictions(split.items, answers, this.run.context)
+    writeFileAtomic(join(this.out, `${name}_predictions.${extension}`), text)
+  }
+
+  result(test: Scores): FinetuneResult {
+    const { task, data, schedule, context } = this.run
+    return {
+      task: task.name,
+      metric: task.metric,
+      best_step: this.chosenBest.step,
+      steps: schedule.total,
+      collapsed: this.collapsed,
+      dev: this.chosen?.dev ?? {},
+      test,
+      labels: data.labels,
+      form: context.form,
+      facts: data.facts,
+      out: this.out,
+      seconds: this.seconds,
+      tokens_per_second: Math.round(this.tokens / Math.max(this.trainingSeconds, 1e-9)),
+    }
+  }
+
+  private get chosenBest(): Best {
+    if (this.best === undefined) throw new Error('no weights have been chosen yet')
+    return this.best
+  }
+
+  private get seconds(): number {
+    return this.secondsBefore + (performance.now() - this.began) / 1000
+  }
+
+  /** Steps up to `last` with a checkpoint where the person stops; `first` updates of an earlier phase count before them. */
+  private async steps(
+    examples: Part['examples'],
+    schedule: Schedule,
+    last: number,
+    first: number,
+    start: Position,
+    {
+      isBoundary,
+      onBoundary,
+    }: { isBoundary(step: number): boolean; onBoundary(at: Position): Promise<void> },
+  ): Promise<void> {
+    const { run, updates } = this
+    let stopped = 0
+    let isInterrupted = false
+    this.before = performance.now()
+    const settings = {
+      totalSteps: last,
+      batchSize: run.batch,
+      capacity: { rows: run.rows, length: run.context.maxLength },
+      seed: run.options.seed,
+      optimizer: run.optimizer,
+      before: updates,
+      rate: (step: number) => learningRate(schedule, step),
+    }
+    const events: LoopEvents = {
+      isBoundary,
+      onStep: async (step, settled) => {
+        const overall = { ...step, step: first + step.step }
+        this.note(overall)
+        if (isBoundary(step.step)) await onBoundary(overall)
+        isInterrupted ||= this.hooks.interrupted?.() === true
+        if (isInterrupted && settled && step.step < last) {
+          if (!isBoundary(step.step)) await this.save(overall)
+          stopped = overall.step
+        }
+        this.before = performance.now()
+        return !isInterrupted
+      },
+    }
+    await train(this.runtime, run.head, examples, settings, start, events)
+    if (stopped) throw new Interruption(this.out, stopped)
+  }
+
+  private note(step: Step): void {
+    const elapsed = (performance.now() - this.before) / 1000
+    this.trainingSeconds += elapsed
+    this.tokens += step.tokens
+    const rate = step.tokens / elapsed
+    this.log.write({
+      step: step.step,
+      loss: step.loss,
+      ...(step.accuracy !== undefined && { accuracy: step.accuracy }),
+      lr: step.lr,
+      grad_norm: step.gradNorm,
+      tokens_per_second: Math.round(rate),
+    })
+    this.hooks.onStep?.(step, rate)
+  }
+
+  private async evaluateDev(position: Position): Promise<void> {
+    const { task, dev, context } = this.run
+    const { items } = dev.split
+    const logits = await this.predictor.logits(dev.examples)
+    const fitted = task.fit?.(items, dev.examples, logits, context) ?? {}
+    const answers = answersOf(task, items, dev.examples, logits, { ...context, fitted })
+    const scores = task.score(items, answers, context.labels)
+    const found = scores[task.metric]
+    // a correlation with a constant is none
+    const score = typeof found === 'number' ? found : -1
+    const isBest =
+      this.best === undefined || score > this.best.score || (score === this.best.score && score <= 0)
+    if (isBest) {
+      this.best = { step: position.step, score, fitted }
+      await this.saveModel()
+    }
+    this.collapsed = task.collapsed(scores) ?? null
+    this.log.write({ step: position.step, dev: scores })
+    this.hooks.onEvaluation?.({ step: position.step, dev: scores, best: isBest && score > 0 })
+    await this.save(position)
+  }
+
+  /** Writes the weights on the device as the model of OUT. */
+  private async saveModel(): Promise<void> {
+    const { form, maxLength } = this.run.context
+    writeTask(this.out, this.run.task, { form, maxLength, fitted: this.fitted })
+    await saveModel(this.out, { ...this.description, data: await this.runtime.readState('parameters') })
+  }
+
+  private async save({ step, draw }: Position): Promise<void> {
+    const { settings, updates, best, chosen, collapsed, seconds, trainingSeconds, tokens } = this
+    this.log.sync()
+    const state: RunState = {
+      ...{ step, draw, settings, updates, best, chosen, collapsed },
+      ...{ seconds, trainingSeconds, tokens },
+    }
+    const arenas = await readRuntimeArenas(this.runtime)
+    const kind = kindOf(this.run.task)
+    await saveCheckpoint(this.out, { kind, step, model: this.description, arenas, state })
+    pruneCheckpoints(this.out, 1)
+  }
+
+  private get description() {
+    const { config, head, data, parameters, vocabulary, context } = this.run
+    return {
+      config,
+      architecture: architectureOf(config, head.name),
+      labels: data.labels,
+      parameters,
+      vocabulary,
+      vocabularyDigest: context.tokenizer.digest,
+    }
+  }
 }

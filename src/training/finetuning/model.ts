@@ -1,7 +1,6 @@
 /**
- * A fine-tuned tagger as a model folder: an AlbertForTokenClassification or BertForTokenClassification whose labels are tags (O, B, I or O, B-TYPE,
- * I-TYPE), with its vocabulary, and task.json, which keeps the window length that it was trained with. Opened for
- * evaluation and prediction.
+ * A fine-tuned model as a folder: Hugging Face's form with its vocabulary, and task.json, which keeps the task, the form of its
+ * data, the window length that it was trained with, and what was learnt beside the weights. Opened for evaluation and prediction.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,57 +12,79 @@ import { writeFileAtomic } from '../../files.js'
 import { ParameterSet } from '../../graph/parameters.js'
 import { Runtime } from '../../graph/runtime.js'
 import { CONFIG_FILE, checkVocabulary, openModel, type PretrainedModel } from '../../model/folder.js'
-import { declareTokenClassification } from '../../model/token_classification.js'
+import type { Example, Head } from '../../model/head.js'
 import { loadPretrained } from '../../model/weights.js'
 import type { Precision } from '../../ops/shape.js'
-import type { NerFile } from '../../tasks/entities/reader.js'
-import type { NerExample } from '../../tasks/entities/windows.js'
-import { type NerScores, scoreNer } from '../../tasks/metrics/ner.js'
-import { captureTagging, NerTagger } from './predictor.js'
+import { taskNamed, taskNames } from '../../tasks/index.js'
+import type { Fitted, Scores, Split, Task, TaskContext } from '../../tasks/task.js'
+import { capturePrediction, PREDICT_PROGRAM, Predictor, predictionCapacity } from './predictor.js'
 
 const TASK_FILE = 'task.json'
-const taskSchema = z.object({ task: z.literal('ner'), max_length: z.number().int().min(3) })
+const taskSchema = z.object({
+  task: z.enum(taskNames),
+  form: z.string().optional(),
+  max_length: z.number().int().min(3),
+  fitted: z.record(z.string(), z.unknown()).default({}),
+})
 
-/** Most pieces of a window where nothing else is said, as far as the model has positions for them. */
-export const DEFAULT_MAX_LENGTH = 512
-
-/** Most pieces of a batch of the tagging program: one number for all, so that equal weights give equal bits. */
-export function tagRows(maxLength: number): number {
-  return Math.max(2048, maxLength)
-}
-
-/** Keeps the window length beside a tagger's weights. */
-export function writeTask(dir: string, maxLength: number): void {
-  writeFileAtomic(join(dir, TASK_FILE), `${JSON.stringify({ task: 'ner', max_length: maxLength })}\n`)
-}
-
-export interface TaggerFolder {
-  readonly model: PretrainedModel
-  readonly labels: readonly string[]
-  readonly tokenizer: Tokenizer
+/** What is kept of a task beside the weights. */
+export interface TaskRecord {
+  readonly form: string
   readonly maxLength: number
+  readonly fitted: Fitted
+}
+
+/** Keeps it in task.json. */
+export function writeTask(dir: string, task: Task, { form, maxLength, fitted }: TaskRecord): void {
+  const json = { task: task.name, form, max_length: maxLength, fitted }
+  writeFileAtomic(join(dir, TASK_FILE), `${JSON.stringify(json)}\n`)
+}
+
+export interface TaskFolder {
+  readonly model: PretrainedModel
+  readonly task: Task
+  readonly head: Head
+  readonly context: TaskContext & { readonly tokenizer: Tokenizer }
+}
+
+/** What a person asks for besides the folder. */
+export interface TaskWishes {
+  /** The task that the model should be of; where the folder does not say, the one that it is taken for. */
+  readonly task?: string
+  readonly maxLength?: number
 }
 
 /**
- * Reads and checks a tagger's folder. Throws a UserError for a folder that holds no model, a model without label
- * names or with labels that are no tags, and a vocabulary that is missing or another one than the model's.
+ * Reads and checks the folder of a fine-tuned model. Throws a UserError for a folder that holds no model, another task's, a
+ * model without label names or with labels that are none of the task, and a vocabulary that is missing or not the model's.
  */
-export function openTaggerFolder(dir: string, maxLength?: number): TaggerFolder {
+export function openTask(dir: string, wishes: TaskWishes = {}): TaskFolder {
   const model = openModel(dir)
-  const file = join(dir, CONFIG_FILE)
+  const record = readTask(dir)
+  const asked = wishes.task === undefined ? undefined : taskNamed(wishes.task)
+  // a folder that does not say is one of another program's, or a tagger of old
+  const task = taskNamed(record?.task ?? asked?.name ?? 'entities')
+  if (asked && asked !== task)
+    throw new UserError(`${dir}: a model fine-tuned for ${task.name}, not for ${asked.name}`)
   const { labels } = model
-  const expected = 'a model fine-tuned for named entities (see: finetune ner)'
+  const file = join(dir, CONFIG_FILE)
+  const expected = `a model fine-tuned for ${task.name} (see: finetune ${task.name})`
   if (labels === undefined || labels.length === 0)
     throw new InputError({ file, found: 'no names of labels (id2label)', expected })
-  const stray = labels.find((label) => !/^(O|[BI](-.+)?)$/u.test(label ?? ''))
-  if (stray !== undefined || !labels.includes('O'))
-    throw new InputError({
-      file,
-      found: `labels ${labels.join(', ')}`,
-      expected: `tags (O, B, I or O, B-TYPE, I-TYPE) of ${expected}`,
-    })
+  const form = record?.form ?? task.forms[0]
   const tokenizer = modelTokenizer(model)
-  return { model, labels, tokenizer, maxLength: windowLength(model, maxLength ?? readTask(dir)) }
+  const maxLength = windowLength(model, task, wishes.maxLength ?? record?.max_length)
+  const context = { form, labels, tokenizer, maxLength, fitted: record?.fitted ?? {} }
+  return { model, task, head: headOf(task, labels, form, file, expected), context }
+}
+
+function headOf(task: Task, labels: readonly string[], form: string, file: string, expected: string): Head {
+  try {
+    return task.head(labels, form)
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    throw new InputError({ file, found: error.message, expected })
+  }
 }
 
 /** The vocabulary in a model's folder. Throws a UserError where there is none, or another than the model's. */
@@ -80,81 +101,96 @@ export function modelTokenizer(model: PretrainedModel): Tokenizer {
 /** The wanted window length, or the usual one. Throws a UsageError where the model has not so many positions. */
 export function windowLength(
   { config: { maxPositions } }: Pick<PretrainedModel, 'config'>,
+  task: Pick<Task, 'maxLength'>,
   wanted?: number,
 ): number {
   if (wanted !== undefined && wanted > maxPositions)
     throw new UsageError(`--max-length is ${wanted}, but the model has ${maxPositions} positions`)
-  return wanted ?? Math.min(DEFAULT_MAX_LENGTH, maxPositions)
+  return wanted ?? Math.min(task.maxLength, maxPositions)
 }
 
-function readTask(dir: string): number | undefined {
+function readTask(dir: string): z.infer<typeof taskSchema> | undefined {
   const file = join(dir, TASK_FILE)
   if (!existsSync(file)) return undefined
   try {
-    return taskSchema.parse(JSON.parse(readFileSync(file, 'utf8'))).max_length
+    return taskSchema.parse(JSON.parse(readFileSync(file, 'utf8')))
   } catch {
-    throw new InputError({ file, found: 'something else', expected: '{"task": "ner", "max_length": NUMBER}' })
+    const expected = `{"task": NAME, "max_length": NUMBER}, NAME one of ${taskNames.join(', ')}`
+    throw new InputError({ file, found: 'something else', expected })
   }
 }
 
-/** Puts a tagger on a device, in f32 unless said otherwise. Throws an InputError where the folder has no classifier of its labels. */
-export async function loadTagger(
-  folder: TaggerFolder,
+/** Puts a model on a device, in f32 unless said otherwise. Throws an InputError where the folder has no head for its labels. */
+export async function loadTask(
+  folder: TaskFolder,
   device: Device,
   precision?: Precision,
-): Promise<NerTagger> {
-  const { model, labels, maxLength, tokenizer } = folder
-  const rows = tagRows(maxLength)
+): Promise<Predictor> {
+  const { model, task, head, context } = folder
   const set = new ParameterSet()
-  const declared = declareTokenClassification(set, model.config, labels.length)
+  const declared = head.declare(set, model.config, context.labels.length)
   const data = new Float32Array(set.arenaElements)
   const { missing } = loadPretrained(model.weights, set, data)
   if (missing.length > 0)
     throw new InputError({
       file: model.weights.path,
       found: `no ${missing.join(', ')}`,
-      expected: 'a model fine-tuned for named entities (see: finetune ner)',
+      expected: `a model fine-tuned for ${task.name} (see: finetune ${task.name})`,
     })
-  const runtime = new Runtime(device, set, { tag: captureTagging(set, declared, rows, precision) })
+  const capacity = predictionCapacity(context.maxLength)
+  const graph = capturePrediction(set, head, declared, capacity, precision)
+  const runtime = new Runtime(device, set, { [PREDICT_PROGRAM]: graph })
   await runtime.writeState('parameters', data)
-  return new NerTagger(runtime, tokenizer, { labels, maxLength, rows })
+  return new Predictor(runtime, head, context.maxLength)
 }
 
-/** Tags a file and scores it; every word of the file is scored. */
-export async function scoreFile(
-  tagger: NerTagger,
-  file: NerFile,
-  examples?: NerExample[],
-  onWords?: (words: number) => void,
-): Promise<{ scores: NerScores; tags: string[][] }> {
-  const { tags } = await tagger.tag(file.sentences, examples, onWords)
-  const gold = file.sentences.map((sentence) => sentence.tags)
-  const scores = scoreNer(gold, tags)
-  const words = gold.reduce((n, row) => n + row.length, 0)
-  if (scores.words !== words) throw new Error(`${file.path}: scored ${scores.words} of ${words} words`)
-  return { scores, tags }
+/** What a model makes of a split. */
+export interface Evaluation {
+  readonly logits: readonly Float32Array[]
+  readonly answers: readonly unknown[]
+  readonly scores: Scores
 }
 
-/** The scores under the names that scripts read; fractions in [0, 1]. */
-export function nerSummary({ conlleval, iob2, token, words, sentences }: NerScores) {
-  return {
-    precision: conlleval.precision,
-    recall: conlleval.recall,
-    f1: conlleval.f1,
-    gold: conlleval.gold,
-    predicted: conlleval.predicted,
-    correct: conlleval.correct,
-    types: conlleval.types,
-    strict_iob2: { precision: iob2.precision, recall: iob2.recall, f1: iob2.f1 },
-    /** As the scores that papers print seem to be counted: word by word. */
-    paper_style: {
-      token_accuracy: token.accuracy,
-      macro_f1: token.macroF1,
-      weighted_f1: token.weightedF1,
-    },
-    words,
-    sentences,
-  }
+/** Answers and scores a split, every item of it. `onExamples` hears how many more examples are done. */
+export async function evaluateSplit(
+  predictor: Predictor,
+  task: Task,
+  { items }: Pick<Split<unknown>, 'items'>,
+  context: TaskContext,
+  examples: readonly Example[] = task.examples(items, context, false),
+  onExamples?: (examples: number) => void,
+): Promise<Evaluation> {
+  const logits = await predictor.logits(examples, onExamples)
+  const answers = answersOf(task, items, examples, logits, context)
+  return { logits, answers, scores: task.score(items, answers, context.labels) }
 }
 
-export type NerSummary = ReturnType<typeof nerSummary>
+/** The answers to items, one each (checked). */
+export function answersOf(
+  task: Task,
+  items: readonly unknown[],
+  examples: readonly Example[],
+  logits: readonly Float32Array[],
+  context: TaskContext,
+): unknown[] {
+  const answers = task.decode(items, examples, logits, context)
+  if (answers.length !== items.length) throw new Error(`${answers.length} answers to ${items.length} items`)
+  return answers
+}
+
+/** The answers to the items of several lines, whose examples are run together so that batches are full. */
+export async function evaluateLines(
+  predictor: Predictor,
+  task: Task,
+  lines: readonly (readonly unknown[])[],
+  context: TaskContext,
+): Promise<unknown[][]> {
+  const items = lines.flat()
+  const examples = task.examples(items, context, false)
+  const answers = answersOf(task, items, examples, await predictor.logits(examples), context)
+  let next = 0
+  return lines.map(({ length }) => {
+    next += length
+    return answers.slice(next - length, next)
+  })
+}

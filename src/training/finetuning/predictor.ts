@@ -1,123 +1,87 @@
 /**
- * Labels words with a token classifier: sentences are cut into windows, windows packed into ragged batches, the
- * largest of a word's logits [labels] is its tag, the softmax of it the tag's score. Runs the forward program
- * `tag` of a runtime; the same weights, windows and rows give the same bits, whoever asks.
+ * Logits of examples with a model on a device: examples packed into ragged batches, sequences of like length together. Runs
+ * the forward program `predict` of a runtime; the same weights, examples and rows give the same bits, whoever asks.
  */
 import { Capture } from '../../autograd/tensor.js'
 import { UserError } from '../../error.js'
 import type { Graph } from '../../graph/graph.js'
 import type { Runtime } from '../../graph/runtime.js'
-import { type TokenClassificationModel, tokenClassification } from '../../model/token_classification.js'
+import type { Example, Head, HeadCapacity, HeadModel } from '../../model/head.js'
 import type { Precision } from '../../ops/shape.js'
-import {
-  gatherTags,
-  type NerExample,
-  type WordTokenizer,
-  windowSentences,
-} from '../../tasks/entities/windows.js'
-import { collate, pack } from './batches.js'
+import { capacityOf, collate, pack } from './batches.js'
 
-/** The program that a tagger runs. */
-export const TAG_PROGRAM = 'tag'
+/** The program that a predictor runs. */
+export const PREDICT_PROGRAM = 'predict'
 
-/** Captures the forward program for batches of at most `rows` pieces. */
-export function captureTagging(
+/** Captures the forward program. */
+export function capturePrediction<Model extends HeadModel>(
   parameters: Runtime['parameters'],
-  model: TokenClassificationModel,
-  rows: number,
+  head: Head<Model>,
+  model: Model,
+  capacity: HeadCapacity,
   precision?: Precision,
 ): Graph {
   const capture = new Capture(parameters)
-  tokenClassification(capture, model, tokenCapacity(rows), { training: false, labelled: false, precision })
+  head.capture(capture, model, capacity, { training: false, labelled: false, precision })
   return capture.graph
 }
 
-/** A sequence has a piece between [CLS] and [SEP] at least, and a scored word is a piece. */
-export function tokenCapacity(rows: number): { rows: number; sequences: number; words: number } {
-  return { rows, sequences: Math.ceil(rows / 3), words: rows }
+/** Most pieces of a batch of that program: one number for all, so that equal weights give equal bits. */
+export function predictionRows(maxLength: number): number {
+  return Math.max(2048, maxLength)
 }
 
-export interface TaggedSentences {
-  /** [sentences][words] */
-  tags: string[][]
-  /** [sentences][words] Probability of the tag, in [0, 1]. */
-  scores: Float32Array[]
+/** What the program of a model of that window length is captured for. */
+export function predictionCapacity(maxLength: number): HeadCapacity {
+  return capacityOf(predictionRows(maxLength), maxLength)
 }
 
-export interface TaggerOptions {
-  readonly labels: readonly string[]
-  /** Most pieces of a window, [CLS] and [SEP] included. */
-  readonly maxLength: number
-  /** Most pieces of a batch; the program was captured with it. */
-  readonly rows: number
-}
-
-export class NerTagger {
+export class Predictor {
   constructor(
     private readonly runtime: Runtime,
-    private readonly tokenizer: WordTokenizer,
-    readonly options: TaggerOptions,
+    private readonly head: Head,
+    private readonly maxLength: number,
   ) {}
 
-  /** The windows of sentences. */
-  windows(sentences: { words: string[] }[]): NerExample[] {
-    return windowSentences(sentences, this.tokenizer, this.options.maxLength)
-  }
-
   /**
-   * Tags every word of every sentence, once (checked). `examples` are the windows of the sentences, where they are
-   * known already; `onWords` hears how many more words are done.
+   * Logits of every example, [scored, K] each. `onItems` hears how many more items are begun.
+   * Throws a UserError where the model gives no numbers.
    */
-  async tag(
-    sentences: { words: string[] }[],
-    examples: NerExample[] = this.windows(sentences),
-    onWords?: (words: number) => void,
-  ): Promise<TaggedSentences> {
-    const { labels, rows } = this.options
-    const predicted: Int32Array[] = new Array(examples.length)
-    const scores = sentences.map(({ words }) => new Float32Array(words.length))
+  async logits(
+    examples: readonly Example[],
+    onExamples?: (examples: number) => void,
+  ): Promise<Float32Array[]> {
+    const logits: Float32Array[] = new Array(examples.length)
     const lengths = examples.map(({ ids }) => ids.length)
     // Sequences of like length in one batch divide evenly among threads.
     const order = [...lengths.keys()].sort((a, b) => lengths[b] - lengths[a] || a - b)
-    const runs = pack(lengths, order, rows)
-    const batchOf = (run: number[] | undefined) => run && collate(run.map((e) => examples[e]))
+    const runs = pack(lengths, order, predictionRows(this.maxLength))
+    const batchOf = (run: number[] | undefined) =>
+      run &&
+      collate(
+        this.head,
+        run.map((e) => examples[e]),
+        this.maxLength,
+        false,
+      )
     let next = batchOf(runs[0])
     for (let r = 0; r < runs.length && next; r++) {
       const { inputs, scalars } = next
-      const running = this.runtime.run(TAG_PROGRAM, inputs, { ...scalars, seed: 0, draw: 0 })
+      const running = this.runtime.run(PREDICT_PROGRAM, inputs, { ...scalars, seed: 0, draw: 0 })
       next = batchOf(runs[r + 1])
       await running
-      const logits = await this.runtime.read(TAG_PROGRAM, 'logits', scalars.words)
-      let word = 0
+      const found = await this.runtime.read(PREDICT_PROGRAM, 'logits', scalars.scored)
+      if (!found.every(Number.isFinite))
+        throw new UserError('the model gives no numbers: its weights are damaged')
+      const outputs = found.length / scalars.scored
+      let row = 0
       for (const e of runs[r]) {
-        const { words, sentence } = examples[e]
-        predicted[e] = new Int32Array(words.length)
-        for (let k = 0; k < words.length; k++, word++) {
-          const row = logits.subarray(word * labels.length, (word + 1) * labels.length)
-          const best = largest(row)
-          predicted[e][k] = best
-          const score = probability(row, best)
-          if (!Number.isFinite(score))
-            throw new UserError('the model gives no numbers: its weights are damaged')
-          scores[sentence][words[k]] = score
-        }
+        const rows = examples[e].scored.length
+        logits[e] = found.slice(row * outputs, (row + rows) * outputs)
+        row += rows
       }
-      onWords?.(word)
+      onExamples?.(runs[r].length)
     }
-    return { tags: gatherTags(sentences, examples, predicted, [...labels]), scores }
+    return logits
   }
-}
-
-/** Index of the largest value, the first among equals. */
-function largest(row: Float32Array): number {
-  let best = 0
-  for (let i = 1; i < row.length; i++) if (row[i] > row[best]) best = i
-  return best
-}
-
-/** softmax(row)[index], row[index] being the largest. */
-function probability(row: Float32Array, index: number): number {
-  let sum = 0
-  for (const logit of row) sum += Math.exp(logit - row[index])
-  return 1 / sum
 }

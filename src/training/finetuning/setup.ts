@@ -1,9 +1,8 @@
 /**
- * What a fine-tuning run of a tagger consists of, read and checked before anything is written or computed: data,
- * vocabulary, model sizes, starting weights, schedule. Defaults are the papers' (AdamW, rate 1e-5, 10,000 steps of 32,
- * 320 of warm-up) for models of published size, and a higher rate over a few epochs for small ones.
+ * What a fine-tuning run consists of, read and checked before anything is written or computed: data, vocabulary, model
+ * sizes, starting weights, schedule. Settings are those that someone published (--settings) or suit the model's size: the papers'
+ * (AdamW, rate 1e-5, 10,000 steps of 32, 320 of warm-up) for models of published size, a higher rate over a few epochs for small ones.
  */
-
 import { Tokenizer } from '../../data/tokenizer/tokenizer.js'
 import { UsageError, UserError } from '../../error.js'
 import { ParameterSet } from '../../graph/parameters.js'
@@ -14,14 +13,10 @@ import {
   readVocabularyContents,
   type VocabularyContents,
 } from '../../model/folder.js'
-import {
-  declareTokenClassification,
-  type TokenClassificationModel,
-} from '../../model/token_classification.js'
+import type { Example, Head, HeadModel } from '../../model/head.js'
 import { loadPretrained } from '../../model/weights.js'
 import type { FloatType } from '../../ops/shape.js'
-import { readNerFolder } from '../../tasks/entities/folder.js'
-import { type NerExample, windowSentences } from '../../tasks/entities/windows.js'
+import type { DataSet, PublishedSettings, Split, Task, TaskContext } from '../../tasks/task.js'
 import {
   type CheckpointPlace,
   findCheckpoint,
@@ -32,16 +27,19 @@ import {
 import { initialValues } from '../initialize.js'
 import { DEFAULT_OPTIMIZER, type OptimizerSettings } from '../optimizer.js'
 import { checkSchedule, type Schedule } from '../schedule.js'
-import { labelIndices } from './batches.js'
-import { type LabelledWindows, stepsPerEpoch } from './loop.js'
+import { stepsPerEpoch } from './loop.js'
 import { modelTokenizer, windowLength } from './model.js'
 
-/** The kind of its checkpoints. */
-export const KIND = 'finetune ner'
+/** The kind of checkpoints of runs of a task. */
+export function kindOf(task: Pick<Task, 'name'>): string {
+  return `finetune ${task.name}`
+}
 
-export interface NerRunOptions {
-  /** Folder with train.tsv, devel.tsv or dev.tsv, test.tsv. */
+export interface FinetuneOptions {
+  /** Folder of the data set, and how it is read: one of the task's forms, the fold that is the test set. */
   readonly data: string
+  readonly form?: string
+  readonly fold?: number
   /** Model folder to start from; without it weights are random, sized by `preset`, over the pieces of `tokenizer`. */
   readonly model?: string
   readonly tokenizer?: string
@@ -50,16 +48,18 @@ export interface NerRunOptions {
   /** The checkpoint that the run is resumed from: vocabulary and sizes where neither model nor tokenizer is named. */
   readonly resumeFrom?: string
   readonly preset?: string
+  /** The name of published settings; what else is given here goes before them. */
+  readonly settings?: string
   readonly epochs?: number
   readonly totalSteps?: number
-  /** Windows of a step. */
-  readonly batch: number
+  /** Examples of a step. */
+  readonly batch?: number
   readonly learningRate?: number
   readonly warmup?: number
   readonly weightDecay: number
   readonly clip: number
   /** Divide the moments by 1 - beta^t; the original does not. */
-  readonly biasCorrection: boolean
+  readonly biasCorrection?: boolean
   readonly maxLength?: number
   readonly evalEvery?: number
   readonly dropout?: number
@@ -68,27 +68,37 @@ export interface NerRunOptions {
   readonly recompute: boolean
   /** Of activations and operands of products (default f32). */
   readonly precision?: FloatType
+  /** After choosing on dev train again, on train and dev together. */
+  readonly retrain?: boolean
 }
 
-export interface NerRun {
-  readonly options: NerRunOptions
-  readonly data: ReturnType<typeof readNerFolder>
-  readonly tokenizer: Tokenizer
+/** Items of a split and what they were made into. */
+export interface Part {
+  readonly split: Split<unknown>
+  readonly examples: readonly Example[]
+}
+
+export interface FinetuneRun {
+  readonly options: FinetuneOptions
+  readonly task: Task
+  readonly head: Head
+  readonly data: DataSet<unknown>
+  readonly train: Part
+  readonly dev: Part
+  readonly test: Part
+  readonly context: TaskContext & { readonly tokenizer: Tokenizer }
   readonly vocabulary: VocabularyContents
   readonly config: ModelConfig
   readonly parameters: ParameterSet
-  readonly model: TokenClassificationModel
+  readonly model: HeadModel
   /** The parameter arena before the first step. */
   readonly initial: Float32Array
   /** What a new run has taken over from the checkpoint of another, besides its weights. */
   readonly continued?: Continued
   /** Tensors of the model folder that have no part in this task. */
   readonly ignored: readonly string[]
-  readonly windows: LabelledWindows
-  readonly develWindows: NerExample[]
-  readonly testWindows: NerExample[]
-  readonly maxLength: number
   readonly rows: number
+  readonly batch: number
   readonly perEpoch: number
   readonly schedule: Schedule
   readonly optimizer: OptimizerSettings
@@ -98,7 +108,7 @@ export interface NerRun {
 interface Continued {
   readonly place: CheckpointPlace
   readonly arenas: TrainingArenas
-  /** Updates that the moments have seen, by which the order of the windows goes on too. */
+  /** Updates that the moments have seen, by which the order of the examples goes on too. */
   readonly updates: number
   /** Draws of dropout masks that have been made. */
   readonly draw: number
@@ -106,7 +116,7 @@ interface Continued {
 
 /**
  * What suits a model by its hidden size: the less it has to lose, the higher the rate and the fewer the steps. Dropout that
- * is not named is the model's own: small models are pretrained without it, but learn a few thousand sentences by heart.
+ * is not named is the model's own: small models are pretrained without it, but learn a few thousand examples by heart.
  */
 const DEFAULTS: readonly Defaults[] = [
   { hidden: 128, learningRate: 1e-3, epochs: 10, leastSteps: 400 },
@@ -123,11 +133,12 @@ interface Defaults {
 function defaults({ hiddenSize }: ModelConfig): Defaults {
   return DEFAULTS.find(({ hidden }) => hiddenSize <= hidden) ?? DEFAULTS[0]
 }
+const BATCH = 32
 const WARMUP = 320
 const EVAL_EVERY = 200
 
 /** Reads and checks all that a run needs. Throws a UserError that names what cannot be. */
-export function setUpNer(options: NerRunOptions): NerRun {
+export function setUpFinetuning(task: Task, options: FinetuneOptions): FinetuneRun {
   const { tokenizer: tokenizerDir, continueFrom, resumeFrom, seed } = options
   const named = [options.model, tokenizerDir, continueFrom].filter((dir) => dir !== undefined).length
   if (named > 1 || (named === 0 && resumeFrom === undefined))
@@ -136,37 +147,44 @@ export function setUpNer(options: NerRunOptions): NerRun {
     )
   if (options.epochs !== undefined && options.totalSteps !== undefined)
     throw new UsageError('want either --epochs or --total-steps')
+  const form = formOf(task, options.form)
+  const published = settingsOf(task, options.settings)
   const place = continueFrom === undefined ? undefined : findCheckpoint(continueFrom)
   const modelDir = options.model ?? place?.dir ?? (named === 0 ? resumeFrom : undefined)
   const pretrained = modelDir === undefined ? undefined : openModel(modelDir)
   const tokenizer = pretrained ? modelTokenizer(pretrained) : Tokenizer.load(tokenizerDir as string)
   const config = configuration(options, pretrained, tokenizer.size)
-  const maxLength = windowLength({ config }, options.maxLength)
+  const wanted = options.maxLength ?? (published && Math.min(published.maxLength, config.maxPositions))
+  const maxLength = windowLength({ config }, task, wanted)
   const rows = options.rows ?? Math.max(2048, maxLength)
   if (rows < maxLength)
-    throw new UsageError(`--rows is ${rows}, but one window has up to ${maxLength} pieces`)
-  const data = readNerFolder(options.data)
-
-  const windowsOf = (sentences: { words: string[] }[]) => windowSentences(sentences, tokenizer, maxLength)
-  const examples = windowsOf(data.train.sentences)
-  const perEpoch = stepsPerEpoch(examples.length, options.batch)
-  const usual = defaults(config)
-  const usualSteps = Math.max(usual.epochs * perEpoch, usual.leastSteps)
-  const total = options.totalSteps ?? (options.epochs === undefined ? usualSteps : options.epochs * perEpoch)
-  const schedule = checkSchedule({
-    peak: options.learningRate ?? usual.learningRate,
-    warmup: options.warmup ?? Math.min(WARMUP, Math.floor(total / 10)),
-    total,
+    throw new UsageError(`--rows is ${rows}, but one example has up to ${maxLength} pieces`)
+  const data = task.read(options.data, { form, fold: options.fold, seed })
+  const context = { form, labels: data.labels, tokenizer, maxLength, fitted: {} }
+  const part = (split: Split<unknown>, training: boolean): Part => ({
+    split,
+    examples: task.examples(split.items, context, training),
   })
+  const train = part(data.train, true)
+  if (train.examples.length === 0) throw new UserError(`${data.train.path}: nothing in it can be trained on`)
+  const batch = options.batch ?? published?.batch ?? BATCH
+  const perEpoch = stepsPerEpoch(train.examples.length, batch)
 
+  const head = task.head(data.labels, form)
   const parameters = new ParameterSet()
-  const model = declareTokenClassification(parameters, config, data.labels.length)
-  const continued = place && continuedRun(place, pretrained?.labels, data.labels, parameters)
+  const model = head.declare(parameters, config, data.labels.length)
+  const continued = place && continuedRun(place, task, pretrained?.labels, data.labels, parameters)
   const initial = continued?.arenas.parameters ?? initialValues(parameters, seed)
+  const schedule = scheduleOf(options, published, config, perEpoch)
   return {
     options,
+    task,
+    head,
     data,
-    tokenizer,
+    train,
+    dev: part(data.dev, false),
+    test: part(data.test, false),
+    context,
     vocabulary: readVocabularyContents((modelDir ?? tokenizerDir) as string),
     config,
     parameters,
@@ -174,11 +192,8 @@ export function setUpNer(options: NerRunOptions): NerRun {
     initial,
     continued,
     ignored: pretrained && !continued ? loadEncoder(pretrained, parameters, initial) : [],
-    windows: { examples, labels: labelIndices(data.train.sentences, examples, data.labels) },
-    develWindows: windowsOf(data.devel.sentences),
-    testWindows: windowsOf(data.test.sentences),
-    maxLength,
     rows,
+    batch,
     perEpoch,
     schedule,
     optimizer: {
@@ -186,15 +201,50 @@ export function setUpNer(options: NerRunOptions): NerRun {
       name: 'adamw',
       weightDecay: options.weightDecay,
       clip: options.clip,
-      biasCorrection: options.biasCorrection,
+      biasCorrection: options.biasCorrection ?? published?.biasCorrection ?? false,
     },
-    evalEvery: options.evalEvery ?? Math.min(EVAL_EVERY, Math.ceil(total / 10)),
+    evalEvery: options.evalEvery ?? Math.min(EVAL_EVERY, Math.ceil(schedule.total / 10)),
   }
+}
+
+function formOf({ name, forms }: Task, wanted = forms[0]): string {
+  if (!forms.includes(wanted))
+    throw new UsageError(`--form is ${wanted} (want one of ${forms.join(', ')} for ${name})`)
+  return wanted
+}
+
+function settingsOf({ name, settings }: Task, wanted: string | undefined): PublishedSettings | undefined {
+  if (wanted === undefined) return undefined
+  const found = Object.entries(settings).find(([known]) => known === wanted)?.[1]
+  const names = Object.keys(settings).join(', ')
+  if (!found) throw new UsageError(`--settings is ${wanted} (want one of ${names} for ${name})`)
+  return found
+}
+
+/** What is given goes before what was published, and that before what suits the model's size. */
+function scheduleOf(
+  options: FinetuneOptions,
+  published: PublishedSettings | undefined,
+  config: ModelConfig,
+  perEpoch: number,
+): Schedule {
+  const usual = defaults(config)
+  const steps = ({ steps, epochs = 0 }: Pick<PublishedSettings, 'steps' | 'epochs'>) =>
+    steps ?? epochs * perEpoch
+  const usualSteps = published ? steps(published) : Math.max(usual.epochs * perEpoch, usual.leastSteps)
+  const total = options.totalSteps ?? (options.epochs === undefined ? usualSteps : steps(options))
+  const { warmup = Math.min(WARMUP, Math.floor(total / 10)) } = published ?? {}
+  return checkSchedule({
+    peak: options.learningRate ?? published?.learningRate ?? usual.learningRate,
+    warmup: options.warmup ?? (warmup < 1 ? Math.floor(warmup * total) : Math.min(warmup, total - 1)),
+    total,
+  })
 }
 
 /** Throws a UserError for a checkpoint of another kind of run or of other labels. */
 function continuedRun(
   place: CheckpointPlace,
+  task: Task,
   labels: readonly string[] = [],
   wanted: readonly string[],
   parameters: ParameterSet,
@@ -203,7 +253,7 @@ function continuedRun(
     step,
     draw,
     updates = 0,
-  } = readState(place.dir, KIND) as {
+  } = readState(place.dir, kindOf(task)) as {
     step: number
     draw: number
     updates?: number
@@ -218,7 +268,7 @@ function continuedRun(
 
 /** The sizes of the pretrained model, which `--preset` may only confirm, or those of the preset. */
 function configuration(
-  { preset: name, dropout }: NerRunOptions,
+  { preset: name, dropout }: FinetuneOptions,
   pretrained: PretrainedModel | undefined,
   vocabularySize: number,
 ): ModelConfig {
@@ -245,7 +295,7 @@ function loadEncoder(
   parameters: ParameterSet,
   data: Float32Array,
 ): readonly string[] {
-  const isHead = (name: string) => name.startsWith('classifier.')
+  const isHead = (name: string) => /^(classifier|qa_outputs)\./.test(name)
   const heads = [...weights.tensors.keys()].filter(isHead)
   const tensors = new Map([...weights.tensors].filter(([name]) => !isHead(name)))
   return [...loadPretrained({ ...weights, tensors }, parameters, data).ignored, ...heads]

@@ -2,8 +2,9 @@
  * Labelled sentences as `predict` prints them: text with the entities highlighted (colours on a terminal,
  * `[text](TYPE)` elsewhere), JSON lines, or CoNLL columns. Entities follow conlleval's reading of the tags.
  */
-import type { Word } from '../data/corpus/words.js'
-import { entitySpans } from '../tasks/metrics/entities.js'
+import type { Word } from '../../data/corpus/words.js'
+import { entitySpans } from '../metrics/entities.js'
+import { codePoints, printable } from '../printable.js'
 
 /** A text, its words (offsets into it) and a tag for each; scores, where known, in [0, 1] for each word. */
 export interface LabelledText {
@@ -30,14 +31,6 @@ export interface HighlightOptions {
 
 /** Colours (SGR numbers) by type, in the order of first appearance within a renderer. */
 const colours = [41, 44, 45, 42, 46, 43]
-
-/** Whether to print colours: a terminal, NO_COLOR unset or empty, and TERM other than `dumb`. */
-export function wantsColour(
-  stream: { isTTY?: boolean },
-  environment: { NO_COLOR?: string; TERM?: string } = process.env,
-): boolean {
-  return stream.isTTY === true && !environment.NO_COLOR && environment.TERM !== 'dumb'
-}
 
 export function textEntities(
   labelled: LabelledText,
@@ -100,17 +93,4 @@ export function conllRows({ words, tags }: LabelledText): string {
   if (tags.length !== words.length)
     throw new Error(`highlight: ${tags.length} tags for ${words.length} words`)
   return `${words.map((word, i) => `${word.text}\t${tags[i]}\n`).join('')}\n`
-}
-
-function codePoints(text: string, end: number): number {
-  let count = 0
-  for (let i = 0; i < end; i += (text.codePointAt(i) as number) > 0xffff ? 2 : 1) count++
-  return count
-}
-
-/** Text that cannot command a terminal: control characters but for tab and line feed become U+FFFD. */
-function printable(text: string): string {
-  return text.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, (c) =>
-    c === '\n' || c === '\t' ? c : '\ufffd',
-  )
 }
