@@ -10,21 +10,32 @@ import { readText } from '../data/files/text.js'
 import { InputError, UsageError } from '../error.js'
 import { makeFolder, writeFileAtomic } from '../files.js'
 import type { BenchmarkModel } from './models.js'
-import type { BenchmarkSet, PlannedRun } from './plan.js'
+import { type BenchmarkSet, type PlannedRun, type RunPlace, runFolder } from './plan.js'
 
 export const PLAN_FILE = 'plan.json'
 
 /** Options of all runs by the names of the command line; what was not given is absent. */
 export type Pinned = Readonly<Record<string, string | number | boolean>>
 
-const model = z.object({ name: z.string(), dir: z.string(), digest: z.string() })
+const model = z.object({
+  name: z.string(),
+  dir: z.string(),
+  parameters: z.number(),
+  step: z.number().optional(),
+  digest: z.string(),
+})
 const set = z.object({
   name: z.string(),
-  folder: z.string(),
+  task: z.string(),
   form: z.string(),
+  folder: z.string(),
+  metric: z.string(),
+  unit: z.string(),
   train: z.number(),
   dev: z.number(),
   test: z.number(),
+  folds: z.number().optional(),
+  note: z.string().optional(),
 })
 const run = z.object({ set: z.string(), model: z.string(), seed: z.number(), fold: z.number().optional() })
 const planSchema = z.object({
@@ -45,19 +56,29 @@ export interface Pinning {
 }
 
 /**
- * Throws a UsageError that says what differs from an earlier evaluation in OUT; else keeps the plan there, with what that
- * one had besides. Returns the plan as kept.
+ * All runs that OUT is to hold: those of an earlier evaluation there, and these. Throws a UsageError that says what differs
+ * where the two do not go together. Nothing is written.
  */
-export function pinPlan(out: string, pinning: Pinning): PlanFile {
+export function plannedIn(out: string, pinning: Pinning): RunPlace[] {
+  return placesOf(mergePlans(readPlan(out), pinning, out))
+}
+
+/** As `plannedIn`, and keeps the plan in OUT. */
+export function pinPlan(out: string, pinning: Pinning): RunPlace[] {
   const plan = mergePlans(readPlan(out), pinning, out)
   makeFolder(out)
   writeFileAtomic(join(out, PLAN_FILE), `${JSON.stringify(plan, null, 2)}\n`)
-  return plan
+  return placesOf(plan)
 }
 
-/** As `pinPlan`, for a look: nothing is written. */
-export function checkPlan(out: string, pinning: Pinning): PlanFile {
-  return mergePlans(readPlan(out), pinning, out)
+function placesOf({ models, sets, runs }: PlanFile): RunPlace[] {
+  return runs.flatMap(({ set: setName, model: modelName, seed, fold }) => {
+    const set = sets.find(({ name }) => name === setName)
+    const model = models.find(({ name }) => name === modelName)
+    if (set === undefined || model === undefined) return []
+    const dir = runFolder(setName, modelName, seed, fold)
+    return [{ set, model, seed, ...(fold !== undefined && { fold }), dir }]
+  })
 }
 
 function readPlan(out: string): PlanFile | undefined {
@@ -86,10 +107,12 @@ function mergePlans(
     format: 'bioalbert benchmark plan',
     version: 1,
     options: { ...options },
-    models: models.map(({ name, dir, digest }) => ({ name, dir: placeOf(dir), digest })),
-    sets: sets.map(({ name, folder, form, train, dev, test }) => ({
-      ...{ name, folder: resolve(folder), form, train, dev, test },
+    models: models.map(({ name, dir, parameters, step, digest }) => ({
+      ...{ name, dir: placeOf(dir), parameters },
+      ...(step !== undefined && { step }),
+      digest,
     })),
+    sets: sets.map(({ known: _, ...set }) => ({ ...set, folder: resolve(set.folder) })),
     runs: runs.map(({ set, model, seed, fold }) => ({
       ...{ set: set.name, model: model.name, seed },
       ...(fold !== undefined && { fold }),

@@ -9,7 +9,7 @@ import type { KnownSet } from '../tasks/datasets/known.js'
 import { dataSet, dataSets, findDataSets, formOf, readCounts } from '../tasks/datasets.js'
 import type { Task } from '../tasks/task.js'
 import type { BenchmarkModel } from './models.js'
-import type { SetRecord } from './record.js'
+import type { ModelRecord, SetRecord } from './record.js'
 
 export interface BenchmarkSet extends SetRecord {
   readonly known: KnownSet
@@ -17,14 +17,20 @@ export interface BenchmarkSet extends SetRecord {
   readonly folder: string
 }
 
-export interface PlannedRun {
-  readonly set: BenchmarkSet
-  readonly model: BenchmarkModel
+/** A run by its place. */
+export interface RunPlace {
+  readonly set: SetRecord
+  readonly model: ModelRecord
   readonly seed: number
   /** From 1, of a set that has folds. */
   readonly fold?: number
   /** Its folder inside OUT. */
   readonly dir: string
+}
+
+export interface PlannedRun extends RunPlace {
+  readonly set: BenchmarkSet
+  readonly model: BenchmarkModel
 }
 
 export interface SetChoices {

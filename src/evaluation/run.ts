@@ -5,15 +5,16 @@
  */
 import { join } from 'node:path'
 import { UserError } from '../error.js'
+import { dataSet } from '../tasks/datasets.js'
 import type { Rate } from '../tasks/metrics/bootstrap.js'
-import type { PlannedRun } from './plan.js'
+import type { PlannedRun, RunPlace } from './plan.js'
 import { publishedFor } from './published.js'
 import {
   type BenchmarkRecord,
   type FailureRecord,
   hasEnded,
-  readFinishedRun,
   type RunRecord,
+  readFinishedRun,
   type SetRecord,
   writeBenchmark,
 } from './record.js'
@@ -45,7 +46,7 @@ export interface EvaluationHooks extends RunHooks {
 export interface Evaluation {
   readonly out: string
   /** All that OUT is to hold, those of earlier calls included. */
-  readonly runs: readonly PlannedRun[]
+  readonly runs: readonly RunPlace[]
   /** Those of this call. */
   readonly wanted: readonly PlannedRun[]
   readonly version: string
@@ -93,7 +94,7 @@ export async function runEvaluation(
   return record
 }
 
-function nameOf({ set, model, seed, fold }: PlannedRun) {
+function nameOf({ set, model, seed, fold }: RunPlace) {
   return { set: set.name, model: model.name, seed, ...(fold !== undefined && { fold }) }
 }
 
@@ -101,10 +102,11 @@ function nameOf({ set, model, seed, fold }: PlannedRun) {
 const TOLERANCE = 1e-6
 
 /** What a run's folder says. Throws an InputError where a file of it is damaged. */
-export function scoredRun(out: string, run: PlannedRun): ScoredRun {
+export function scoredRun(out: string, run: RunPlace): ScoredRun {
   const { dev, test, units, metric, seconds, tokens_per_second, best_step, steps, collapsed } =
     readFinishedRun(join(out, run.dir))
-  if (metric !== run.set.metric) throw new UserError(`${run.dir}: scored by ${metric}, not by ${run.set.metric}`)
+  if (metric !== run.set.metric)
+    throw new UserError(`${run.dir}: scored by ${metric}, not by ${run.set.metric}`)
   return {
     ...nameOf(run),
     dir: run.dir,
@@ -136,7 +138,10 @@ function summarise(
     const set = sets.find(({ name }) => name === run.set)
     if (set) checkUnits(run, set.metric, rateOf(set.task))
   }
-  const summarySets = sets.map(({ known, ...set }) => ({ ...set, ...known, ...plainSet(set) }))
+  const summarySets = sets.map((set) => {
+    const { heldOut, variantOf } = dataSet(set.name)
+    return { ...plainSet(set), heldOut, variantOf }
+  })
   return {
     format: 'bioalbert benchmark',
     version: 1,
