@@ -3,7 +3,7 @@
  * published scores beside, and what has to be said with them. Numbers are percent, as the papers print them.
  */
 import { publishedGain } from './published.js'
-import type { BenchmarkRecord, Interval, PublishedRecord, ScoreRecord } from './record.js'
+import type { BenchmarkRecord, Interval, PublishedRecord, RunRecord, ScoreRecord } from './record.js'
 
 export interface Section {
   readonly title: string
@@ -119,7 +119,7 @@ export function remarksOf(record: BenchmarkRecord): string[] {
         ? []
         : [`${model} on ${set}: ${missing} of ${values.length} seeds have no ${metric}; they are in no mean`]
     }),
-    ...collapsed.map((run) => `${run.dir}: the last evaluation ${run.collapsed}: training has collapsed`),
+    ...(collapsed.length === 0 ? [] : [collapsedText(collapsed, runs.length)]),
     ...(counts.size > 1
       ? ['the means by task are over other sets from model to model: compare the sets themselves']
       : []),
@@ -133,4 +133,11 @@ export function remarksOf(record: BenchmarkRecord): string[] {
     ...failures.map(({ dir, error }) => `${dir} failed: ${error}`),
     ...(left > 0 ? [`${left} runs are left; the same command goes on with them`] : []),
   ]
+}
+
+/** Names a few of them. */
+function collapsedText(collapsed: readonly RunRecord[], all: number): string {
+  const shown = collapsed.slice(0, 5).map((run) => `${run.dir} ${run.collapsed}`)
+  const more = collapsed.length > shown.length ? `, and ${collapsed.length - shown.length} more` : ''
+  return `training collapsed in ${collapsed.length} of ${all} runs: ${shown.join(', ')}${more}`
 }

@@ -17,7 +17,7 @@ import type { ModelRecord } from './record.js'
 export interface BenchmarkModel extends ModelRecord {
   /** What a run starts from: a folder, or a preset over the pieces of a vocabulary folder. */
   readonly start: { readonly model: string } | { readonly preset: string; readonly tokenizer: string }
-  /** Tells these weights from others: SHA-256 of the file, or of the vocabulary where weights are drawn. */
+  /** Tells these weights from others: SHA-256 of the file; sizes and vocabulary where weights are drawn. */
   readonly digest: string
   readonly config: ModelConfig
 }
@@ -65,7 +65,7 @@ function randomModel(place: string, name: string | undefined, { tokenizer }: Mod
     dir: place,
     parameters: encoderParameters(config),
     start: { preset: size, tokenizer },
-    digest: vocabulary.digest,
+    digest: `${size} ${vocabulary.digest}`,
     config,
   }
 }

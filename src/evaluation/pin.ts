@@ -8,7 +8,7 @@ import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { readText } from '../data/files/text.js'
 import { InputError, UsageError } from '../error.js'
-import { makeFolder, writeFileAtomic } from '../files.js'
+import { makeFolder, refuseExisting, writeFileAtomic } from '../files.js'
 import type { BenchmarkModel } from './models.js'
 import { type BenchmarkSet, type PlannedRun, type RunPlace, runFolder } from './plan.js'
 
@@ -83,7 +83,10 @@ function placesOf({ models, sets, runs }: PlanFile): RunPlace[] {
 
 function readPlan(out: string): PlanFile | undefined {
   const file = join(out, PLAN_FILE)
-  if (!existsSync(file)) return undefined
+  if (!existsSync(file)) {
+    refuseExisting(out)
+    return undefined
+  }
   const expected = 'the plan of an evaluation (bioalbert benchmark plan, version 1)'
   let json: unknown
   try {
@@ -159,7 +162,7 @@ function modelDifferences(before: PlanFile['models'], now: PlanFile['models'][nu
   const same = before.find(({ name }) => name === now.name)
   if (same === undefined || same.digest === now.digest) return []
   return same.dir === now.dir
-    ? [`the weights of model ${now.name} in ${now.dir} have changed`]
+    ? [`the weights or the vocabulary of model ${now.name} in ${now.dir} have changed`]
     : [`model ${now.name} was ${same.dir}, now ${now.dir}`]
 }
 

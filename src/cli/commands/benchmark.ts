@@ -6,7 +6,7 @@ import { openDevice } from '../../device/open.js'
 import { measurePeaks } from '../../device/peak.js'
 import { UsageError } from '../../error.js'
 import { type Estimate, estimates } from '../../evaluation/estimate.js'
-import { FinetuneRunner } from '../../evaluation/finetune_runner.js'
+import { FinetuneRunner, type RunSettings } from '../../evaluation/finetune_runner.js'
 import { remarksOf, sectionsOf } from '../../evaluation/format.js'
 import { type BenchmarkModel, chooseModels } from '../../evaluation/models.js'
 import { type Pinned, pinPlan, plannedIn } from '../../evaluation/pin.js'
@@ -110,15 +110,15 @@ async function benchmark(options: Options): Promise<void> {
   const sets = chooseSets(options, taskNamed)
   const wanted = planRuns(sets, models, seedsFrom(options.seed, options.seeds), options.folds)
   const pinning = { options: pinned(options), models, sets, runs: wanted }
-  const runs = options.dryRun ? plannedIn(out, pinning) : undefined
+  const runs = plannedIn(out, pinning)
   const left = wanted.filter(({ dir }) => !hasEnded(join(out, dir)))
-  const runner = new FinetuneRunner(taskNamed, options, options.device, options.threads)
+  const runner = new FinetuneRunner(taskNamed, runSettings(options), options.device, options.threads)
   note(`${count(wanted.length)} runs, ${count(left.length)} of them left; looking at what they need`, quiet)
   const ended = wanted.filter(({ dir }) => hasEnded(join(out, dir))).map((run) => scoredRun(out, run))
   const gflops = options.dryRun && left.length > 0 ? await peakOf(options) : undefined
   // what cannot be is said before the first run and not after the last
   const plan = estimates(left, ended, (run) => runner.examine(run), gflops)
-  if (runs) return printPlan(options, { runs: runs.length, left: left.length, plan, sets, models })
+  if (options.dryRun) return printPlan(options, { runs: runs.length, left: left.length, plan, sets, models })
   const evaluation = {
     ...{ out, wanted, command: process.argv.slice(2), version: version(), seed: options.seed },
     runs: pinPlan(out, pinning),
@@ -131,19 +131,39 @@ async function benchmark(options: Options): Promise<void> {
   printResult(json, { ...record }, () => describe(record, out))
 }
 
-/** What decides the scores, by the names of the options. */
+/** What decides the scores beside models, data and seeds. */
+const RUN_OPTIONS = [
+  'settings',
+  'epochs',
+  'totalSteps',
+  'batch',
+  'learningRate',
+  'warmup',
+  'weightDecay',
+  'clip',
+  'biasCorrection',
+  'maxLength',
+  'evalEvery',
+  'dropout',
+  'rows',
+  'recompute',
+  'retrain',
+  'precision',
+] as const satisfies readonly (keyof RunSettings)[]
+
+function runSettings(options: Options): RunSettings {
+  const chosen = Object.fromEntries(RUN_OPTIONS.map((name) => [name, options[name]]))
+  return chosen as Pick<Options, (typeof RUN_OPTIONS)[number]>
+}
+
+/** The same as a person writes them. */
 function pinned(options: Options): Pinned {
-  const { settings, epochs, totalSteps, batch, learningRate, warmup, weightDecay, clip } = options
-  const { biasCorrection, maxLength, evalEvery, dropout, rows, recompute, retrain, precision } = options
-  const all = {
-    ...{ settings, epochs, 'total-steps': totalSteps, batch, 'learning-rate': learningRate, warmup },
-    ...{ 'weight-decay': weightDecay, clip, 'bias-correction': biasCorrection, 'max-length': maxLength },
-    ...{ 'eval-every': evalEvery, dropout, rows, recompute, retrain, precision },
-  }
+  const written = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
   return Object.fromEntries(
-    Object.entries(all).filter(
-      (entry): entry is [string, string | number | boolean] => entry[1] !== undefined,
-    ),
+    RUN_OPTIONS.flatMap((name) => {
+      const value = options[name]
+      return value === undefined ? [] : [[written(name), value]]
+    }),
   )
 }
 
