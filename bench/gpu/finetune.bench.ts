@@ -4,9 +4,10 @@
  * queued behind the other. All start from the same weights and take the same batches; the loss of the first must agree.
  */
 import { rmSync } from 'node:fs'
+import { tokenHead } from '../../src/model/token_classification.js'
 import { typicalLengths } from '../../src/profile/ncbi_disease.js'
 import { epochOrder } from '../../src/training/finetuning/batches.js'
-import { trainTagger } from '../../src/training/finetuning/loop.js'
+import { train } from '../../src/training/finetuning/loop.js'
 import { DEFAULT_OPTIMIZER, type OptimizerSettings } from '../../src/training/optimizer.js'
 import { random } from '../../test/support/random.js'
 import { ncbiDisease } from '../shapes.js'
@@ -28,20 +29,20 @@ const optimizer: OptimizerSettings = { ...DEFAULT_OPTIMIZER, name: 'adamw' }
 
 const { parameters, model, initial, ...rest } = tagging(MODEL, DROPOUT)
 const lengths = typicalLengths(BATCHES * BATCH).map((n) => (isEmulated ? Math.ceil(n / 3) + 2 : n))
-const windows = madeUp(lengths, ncbiDisease.firstPieces, random(7))
-const order = epochOrder(windows.examples.length, SEED, 0)
+const examples = madeUp(lengths, ncbiDisease.firstPieces, random(7))
+const order = epochOrder(examples.length, SEED, 0)
 const tokens = lengths.reduce((a, b) => a + b, 0) / BATCHES
 const name = `finetune_${MODEL}_${BATCH}`
 
 const folder = temporaryFolder()
 const device = await openBenchDevice()
 try {
-  await saveTagging(folder, { parameters, model, initial, ...rest }, labelledJson(windows, order))
+  await saveTagging(folder, { parameters, model, initial, ...rest }, labelledJson(examples, order))
   const { runtime, loss: first } = await openTagging(
     device,
     { parameters, model, initial },
     { rows: ROWS, optimizer, precision: 'bf16' },
-    windows,
+    examples,
     [...order.subarray(0, BATCH)],
   )
 
@@ -53,10 +54,17 @@ try {
     async run() {
       const losses: number[] = []
       const start = performance.now()
-      const settings = { batchSize: BATCH, rows: ROWS, seed: SEED, optimizer, rate: () => 1e-5 }
-      const end = await trainTagger(
+      const settings = {
+        batchSize: BATCH,
+        capacity: { rows: ROWS, length: model.config.maxPositions },
+        seed: SEED,
+        optimizer,
+        rate: () => 1e-5,
+      }
+      const end = await train(
         runtime,
-        windows,
+        tokenHead,
+        examples,
         { ...settings, totalSteps: BATCHES },
         { step: 0, draw },
         { onStep: ({ loss }) => losses.push(loss) > 0 },

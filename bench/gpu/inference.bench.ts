@@ -6,9 +6,10 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Runtime } from '../../src/graph/runtime.js'
+import { tokenHead } from '../../src/model/token_classification.js'
 import { typicalLengths } from '../../src/profile/ncbi_disease.js'
-import { collate, pack } from '../../src/training/finetuning/batches.js'
-import { captureTagging, TAG_PROGRAM } from '../../src/training/finetuning/predictor.js'
+import { capacityOf, collate, pack } from '../../src/training/finetuning/batches.js'
+import { capturePrediction, PREDICT_PROGRAM } from '../../src/training/finetuning/predictor.js'
 import { queued } from '../../src/training/queue.js'
 import { random } from '../../test/support/random.js'
 import { isEmulated, isShort, openBenchDevice } from '../support/device.js'
@@ -26,7 +27,7 @@ const TOLERANCE = 0.1
 
 const model = tagging(MODEL, 0)
 const lengths = typicalLengths(SENTENCES).map((n) => (isEmulated ? Math.ceil(n / 3) + 2 : n))
-const { examples } = madeUp(lengths, 1, random(3))
+const examples = madeUp(lengths, 1, random(3))
 const tokens = lengths.reduce((a, b) => a + b, 0)
 const name = `inference_${MODEL}_${SENTENCES}`
 
@@ -38,8 +39,14 @@ try {
     model,
     examples.map(({ ids }) => [...ids]),
   )
-  const graph = captureTagging(model.parameters, model.model, ROWS, 'bf16')
-  const runtime = new Runtime(device, model.parameters, { [TAG_PROGRAM]: graph })
+  const graph = capturePrediction(
+    model.parameters,
+    tokenHead,
+    model.model,
+    capacityOf(ROWS, model.config.maxPositions),
+    'bf16',
+  )
+  const runtime = new Runtime(device, model.parameters, { [PREDICT_PROGRAM]: graph })
   await runtime.writeState('parameters', model.initial)
   const starts = lengths.map((_, i) => lengths.slice(0, i).reduce((a, b) => a + b, 0) * LABELS.length)
   const logits = new Float32Array(tokens * LABELS.length)
@@ -51,10 +58,15 @@ try {
     async run() {
       const start = performance.now()
       const asked = pack(lengths, order, ROWS).map(async (chosen) => {
-        const { inputs, scalars } = collate(chosen.map((e) => examples[e]))
+        const { inputs, scalars } = collate(
+          tokenHead,
+          chosen.map((e) => examples[e]),
+          model.config.maxPositions,
+          false,
+        )
         const [found] = await queued(
-          runtime.run(TAG_PROGRAM, inputs, { ...scalars, seed: 0, draw: 0 }),
-          () => [runtime.read(TAG_PROGRAM, 'logits', scalars.words)],
+          runtime.run(PREDICT_PROGRAM, inputs, { ...scalars, seed: 0, draw: 0 }),
+          () => [runtime.read(PREDICT_PROGRAM, 'logits', scalars.scored)],
         )
         let at = 0
         for (const e of chosen) {

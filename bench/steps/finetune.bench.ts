@@ -6,9 +6,10 @@
  */
 import { rmSync } from 'node:fs'
 import type { Device } from '../../src/device/device.js'
+import { tokenHead } from '../../src/model/token_classification.js'
 import type { FloatType } from '../../src/ops/shape.js'
 import { epochOrder } from '../../src/training/finetuning/batches.js'
-import { trainTagger } from '../../src/training/finetuning/loop.js'
+import { train } from '../../src/training/finetuning/loop.js'
 import { DEFAULT_OPTIMIZER, type OptimizerSettings } from '../../src/training/optimizer.js'
 import { random } from '../../test/support/random.js'
 import { ncbiDisease } from '../shapes.js'
@@ -35,9 +36,9 @@ const optimizer: OptimizerSettings = { ...DEFAULT_OPTIMIZER, name: 'adamw' }
 
 const model = tagging(MODEL, DROPOUT)
 const draw = random(7)
-const windows = madeUp(ncbiLengths(BATCHES * BATCH, draw), ncbiDisease.firstPieces, draw)
-const order = epochOrder(windows.examples.length, SEED, 0)
-const tokens = windows.examples.reduce((n, { ids }) => n + ids.length, 0) / BATCHES
+const examples = madeUp(ncbiLengths(BATCHES * BATCH, draw), ncbiDisease.firstPieces, draw)
+const order = epochOrder(examples.length, SEED, 0)
+const tokens = examples.reduce((n, { ids }) => n + ids.length, 0) / BATCHES
 const cost = { units: { sentences: BATCH, tokens } }
 const whole = {
   what: `an epoch of ${ncbiDisease.sentences.toLocaleString('en-US')} sentences`,
@@ -47,7 +48,7 @@ const whole = {
 const folder = temporaryFolder()
 const device = await openBenchDevice()
 try {
-  await saveTagging(folder, model, labelledJson(windows, order))
+  await saveTagging(folder, model, labelledJson(examples, order))
   const ours: Awaited<ReturnType<typeof contestant>>[] = []
   for (const precision of ['f32', 'bf16'] as const) ours.push(await contestant(device, precision))
   const [{ loss: first }] = ours
@@ -94,7 +95,13 @@ async function contestant(
   precision: FloatType,
 ): Promise<Contestant & { loss: number; restart(): void }> {
   const first = [...order.subarray(0, BATCH)]
-  const { runtime, loss } = await openTagging(on, model, { rows: ROWS, optimizer, precision }, windows, first)
+  const { runtime, loss } = await openTagging(
+    on,
+    model,
+    { rows: ROWS, optimizer, precision },
+    examples,
+    first,
+  )
   let turn = 0
   return {
     name: `ours ${precision}`,
@@ -110,15 +117,16 @@ async function contestant(
       const settings = {
         totalSteps: step + 1,
         batchSize: BATCH,
-        rows: ROWS,
+        capacity: { rows: ROWS, length: model.config.maxPositions },
         seed: SEED,
         optimizer,
         rate: () => 1e-5,
       }
       const losses: number[] = []
-      await trainTagger(
+      await train(
         runtime,
-        windows,
+        tokenHead,
+        examples,
         settings,
         { step, draw: turn * 8 },
         { onStep: (done) => losses.push(done.loss) > 0 },

@@ -9,9 +9,13 @@ import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Device } from '../../src/device/device.js'
 import { Runtime } from '../../src/graph/runtime.js'
-import { collate, pack } from '../../src/training/finetuning/batches.js'
-import { tagRows } from '../../src/training/finetuning/model.js'
-import { captureTagging, TAG_PROGRAM } from '../../src/training/finetuning/predictor.js'
+import { tokenHead } from '../../src/model/token_classification.js'
+import { capacityOf, collate, pack } from '../../src/training/finetuning/batches.js'
+import {
+  capturePrediction,
+  PREDICT_PROGRAM,
+  predictionRows,
+} from '../../src/training/finetuning/predictor.js'
 import { random } from '../../test/support/random.js'
 import { quick } from '../support/bench.js'
 import { openBenchDevice } from '../support/device.js'
@@ -34,7 +38,7 @@ const int8Wanted = (INFERENCE_PRECISIONS as readonly Precision[]).includes('int8
 const model = tagging(MODEL, 0)
 const draw = random(3)
 const lengths = Array.from({ length: SENTENCES }, () => draw.integer(10, 129))
-const { examples } = madeUp(lengths, 1, draw)
+const examples = madeUp(lengths, 1, draw)
 const tokens = lengths.reduce((a, b) => a + b, 0)
 
 const folder = temporaryFolder()
@@ -70,18 +74,30 @@ async function contestant(
   on: Device,
   precision: (typeof INFERENCE_PRECISIONS)[number],
 ): Promise<Contestant & { logits: Float32Array }> {
-  const rows = tagRows(model.config.maxPositions)
-  const graph = captureTagging(model.parameters, model.model, rows, precision)
-  const runtime = new Runtime(on, model.parameters, { [TAG_PROGRAM]: graph })
+  const length = model.config.maxPositions
+  const rows = predictionRows(length)
+  const graph = capturePrediction(
+    model.parameters,
+    tokenHead,
+    model.model,
+    capacityOf(rows, length),
+    precision,
+  )
+  const runtime = new Runtime(on, model.parameters, { [PREDICT_PROGRAM]: graph })
   await runtime.writeState('parameters', model.initial)
   const starts = lengths.map((_, i) => lengths.slice(0, i).reduce((a, b) => a + b, 0) * LABELS.length)
   const logits = new Float32Array(tokens * LABELS.length)
   const order = [...lengths.keys()].sort((a, b) => lengths[b] - lengths[a] || a - b)
   const run = async () => {
     for (const chosen of pack(lengths, order, rows)) {
-      const { inputs, scalars } = collate(chosen.map((e) => examples[e]))
-      await runtime.run(TAG_PROGRAM, inputs, { ...scalars, seed: 0, draw: 0 })
-      const found = await runtime.read(TAG_PROGRAM, 'logits', scalars.words)
+      const { inputs, scalars } = collate(
+        tokenHead,
+        chosen.map((e) => examples[e]),
+        model.config.maxPositions,
+        false,
+      )
+      await runtime.run(PREDICT_PROGRAM, inputs, { ...scalars, seed: 0, draw: 0 })
+      const found = await runtime.read(PREDICT_PROGRAM, 'logits', scalars.scored)
       let at = 0
       for (const e of chosen) {
         const size = lengths[e] * LABELS.length

@@ -10,16 +10,11 @@ import { ParameterSet } from '../../src/graph/parameters.js'
 import { Runtime } from '../../src/graph/runtime.js'
 import { type ModelConfig, preset } from '../../src/model/config.js'
 import { saveModel } from '../../src/model/folder.js'
-import {
-  declareTokenClassification,
-  type TokenClassificationModel,
-  tokenClassification,
-} from '../../src/model/token_classification.js'
+import { type TokenClassificationModel, tokenHead } from '../../src/model/token_classification.js'
 import type { FloatType } from '../../src/ops/shape.js'
 import type { NerExample } from '../../src/tasks/entities/windows.js'
-import { collate } from '../../src/training/finetuning/batches.js'
-import { captureTraining, type LabelledWindows } from '../../src/training/finetuning/loop.js'
-import { tokenCapacity } from '../../src/training/finetuning/predictor.js'
+import { capacityOf, collate } from '../../src/training/finetuning/batches.js'
+import { captureTraining } from '../../src/training/finetuning/loop.js'
 import { initialValues } from '../../src/training/initialize.js'
 import type { OptimizerSettings } from '../../src/training/optimizer.js'
 import type { Random } from '../../test/support/random.js'
@@ -46,7 +41,7 @@ export function tagging(name: string, dropout: number): Tagging {
   // a peer drops in front of its classifier what it drops everywhere
   const config = preset(name, VOCABULARY, { dropout, classifierDropout: dropout })
   const parameters = new ParameterSet()
-  const model = declareTokenClassification(parameters, config, LABELS.length)
+  const model = tokenHead.declare(parameters, config, LABELS.length)
   return { config, parameters, model, initial: initialValues(parameters, 1) }
 }
 
@@ -58,22 +53,21 @@ export async function openTagging(
   device: Device,
   { parameters, model, initial }: Pick<Tagging, 'parameters' | 'model' | 'initial'>,
   { rows, optimizer, precision }: { rows: number; optimizer: OptimizerSettings; precision: FloatType },
-  windows: LabelledWindows,
+  examples: readonly NerExample[],
   chosen: readonly number[],
 ): Promise<{ runtime: Runtime; loss: number }> {
   const evaluation = new Capture(parameters)
+  const capacity = capacityOf(rows, model.config.maxPositions)
   const options = { training: false, labelled: true, precision }
-  tokenClassification(evaluation, model, tokenCapacity(rows), options)
+  tokenHead.capture(evaluation, model, capacity, options)
   const runtime = new Runtime(device, parameters, {
-    ...captureTraining(parameters, model, rows, optimizer, { precision }),
+    ...captureTraining(parameters, tokenHead, model, capacity, optimizer, { precision }),
     evaluate: evaluation.graph,
   })
   await runtime.writeState('parameters', initial)
-  const { inputs, scalars } = collate(
-    chosen.map((e) => windows.examples[e]),
-    chosen.map((e) => windows.labels[e]),
-  )
-  await runtime.run('evaluate', inputs, { ...scalars, loss_scale: 1 / scalars.words, seed: 0, draw: 0 })
+  const batch = chosen.map((e) => examples[e])
+  const { inputs, scalars } = collate(tokenHead, batch, capacity.length, true)
+  await runtime.run('evaluate', inputs, { ...scalars, loss_scale: 1 / scalars.scored, seed: 0, draw: 0 })
   const [loss] = await runtime.read('evaluate', 'loss')
   return { runtime, loss }
 }
@@ -106,26 +100,29 @@ export function ncbiLengths(count: number, draw: Random): number[] {
 }
 
 /** Sentences of those lengths with a label for the share `scored` of their pieces. */
-export function madeUp(lengths: readonly number[], scored: number, draw: Random): LabelledWindows {
-  const examples = lengths.map((length, sentence): NerExample => {
-    const count = Math.max(1, Math.round(scored * length))
-    const wordAt = draw.permutation(length).slice(0, count).sort()
+export function madeUp(lengths: readonly number[], share: number, draw: Random): NerExample[] {
+  const examples = lengths.map((length, item) => {
+    const count = Math.max(1, Math.round(share * length))
+    const scored = draw.permutation(length).slice(0, count).sort()
     return {
       ids: draw.integers(length, FIRST_ID, VOCABULARY),
-      wordAt,
-      words: wordAt.map((_, w) => w),
-      sentence,
+      scored,
+      words: scored.map((_, w) => w),
+      item,
     }
   })
-  return { examples, labels: examples.map(({ wordAt }) => draw.integers(wordAt.length, 0, LABELS.length)) }
+  return examples.map((example) => ({
+    ...example,
+    targets: draw.integers(example.scored.length, 0, LABELS.length),
+  }))
 }
 
 /** Sentences as a peer that trains reads them, in that order. */
-export function labelledJson({ examples, labels }: LabelledWindows, order: ArrayLike<number>): unknown {
+export function labelledJson(examples: readonly NerExample[], order: ArrayLike<number>): unknown {
   return Array.from(order, (e) => {
     const row = new Array<number>(examples[e].ids.length).fill(NONE)
-    examples[e].wordAt.forEach((at, w) => {
-      row[at] = labels[e][w]
+    examples[e].scored.forEach((at, w) => {
+      row[at] = examples[e].targets?.[w] ?? NONE
     })
     return { ids: [...examples[e].ids], labels: row }
   })

@@ -9,7 +9,7 @@ import { InputError, UserError } from '../error.js'
 import { makeFolder, writeFileAtomic } from '../files.js'
 import type { ParameterSet } from '../graph/parameters.js'
 import type { ModelConfig } from './config.js'
-import { formatConfig, parseConfig } from './huggingface.js'
+import { formatConfig, type ProblemType, parseConfig } from './huggingface.js'
 import { readSafetensors, type SafetensorsFile, writeSafetensors } from './safetensors.js'
 import { arenaTensors } from './weights.js'
 
@@ -42,6 +42,8 @@ export interface PretrainedModel {
   readonly config: ModelConfig
   /** Names of the labels of a classifier, by index. */
   readonly labels?: readonly string[]
+  /** What a classifier of sequences was trained by, if the folder says so. */
+  readonly problemType?: ProblemType
   /** Read with `loadPretrained` of weights.ts. */
   readonly weights: SafetensorsFile
   /** Digest of the vocabulary that the weights were trained with, if the folder knows it. */
@@ -64,12 +66,13 @@ export function openModel(dir: string): PretrainedModel {
       expected: `a model folder (${CONFIG_FILE}, ${WEIGHTS_FILE}, tokenizer.json)`,
     })
   }
-  const { config, labels } = parseConfig(text, configFile)
+  const { config, labels, problemType } = parseConfig(text, configFile)
   const weights = readSafetensors(join(dir, WEIGHTS_FILE))
   return {
     dir,
     config,
     labels,
+    problemType,
     weights,
     vocabularyDigest: weights.metadata.get(DIGEST),
     hasVocabulary: existsSync(join(dir, VOCABULARY_FILES[0])),
@@ -93,6 +96,7 @@ export interface ModelToSave {
   readonly config: ModelConfig
   readonly architecture: Architecture
   readonly labels?: readonly string[]
+  readonly problemType?: ProblemType
   readonly parameters: ParameterSet
   /** The parameter arena. */
   readonly data: Float32Array
@@ -102,10 +106,10 @@ export interface ModelToSave {
 
 /** Writes a model folder; `dir` is made if need be and other files in it stay. */
 export async function saveModel(dir: string, model: ModelToSave): Promise<void> {
-  const { config, architecture, labels, parameters, data, vocabulary, vocabularyDigest } = model
+  const { config, architecture, labels, problemType, parameters, data, vocabulary, vocabularyDigest } = model
   makeFolder(dir)
   for (const [file, content] of vocabulary) writeFileAtomic(join(dir, file), content)
-  writeFileAtomic(join(dir, CONFIG_FILE), formatConfig(config, architecture, labels))
+  writeFileAtomic(join(dir, CONFIG_FILE), formatConfig(config, architecture, labels, problemType))
   await writeSafetensors(join(dir, WEIGHTS_FILE), arenaTensors(parameters, data), {
     format: 'pt',
     [DIGEST]: vocabularyDigest,

@@ -8,6 +8,7 @@ import type { ModelConfig } from './config.js'
 import type { BatchCapacity, EncodeOptions } from './encoder.js'
 import type { EncoderParameters } from './encoder_parameters.js'
 import type { HeadName } from './folder.js'
+import type { ProblemType } from './huggingface.js'
 
 /** One model input of n pieces. */
 export interface Example {
@@ -43,7 +44,7 @@ export interface Head<Model extends HeadModel = HeadModel> {
   /** Of its Hugging Face class, as in AlbertFor<name>. */
   readonly name: HeadName
   /** What config.json says of a classifier's loss, where it says anything. */
-  readonly problemType?: 'single_label_classification' | 'multi_label_classification' | 'regression'
+  readonly problemType?: ProblemType
   /** Whether the programs give `correct`, the number of right decisions, and how many an example has to take. */
   readonly decisions: ((example: Example) => number) | undefined
   /** Declares encoder and head with K outputs. */

@@ -1,7 +1,8 @@
 /**
- * The heads on the encoders: masked language model with tied embeddings, sentence pairs, token classification.
+ * What heads on the encoders are made of: masked language model with tied embeddings, sentence pairs, classifiers.
  * Losses are sums over examples, multiplied by a run-time scalar, so that micro-batches of one step add up to the mean.
  */
+import { reshape } from '../autograd/functions.js'
 import type { Capture, Tensor } from '../autograd/tensor.js'
 import { type Parameter, type ParameterSet, zeros } from '../graph/parameters.js'
 import { crossEntropy } from '../ops/cross_entropy.js'
@@ -17,6 +18,7 @@ import { type Affine, declareDense, declareNorm, tensors } from './block.js'
 import type { ModelConfig, ModelType } from './config.js'
 import { pickRows } from './encoder.js'
 import type { EncoderParameters } from './encoder_parameters.js'
+import type { Example } from './head.js'
 
 /** What Hugging Face calls the heads of pretraining. */
 const NAMES: Readonly<Record<ModelType, { dense: string; norm: string; bias: string; pairs: string }>> = {
@@ -63,8 +65,10 @@ export interface Loss {
   readonly correct: Tensor
 }
 
-const total = (capture: Capture, x: Tensor) =>
-  capture.apply(reduce, [x], { fn: 'sum', axis: 0, keep: true })[0]
+/** The sum of all elements, [1]. */
+export function total(capture: Capture, x: Tensor): Tensor {
+  return capture.apply(reduce, [reshape(x, [-1])], { fn: 'sum', axis: 0, keep: true })[0]
+}
 
 /** Masked language modelling at the rows `index` i32 [masked] with labels i32 [masked]. */
 export function mlmLoss(
@@ -103,6 +107,21 @@ export function classificationLoss(capture: Capture, logits: Tensor, labels: Ten
 /** A loss sum times the run-time scalar of that name, [1]. */
 export function scaled(capture: Capture, sum: Tensor, scalar: string): Tensor {
   return capture.apply(scale, [sum], { by: 1, scalar })[0]
+}
+
+/** The targets of all examples one after the other. Throws where an example has none, or some of another type. */
+export function joined(
+  examples: readonly Example[],
+  type: typeof Int32Array | typeof Float32Array,
+): Int32Array | Float32Array {
+  const all = new type(examples.reduce((n, { targets }) => n + (targets?.length ?? 0), 0))
+  let at = 0
+  for (const { targets, item } of examples) {
+    if (!(targets instanceof type)) throw new Error(`item ${item} has no targets of ${type.name}`)
+    all.set(targets, at)
+    at += targets.length
+  }
+  return all
 }
 
 /** A run-time number of rows of the batch, such as the masked ones, and their numbers. */

@@ -12,6 +12,10 @@ const ACTIVATIONS: Readonly<Record<string, GeluForm>> = {
 }
 const activation = z.enum(Object.keys(ACTIVATIONS))
 
+/** Hugging Face's names of what a classifier of sequences is trained by: cross-entropy, log-loss of each label, squared error. */
+const PROBLEM_TYPES = ['single_label_classification', 'multi_label_classification', 'regression'] as const
+export type ProblemType = (typeof PROBLEM_TYPES)[number]
+
 const shared = {
   vocab_size: z.number(),
   hidden_size: z.number(),
@@ -23,6 +27,7 @@ const shared = {
   layer_norm_eps: z.number().default(1e-12),
   initializer_range: z.number().default(0.02),
   id2label: z.record(z.string(), z.string()).optional(),
+  problem_type: z.enum(PROBLEM_TYPES).nullish(),
 }
 const schema = z.discriminatedUnion('model_type', [
   z.object({
@@ -49,8 +54,16 @@ const schema = z.discriminatedUnion('model_type', [
   }),
 ])
 
-/** Reads a config.json of Hugging Face; label names come with it if the model is a classifier. */
-export function parseConfig(text: string, file: string): { config: ModelConfig; labels?: string[] } {
+/** What a config.json says. */
+export interface ConfigFile {
+  readonly config: ModelConfig
+  /** Names of a classifier's labels, by index. */
+  readonly labels?: string[]
+  readonly problemType?: ProblemType
+}
+
+/** Reads a config.json of Hugging Face. */
+export function parseConfig(text: string, file: string): ConfigFile {
   let json: unknown
   try {
     json = JSON.parse(text)
@@ -88,11 +101,16 @@ export function parseConfig(text: string, file: string): { config: ModelConfig; 
     layerNormEps: c.layer_norm_eps,
     initializerRange: c.initializer_range,
   })
-  return { config, labels }
+  return { config, labels, problemType: c.problem_type ?? undefined }
 }
 
 /** The config.json that Hugging Face reads. */
-export function formatConfig(config: ModelConfig, architecture: string, labels?: readonly string[]): string {
+export function formatConfig(
+  config: ModelConfig,
+  architecture: string,
+  labels?: readonly string[],
+  problemType?: ProblemType,
+): string {
   const isBert = config.modelType === 'bert'
   const json = {
     architectures: [architecture],
@@ -118,6 +136,7 @@ export function formatConfig(config: ModelConfig, architecture: string, labels?:
       id2label: Object.fromEntries(labels.map((l, i) => [String(i), l])),
       label2id: Object.fromEntries(labels.map((l, i) => [l, i])),
     }),
+    ...(problemType && { problem_type: problemType }),
   }
   return `${JSON.stringify(json, null, 2)}\n`
 }

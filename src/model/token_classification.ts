@@ -5,8 +5,8 @@
 import { dynamic } from '../ops/shape.js'
 import { type Affine, declareDense } from './block.js'
 import { batchInputs, declareEncoder, encode, pickRows } from './encoder.js'
-import type { Example, Head, HeadModel } from './head.js'
-import { captureLoss, classificationLoss, classify } from './heads.js'
+import type { Head, HeadModel } from './head.js'
+import { captureLoss, classificationLoss, classify, joined } from './heads.js'
 
 export interface TokenClassificationModel extends HeadModel {
   readonly classifier: Affine
@@ -36,20 +36,8 @@ export const tokenHead: Head<TokenClassificationModel> = {
       return captureLoss(capture, classificationLoss(capture, logits, targets))
     })
   },
-  inputs(examples, labelled): Record<string, Int32Array> {
-    return labelled ? { targets: labels(examples) } : {}
+  inputs(examples, labelled): Record<string, Int32Array | Float32Array> {
+    return labelled ? { targets: joined(examples, Int32Array) } : {}
   },
   weight: ({ scored }) => scored.length,
-}
-
-/** Targets of all examples, one behind the other. */
-function labels(examples: readonly Example[]): Int32Array {
-  const targets = new Int32Array(examples.reduce((n, { scored }) => n + scored.length, 0))
-  let at = 0
-  for (const { targets: own, scored } of examples) {
-    if (!own) throw new Error('an example without targets is to be trained on')
-    targets.set(own, at)
-    at += scored.length
-  }
-  return targets
 }

@@ -145,7 +145,8 @@ export interface Task<Item = unknown, Answer = unknown> {
   score(items: readonly Item[], answers: readonly Answer[], labels: readonly string[]): Scores
   /** The same by units that can be resampled; `rate` of the sum is the metric. */
   tally(items: readonly Item[], answers: readonly Answer[], labels: readonly string[]): Tally[]
-  rate(sum: Tally): number
+  /** Null where it cannot be computed, such as a correlation with a constant. */
+  rate(sum: Tally): number | null
   /** Scores as rows of a table, one cell for each of `columns`. */
   rows(columns: readonly Scores[]): string[][]
   /** A few scores on one line, for progress. */

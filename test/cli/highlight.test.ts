@@ -1,7 +1,8 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { conllRows, highlighter, jsonLine, textEntities, wantsColour } from '../../src/cli/highlight.js'
+import { wantsColour } from '../../src/cli/colour.js'
 import { splitWords } from '../../src/data/corpus/words.js'
+import { conllRows, highlighter, jsonLine, textEntities } from '../../src/tasks/entities/highlight.js'
 
 const test = suite('highlight')
 

@@ -26,7 +26,7 @@ test('finetune prints the scores as one JSON object', () => {
   assert.is(status, 0, stderr)
   assert.is(stdout.trimEnd().split('\n').length, 1)
   const result = last(stdout)
-  assert.is(result.task, 'ner')
+  assert.is(result.task, 'entities')
   assert.is(result.metric, 'f1')
   assert.is(result.best_step % 40, 0)
   for (const part of [result.dev, result.test]) {

@@ -49,7 +49,7 @@ const last = (text: string) => JSON.parse(text.trimEnd().split('\n').at(-1) as s
 const expected = last(finetune('d', '--json').stdout)
 
 test('data in IOB2 are said to be', () => {
-  assert.is(expected.scheme, 'IOB2')
+  assert.is(expected.facts.scheme, 'IOB2')
   assert.ok(expected.test.f1 > 0.3, `F1 ${expected.test.f1}`)
 })
 
@@ -63,14 +63,14 @@ for (const [data, scheme] of [
     const { stdout, stderr } = finetune(data, '--json')
     assert.match(stderr, new RegExp(`tags are in ${scheme}, read as IOB2`))
     const result = last(stdout)
-    assert.is(result.scheme, scheme)
+    assert.is(result.facts.scheme, scheme)
     assert.equal(result.test, expected.test)
-    for (const file of ['model.safetensors', 'test_predictions.tsv', 'devel_predictions.tsv'])
+    for (const file of ['model.safetensors', 'test_predictions.tsv', 'dev_predictions.tsv'])
       assert.is(read(`o-${data}/${file}`), read(`o-d/${file}`), file)
     const again = last(
       bioalbert(`evaluate ner --data ${data}/test.tsv --model o-d --out p-${data} --json`).stdout,
     )
-    assert.is(again.scheme, scheme)
+    assert.is(again.facts.scheme, scheme)
     assert.equal(again.test, expected.test)
     assert.is(read(`p-${data}`), read('o-d/test_predictions.tsv'))
   })
@@ -86,7 +86,7 @@ test('people are told the scheme, and that predictions are in IOB2', () => {
 test('a file without entities is of no scheme', () => {
   writeFileSync(join(folder, 'none.tsv'), 'the\tO\npatient\tO\n')
   const run = 'evaluate ner --data none.tsv --model o-d'
-  assert.is(last(bioalbert(`${run} --json`).stdout).scheme, null)
+  assert.is(last(bioalbert(`${run} --json`).stdout).facts.scheme, null)
   assert.match(bioalbert(run).stdout, /tags of none\.tsv: O alone/)
 })
 

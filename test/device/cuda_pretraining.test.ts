@@ -1,4 +1,4 @@
-/** On CUDA, golden steps of models follow transformers, and pretraining steps the CPU's, in f32 and bf16. */
+/** On CUDA, golden steps of models and heads follow transformers, and pretraining steps the CPU's, in f32 and bf16. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { openCudaForTest } from '../support/cuda.js'
@@ -12,7 +12,7 @@ if ('reason' in opened) skip(test, 'golden steps, and losses of a nano model', o
 else {
   const { device } = opened
   judge(device)
-  for (const stem of ['albert', 'bert', 'bf16'])
+  for (const stem of ['albert', 'bert', 'bf16', 'heads'])
     await import(new URL(`../model/${stem}.test.js`, import.meta.url).href)
   followsTheCpu(test, device, { steps: 2, bf16: true })
   test('all memory is given back', async () => {

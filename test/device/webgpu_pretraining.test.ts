@@ -1,4 +1,4 @@
-/** Pretraining steps on WebGPU follow the CPU's. */
+/** On WebGPU, pretraining steps follow the CPU's, and golden steps of heads transformers. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Runtime } from '../../src/graph/runtime.js'
@@ -6,6 +6,7 @@ import { preset } from '../../src/model/config.js'
 import { DEFAULT_OPTIMIZER } from '../../src/training/optimizer.js'
 import { pretrainingPrograms } from '../../src/training/pretraining/programs.js'
 import { followsTheCpu } from '../support/device_steps.js'
+import { judge } from '../support/op_check.js'
 import { skip } from '../support/skip.js'
 import { openWebgpuForTest, withSwiftshader } from '../support/swiftshader.js'
 
@@ -16,6 +17,8 @@ const opened = await openWebgpuForTest()
 if ('reason' in opened) skip(test, 'losses of a nano model follow the CPU', opened.reason)
 else {
   const { device } = opened
+  judge(device)
+  await import(new URL('../model/heads.test.js', import.meta.url).href)
   followsTheCpu(test, device)
 
   test('bf16 is refused by the name of the kernel', async () => {

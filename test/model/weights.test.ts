@@ -1,4 +1,5 @@
 /** Pretrained weights into parameters: names, variants of names, what is refused, what is only told. */
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -8,7 +9,7 @@ import { architectureOf, openModel, readVocabularyContents, saveModel } from '..
 import { formatConfig, parseConfig } from '../../src/model/huggingface.js'
 import { declarePretraining } from '../../src/model/pretraining.js'
 import { readSafetensors, type TensorToWrite, writeSafetensors } from '../../src/model/safetensors.js'
-import { declareTokenClassification } from '../../src/model/token_classification.js'
+import { tokenHead } from '../../src/model/token_classification.js'
 import { arenaTensors, loadPretrained } from '../../src/model/weights.js'
 import { sameBits } from '../support/allclose.js'
 import { random } from '../support/random.js'
@@ -138,7 +139,7 @@ test('heads that are missing or left over are listed, not refused', async () => 
   assert.equal(missing.report.ignored, ['classifier.weight'])
 
   const classifier = new ParameterSet()
-  declareTokenClassification(classifier, config, 3)
+  tokenHead.declare(classifier, config, 3)
   const { report } = await through(() => {}, classifier)
   assert.equal(report.missing, ['classifier.weight', 'classifier.bias'])
   assert.ok(report.ignored.includes('albert.pooler.weight') && report.ignored.includes('predictions.bias'))
@@ -189,6 +190,22 @@ for (const of of [config, bert])
     sameBits(back, data)
   })
 
+test('a classifier of sequences keeps the names of its labels and what it was trained by', async () => {
+  const dir = join(temporaryFolder(), 'm')
+  const parameters = pretraining(config)
+  const labels = ['Cause', 'Effect']
+  const common = { config, labels, parameters, data: values(parameters), vocabulary: new Map() }
+  const architecture = architectureOf(config, 'SequenceClassification')
+  const saved = { ...common, architecture, vocabularyDigest: 'd'.repeat(64) }
+  for (const problemType of ['multi_label_classification', 'regression', undefined] as const) {
+    await saveModel(dir, { ...saved, problemType })
+    const json = JSON.parse(readFileSync(join(dir, 'config.json'), 'utf8'))
+    assert.equal([json.architectures, json.problem_type], [['AlbertForSequenceClassification'], problemType])
+    const model = openModel(dir)
+    assert.equal([model.labels, model.problemType], [labels, problemType])
+  }
+})
+
 test('a configuration of another kind is refused by name', () => {
   const json = JSON.parse(formatConfig(bert, 'BertForPreTraining'))
   for (const [change, says] of [
@@ -197,10 +214,13 @@ test('a configuration of another kind is refused by name', () => {
     [{ hidden_act: 'relu' }, /hidden_act/],
     [{ position_embedding_type: 'relative_key' }, /position_embedding_type/],
     [{ is_decoder: true }, /is_decoder/],
+    [{ problem_type: 'ranking' }, /problem_type.*"regression"/],
   ] as const)
     assert.throws(() => parseConfig(JSON.stringify({ ...json, ...change }), 'config.json'), says)
   const { config: read } = parseConfig(JSON.stringify({ ...json, classifier_dropout: null }), 'config.json')
   assert.is(read.classifierDropout, bert.dropout)
+  const none = parseConfig(JSON.stringify({ ...json, problem_type: null }), 'config.json')
+  assert.is(none.problemType, undefined)
 })
 
 test.run()

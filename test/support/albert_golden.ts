@@ -1,16 +1,15 @@
-/** The golden files of the models that test/golden/albert.py and test/golden/bert.py wrote. */
+/** The golden files of the models that test/golden/albert.py, bert.py and heads.py wrote, in folders of those names. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ParameterSet } from '../../src/graph/parameters.js'
-import type { ModelType } from '../../src/model/config.js'
 import { parseConfig } from '../../src/model/huggingface.js'
 import { readSafetensors } from '../../src/model/safetensors.js'
 import { root } from './paths.js'
 
 export type Golden = ReturnType<typeof openGolden>
 
-/** One case; the head of test/golden/albert.py says what is in it. */
-export function openGolden(name: string, family: ModelType = 'albert') {
+/** One case; the heads of the scripts say what is in it. */
+export function openGolden(name: string, family = 'albert') {
   const folder = join(root, 'test/golden', family)
   const path = join(folder, `${name}.json`)
   const json = JSON.parse(readFileSync(path, 'utf8'))

@@ -4,7 +4,7 @@ import { ParameterSet } from '../../src/graph/parameters.js'
 import { type InputData, Runtime } from '../../src/graph/runtime.js'
 import type { EncodeOptions } from '../../src/model/encoder.js'
 import { declarePretraining, pretrainingLoss } from '../../src/model/pretraining.js'
-import { declareTokenClassification, tokenClassification } from '../../src/model/token_classification.js'
+import { tokenHead } from '../../src/model/token_classification.js'
 import { appendUpdate, DEFAULT_OPTIMIZER } from '../../src/training/optimizer.js'
 import type { Golden } from './albert_golden.js'
 import { closeAfterTest, openForTest } from './op_check.js'
@@ -50,12 +50,16 @@ export function buildGolden(
     loss = (capture) => pretrainingLoss(capture, model, { ...capacity, masked: masked + 3 }, options)
   } else {
     const labels = golden.ints('batch/labels')
-    const model = declareTokenClassification(set, config, json.config.num_labels)
-    const words = rows
-    Object.assign(inputs, { word_rows: Int32Array.from(labels, (_, i) => i), word_labels: labels })
-    Object.assign(scalars, { words, loss_scale: 1 / labels.filter((l) => l >= 0).length })
+    const model = tokenHead.declare(set, config, json.config.num_labels)
+    Object.assign(inputs, { scored_rows: Int32Array.from(labels, (_, i) => i), targets: labels })
+    Object.assign(scalars, { scored: rows, loss_scale: 1 / labels.filter((l) => l >= 0).length })
     loss = (capture) =>
-      tokenClassification(capture, model, { ...capacity, words: words + 5 }, { ...options, labelled: true })!
+      tokenHead.capture(
+        capture,
+        model,
+        { ...capacity, scored: rows + 5, length: rows },
+        { ...options, labelled: true },
+      )!
   }
   const step = new Capture(set)
   step.backward(loss(step))

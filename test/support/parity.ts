@@ -28,7 +28,7 @@ export function checkParity(test: ReturnType<typeof suite>, family: ModelType, n
             allclose(mlm, golden.floats('outputs/mlm_loss'), { rtol: 1e-5, name: 'mlm loss' })
             allclose(sop, golden.floats('outputs/sop_loss'), { rtol: 1e-5, name: 'sop loss' })
           } else {
-            const logits = await runtime.read('gradients', 'logits', scalars.words)
+            const logits = await runtime.read('gradients', 'logits', scalars.scored)
             allclose(logits, golden.floats('outputs/logits'), { rtol: 1e-5, atol: 1e-5, name: 'logits' })
           }
           const gradients = await runtime.readState('gradients')

@@ -6,7 +6,7 @@ import { ParameterSet } from '../../src/graph/parameters.js'
 import { preset } from '../../src/model/config.js'
 import { readVocabularyContents, saveModel } from '../../src/model/folder.js'
 import { declarePretraining } from '../../src/model/pretraining.js'
-import { declareTokenClassification } from '../../src/model/token_classification.js'
+import { tokenHead } from '../../src/model/token_classification.js'
 import { folderWith, temporaryFolder } from './temporary.js'
 import { smallTokenizerJson } from './vocabulary.js'
 
@@ -23,7 +23,7 @@ export async function toyModel(
   const tokenizer = Tokenizer.load(vocabularyDir)
   const config = preset('nano', tokenizer.size, { maxPositions: 64 })
   const parameters = new ParameterSet()
-  if (labels) declareTokenClassification(parameters, config, labels.length)
+  if (labels) tokenHead.declare(parameters, config, labels.length)
   else declarePretraining(parameters, config)
   const dir = temporaryFolder()
   await saveModel(dir, {

@@ -1,8 +1,16 @@
 /** Fine-tuning runs on the toy sentences: small enough for a test, through the same doors as the command line. */
 import { join } from 'node:path'
 import { openCpu } from '../../src/device/cpu.js'
-import { finetuneNer, type NerHooks, type NerResult } from '../../src/training/finetuning/finetune.js'
-import { type NerRun, type NerRunOptions, setUpNer } from '../../src/training/finetuning/setup.js'
+import { entities, type NerSummary } from '../../src/tasks/entities.js'
+import type { Scores } from '../../src/tasks/task.js'
+import { finetune } from '../../src/training/finetuning/finetune.js'
+import { evaluateSplit, loadTask, openTask } from '../../src/training/finetuning/model.js'
+import type { FinetuneHooks, FinetuneResult } from '../../src/training/finetuning/result.js'
+import {
+  type FinetuneOptions,
+  type FinetuneRun,
+  setUpFinetuning,
+} from '../../src/training/finetuning/setup.js'
 import { folderWith } from './temporary.js'
 import { toyFiles } from './toy_ner.js'
 
@@ -12,7 +20,7 @@ export function toyFolder(sizes = { train: 120, devel: 40, test: 50 }, type = ''
 }
 
 /** Settings of a run over a folder of `toyFolder`. */
-export function toyOptions(folder: string, more: Partial<NerRunOptions> = {}): NerRunOptions {
+export function toyOptions(folder: string, more: Partial<FinetuneOptions> = {}): FinetuneOptions {
   return {
     data: join(folder, 'd'),
     ...(more.model === undefined && { tokenizer: join(folder, 'v'), preset: 'nano' }),
@@ -33,17 +41,37 @@ export interface ToyRun {
   out: string
   threads?: number
   resume?: boolean
-  hooks?: NerHooks
+  hooks?: FinetuneHooks
   /** Changes what was set up. */
-  change?: (run: NerRun) => NerRun
+  change?: (run: FinetuneRun) => FinetuneRun
+}
+
+/** With the scores of the task. */
+export interface ToyResult extends FinetuneResult {
+  dev: NerSummary
+  test: NerSummary
 }
 
 /** Runs to the end on the CPU device. */
-export async function toyRun(options: NerRunOptions, run: ToyRun): Promise<NerResult> {
+export async function toyRun(options: FinetuneOptions, run: ToyRun): Promise<ToyResult> {
   const device = openCpu({ threads: run.threads ?? 2 })
   try {
-    const setUp = setUpNer(options)
-    return await finetuneNer(run.change?.(setUp) ?? setUp, device, run.out, run.resume ?? false, run.hooks)
+    const setUp = setUpFinetuning(entities, options)
+    const changed = run.change?.(setUp) ?? setUp
+    return (await finetune(changed, device, run.out, run.resume ?? false, run.hooks)) as ToyResult
+  } finally {
+    await device.destroy()
+  }
+}
+
+/** The scores of a saved model on a file, on one thread. */
+export async function savedScores(dir: string, file: string): Promise<Scores> {
+  const device = openCpu({ threads: 1 })
+  try {
+    const folder = openTask(dir)
+    const predictor = await loadTask(folder, device)
+    const split = folder.task.readFile(file, folder.context)
+    return (await evaluateSplit(predictor, folder.task, split, folder.context)).scores
   } finally {
     await device.destroy()
   }

@@ -64,7 +64,7 @@ async function evaluate(name: string, options: Options): Promise<void> {
       metric: task.metric,
       data,
       model,
-      ...file.facts,
+      facts: file.facts ?? {},
       test: scores,
       out,
       seconds,

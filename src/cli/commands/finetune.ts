@@ -5,13 +5,8 @@ import { PRESETS } from '../../model/config.js'
 import { taskNamed, taskNames, tasks } from '../../tasks/index.js'
 import type { Scores, Task } from '../../tasks/task.js'
 import { listCheckpoints } from '../../training/checkpoint.js'
-import {
-  type FinetuneResult,
-  finetune,
-  finished,
-  Interruption,
-  refuseOut,
-} from '../../training/finetuning/finetune.js'
+import { finetune } from '../../training/finetuning/finetune.js'
+import { type FinetuneResult, finished, Interruption, refuseOut } from '../../training/finetuning/result.js'
 import { type FinetuneRun, setUpFinetuning } from '../../training/finetuning/setup.js'
 import { warnOfUnknownMemory } from '../model_options.js'
 import {

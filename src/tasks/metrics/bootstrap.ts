@@ -159,20 +159,9 @@ class SeedTallies {
   }
 }
 
-/** sum over i of a[i] b[from + i], in four chains that do not wait for each other. */
+/** sum over i of a[i] b[from + i]. */
 function dot(a: Float64Array, b: Float64Array, from: number): number {
-  const n = a.length
-  const whole = n - (n % 4)
-  let s0 = 0
-  let s1 = 0
-  let s2 = 0
-  let s3 = 0
-  for (let i = 0, j = from; i < whole; i += 4, j += 4) {
-    s0 += a[i] * b[j]
-    s1 += a[i + 1] * b[j + 1]
-    s2 += a[i + 2] * b[j + 2]
-    s3 += a[i + 3] * b[j + 3]
-  }
-  for (let i = whole; i < n; i++) s0 += a[i] * b[from + i]
-  return s0 + s1 + (s2 + s3)
+  let sum = 0
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[from + i]
+  return sum
 }

@@ -24,15 +24,15 @@ const tokenizer = {
 const cut = (words: string[], maxLength: number, stride?: number) =>
   windows(words, 0, tokenizer, maxLength, stride === undefined ? {} : { stride })
 const scoredWords = (examples: NerExample[]) => examples.flatMap((example) => [...example.words])
-const firstPieces = ({ ids, wordAt }: NerExample) => [...wordAt].map((at) => ids[at])
+const firstPieces = ({ ids, scored }: NerExample) => [...scored].map((at) => ids[at])
 
 test('a sentence that fits is one window with the label at the first piece of each word', () => {
   const [example, ...others] = windows(['ab', 'c', 'def'], 7, tokenizer, 8)
   assert.is(others.length, 0)
   assert.equal([...example.ids], [2, 1000, 1001, 2000, 3000, 3001, 3002, 3])
-  assert.equal([...example.wordAt], [1, 3, 4])
+  assert.equal([...example.scored], [1, 3, 4])
   assert.equal([...example.words], [0, 1, 2])
-  assert.is(example.sentence, 7)
+  assert.is(example.item, 7)
 })
 
 test('one piece too many makes two windows that overlap', () => {
@@ -117,7 +117,9 @@ test('predictions by window come back as tags by sentence', () => {
   assert.ok(examples.length > 4)
   const labels = ['O', 'B', 'I']
   const label = (sentence: number, word: number) => (sentence + word) % 3
-  const predicted = examples.map(({ sentence, words }) => [...words].map((word) => label(sentence, word)))
+  const predicted = examples.map(({ item: sentence, words }) =>
+    [...words].map((word) => label(sentence, word)),
+  )
   assert.equal(
     gatherTags(sentences, examples, predicted, labels),
     sentences.map(({ words }, s) => words.map((_, w) => labels[label(s, w)])),

@@ -1,12 +1,13 @@
-/** Golden counts: test/golden/conlleval.py (a word-by-word conlleval, seqeval and scikit-learn). */
+/** Golden counts: test/golden/conlleval.py (a word-by-word conlleval, seqeval and scikit-learn), metrics.py (seqeval by type). */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { readNer } from '../../../src/tasks/entities/reader.js'
-import { entitySpans } from '../../../src/tasks/metrics/entities.js'
+import { entitySpans, scoreEntities } from '../../../src/tasks/metrics/entities.js'
 import { type NerScores, nerTable, scoreNer } from '../../../src/tasks/metrics/ner.js'
 import { allclose } from '../../support/allclose.js'
+import { metricsGolden } from '../../support/metrics_golden.js'
 import { root } from '../../support/paths.js'
 import { noSharedData, sharedFile } from '../../support/shared_data.js'
 import { skip } from '../../support/skip.js'
@@ -79,6 +80,31 @@ test('random tags of three types agree with conlleval, seqeval and scikit-learn'
   const cases = golden<Typed>('typed')
   assert.ok(cases.length > 10)
   for (const want of cases) agree(scoreNer(want.gold.map(tagsOf), want.predicted.map(tagsOf)), want)
+})
+
+interface StrictCase {
+  gold: string[]
+  predicted: string[]
+  types: string[]
+  precision: number[]
+  recall: number[]
+  f1: number[]
+  support: number[]
+}
+
+test('under strict IOB2 every type agrees with seqeval, also types that are never right', () => {
+  for (const want of metricsGolden<StrictCase>('entities')) {
+    const { types } = scoreEntities(want.gold.map(tagsOf), want.predicted.map(tagsOf), 'iob2')
+    assert.equal(Object.keys(types), want.types)
+    want.types.forEach((type, t) => {
+      const { gold, precision, recall, f1 } = types[type]
+      assert.is(gold, want.support[t])
+      allclose([precision, recall, f1], [want.precision[t], want.recall[t], want.f1[t]], {
+        rtol: 1e-12,
+        atol: 0,
+      })
+    })
+  }
 })
 
 for (const want of golden<Shared>('shared')) {

@@ -2,8 +2,10 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Tokenizer } from '../../../src/data/tokenizer/tokenizer.js'
-import { windowSentences } from '../../../src/tasks/entities/windows.js'
-import { collate, epochOrder, labelIndices, pack } from '../../../src/training/finetuning/batches.js'
+import { tokenHead } from '../../../src/model/token_classification.js'
+import type { NerExample } from '../../../src/tasks/entities/windows.js'
+import { entities } from '../../../src/tasks/entities.js'
+import { collate, epochOrder, pack } from '../../../src/training/finetuning/batches.js'
 import { folderWith } from '../../support/temporary.js'
 import { toySentences } from '../../support/toy_ner.js'
 import { smallTokenizerJson } from '../../support/vocabulary.js'
@@ -32,13 +34,13 @@ test('a sequence longer than the rows is refused', () => {
 
 test('a word of the batch finds its own first piece and label', () => {
   for (const maxLength of [8, 64]) {
-    const examples = windowSentences(sentences, tokenizer, maxLength)
-    const numbers = labelIndices(sentences, examples, labels)
-    const { inputs, scalars } = collate(examples, numbers)
+    const context = { form: 'words', labels, tokenizer, maxLength, fitted: {} }
+    const examples = entities.examples(sentences, context, true) as NerExample[]
+    const { inputs, scalars } = collate(tokenHead, examples, maxLength, true)
     assert.is(scalars.sequences, examples.length)
     assert.is(inputs.cu_seqlens.length, examples.length + 1)
     assert.is(inputs.cu_seqlens[examples.length], scalars.rows)
-    assert.is(scalars.words, sentences.flatMap(({ words }) => words).length)
+    assert.is(scalars.scored, sentences.flatMap(({ words }) => words).length)
     let word = 0
     examples.forEach((example, b) => {
       const start = inputs.cu_seqlens[b]
@@ -46,13 +48,13 @@ test('a word of the batch finds its own first piece and label', () => {
       assert.is(inputs.ids[inputs.cu_seqlens[b + 1] - 1], tokenizer.special.sep)
       for (let p = 0; p < example.ids.length; p++) assert.is(inputs.positions[start + p], p)
       for (const index of example.words) {
-        const { words, tags } = sentences[example.sentence]
-        assert.is(inputs.ids[inputs.word_rows[word]], tokenizer.encode(words[index])[0])
-        assert.is(labels[inputs.word_labels[word]], tags[index])
+        const { words, tags } = sentences[example.item]
+        assert.is(inputs.ids[inputs.scored_rows[word]], tokenizer.encode(words[index])[0])
+        assert.is(labels[inputs.targets[word]], tags[index])
         word++
       }
     })
-    assert.is(word, scalars.words)
+    assert.is(word, scalars.scored)
   }
 })
 

@@ -3,8 +3,8 @@ import { cpSync, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { NerStep } from '../../../src/training/finetuning/loop.js'
-import type { NerRunOptions } from '../../../src/training/finetuning/setup.js'
+import type { Step } from '../../../src/training/finetuning/loop.js'
+import type { FinetuneOptions } from '../../../src/training/finetuning/setup.js'
 import { temporaryFolder } from '../../support/temporary.js'
 import { toyFolder, toyOptions, toyRun } from '../../support/toy_run.js'
 
@@ -15,7 +15,7 @@ const newOut = () => join(temporaryFolder(), 'o')
 const weights = (out: string) => readFileSync(join(out, 'model.safetensors'))
 
 /** Dropout, accumulation, moments whose age counts; scored at the end only, so that the last weights are kept. */
-const options = (more: Partial<NerRunOptions> = {}): NerRunOptions =>
+const options = (more: Partial<FinetuneOptions> = {}): FinetuneOptions =>
   toyOptions(folder, {
     dropout: 0.1,
     rows: 128,
@@ -26,16 +26,16 @@ const options = (more: Partial<NerRunOptions> = {}): NerRunOptions =>
     learningRate: 2 ** -10,
     ...more,
   })
-const goingOn = (continueFrom: string, more: Partial<NerRunOptions> = {}): NerRunOptions => {
+const goingOn = (continueFrom: string, more: Partial<FinetuneOptions> = {}): FinetuneOptions => {
   const { tokenizer: _, preset: __, ...rest } = options({ totalSteps: 8, learningRate: 2 ** -11, ...more })
   return { ...rest, continueFrom }
 }
 
 /** A run stopped after so many steps, whose folder then holds a checkpoint. */
-async function stopped(of: NerRunOptions, step: number, out = newOut()): Promise<string> {
+async function stopped(of: FinetuneOptions, step: number, out = newOut()): Promise<string> {
   let reached = 0
   const hooks = {
-    onStep: (done: NerStep) => {
+    onStep: (done: Step) => {
       reached = done.step
     },
     // a step is queued behind the one that is heard of
@@ -49,7 +49,7 @@ async function stopped(of: NerRunOptions, step: number, out = newOut()): Promise
 }
 
 const whole = newOut()
-const steps: NerStep[] = []
+const steps: Step[] = []
 await toyRun(options(), { out: whole, hooks: { onStep: (step) => void steps.push(step) } })
 const half = await stopped(options(), 8)
 
@@ -64,9 +64,9 @@ async function refused(run: Promise<unknown>, ...says: RegExp[]): Promise<void> 
 
 test('half the rate over half the steps from the middle is the run that never stopped', async () => {
   const out = newOut()
-  const seen: NerStep[] = []
+  const seen: Step[] = []
   await toyRun(goingOn(half), { out, hooks: { onStep: (step) => void seen.push(step) } })
-  const figures = ({ loss, lr, gradNorm, draw }: NerStep) => ({ loss, lr, gradNorm, draw })
+  const figures = ({ loss, lr, gradNorm, draw }: Step) => ({ loss, lr, gradNorm, draw })
   assert.equal(seen.map(figures), steps.slice(8).map(figures))
   assert.ok(weights(out).equals(weights(whole)))
 })
@@ -98,7 +98,7 @@ test('--resume needs neither model nor vocabulary', async () => {
 })
 
 test('--resume with another setting tells how to go on with it, both ways', async () => {
-  const again = (more: Partial<NerRunOptions>) => toyRun(options(more), { out: half, resume: true })
+  const again = (more: Partial<FinetuneOptions>) => toyRun(options(more), { out: half, resume: true })
   await refused(
     again({ learningRate: 0.5 }),
     /checkpoint-8: the run had learning_rate 0\.0009765625, and now has 0\.5/,
@@ -108,7 +108,7 @@ test('--resume with another setting tells how to go on with it, both ways', asyn
   await refused(again({ biasCorrection: false }), /the same run: --bias-correction\./)
   await refused(
     again({ data: join(toyFolder({ train: 60, devel: 4, test: 4 }), 'd') }),
-    /windows .*: the data that it/,
+    /examples .*: the data that it/,
   )
 })
 

@@ -4,23 +4,18 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { importVocabulary } from '../../../src/data/tokenizer/vocabulary_import.js'
-import { openCpu } from '../../../src/device/cpu.js'
 import { readSafetensors } from '../../../src/model/safetensors.js'
-import { readNer } from '../../../src/tasks/entities/reader.js'
-import type { NerStep } from '../../../src/training/finetuning/loop.js'
-import {
-  loadTagger,
-  nerSummary,
-  openTaggerFolder,
-  scoreFile,
-} from '../../../src/training/finetuning/model.js'
-import { type NerRunOptions, setUpNer } from '../../../src/training/finetuning/setup.js'
+import type { TokenClassificationModel } from '../../../src/model/token_classification.js'
+import { entities } from '../../../src/tasks/entities.js'
+import type { Step } from '../../../src/training/finetuning/loop.js'
+import { openTask } from '../../../src/training/finetuning/model.js'
+import { type FinetuneOptions, setUpFinetuning } from '../../../src/training/finetuning/setup.js'
 import { allclose } from '../../support/allclose.js'
 import { noSharedData, sharedFile } from '../../support/shared_data.js'
 import { skip } from '../../support/skip.js'
 import { folderWith, temporaryFolder } from '../../support/temporary.js'
 import { toyModel } from '../../support/toy_model.js'
-import { toyFolder, toyOptions, toyRun } from '../../support/toy_run.js'
+import { savedScores, toyFolder, toyOptions, toyRun } from '../../support/toy_run.js'
 
 const test = suite('fine-tuning of named entities')
 
@@ -53,22 +48,26 @@ test('the weights kept are those of the best scoring of dev', () => {
 test('what is left in the folder: a model, the log, predictions, scores', () => {
   assert.equal(readdirSync(learned.out).sort(), [
     'config.json',
-    'devel_predictions.tsv',
+    'dev_predictions.tsv',
     'log.jsonl',
     'model.safetensors',
     'scores.json',
     'task.json',
     'test_predictions.tsv',
     'tokenizer.json',
+    'units.json',
   ])
   const scores = JSON.parse(readFileSync(join(learned.out, 'scores.json'), 'utf8'))
   assert.equal(scores.test, JSON.parse(JSON.stringify(result.test)))
 })
 
 test('every word of the file has a prediction beside its own tag', () => {
-  for (const name of ['devel', 'test']) {
+  for (const [name, split] of [
+    ['devel', 'dev'],
+    ['test', 'test'],
+  ]) {
     const gold = lines(join(folder, 'd', `${name}.tsv`))
-    const rows = lines(join(learned.out, `${name}_predictions.tsv`))
+    const rows = lines(join(learned.out, `${split}_predictions.tsv`))
     assert.is(rows.length, gold.length)
     rows.forEach((row, i) => {
       assert.is(row.split('\t').slice(0, 2).join('\t'), gold[i])
@@ -78,12 +77,7 @@ test('every word of the file has a prediction beside its own tag', () => {
 })
 
 test('evaluation of the saved model gives the scores of the run, on one thread too', async () => {
-  const file = readNer(join(folder, 'd', 'test.tsv'))
-  const device = openCpu({ threads: 1 })
-  const tagger = await loadTagger(openTaggerFolder(learned.out), device)
-  const { scores } = await scoreFile(tagger, file)
-  assert.equal(nerSummary(scores), result.test)
-  await device.destroy()
+  assert.equal(await savedScores(learned.out, join(folder, 'd', 'test.tsv')), result.test)
 })
 
 test('windows that cut sentences train and score every word', async () => {
@@ -91,7 +85,7 @@ test('windows that cut sentences train and score every word', async () => {
   const short = await toyRun(toyOptions(folder, { totalSteps: 4, maxLength: 8 }), { out })
   const words = lines(join(folder, 'd', 'test.tsv')).filter((line) => line !== '').length
   assert.is(short.test.words, words)
-  assert.is(openTaggerFolder(out).maxLength, 8)
+  assert.is(openTask(out).context.maxLength, 8)
 })
 
 test('the number of threads changes no bit, with dropout and accumulation', async () => {
@@ -115,7 +109,7 @@ test('another seed gives other weights', async () => {
 
 test('a step in many micro-batches has the loss and gradient of a step in one', async () => {
   const steps = async (rows: number) => {
-    const seen: NerStep[] = []
+    const seen: Step[] = []
     const options = toyOptions(folder, { totalSteps: 4, rows, maxLength: 64 })
     await toyRun(options, {
       out: newOut(),
@@ -145,7 +139,7 @@ test('an interrupted run that is resumed ends in the same bits', async () => {
   for (const stopAt of [3, 8]) {
     let reached = 0
     const hooks = {
-      onStep: ({ step }: NerStep) => {
+      onStep: ({ step }: Step) => {
         reached = step
       },
       // a step is queued behind the one that is heard of
@@ -203,7 +197,7 @@ test('a classifier of another task is left behind, the encoder is not', async ()
 
 test('heads of pretraining are left behind by name, the encoder is taken', async () => {
   const files = folderWith(await toyModel('p'))
-  const run = setUpNer(toyOptions(folder, { model: join(files, 'p') }))
+  const run = setUpFinetuning(entities, toyOptions(folder, { model: join(files, 'p') }))
   assert.equal([...run.ignored].sort(), [
     'albert.pooler.bias',
     'albert.pooler.weight',
@@ -242,8 +236,11 @@ else
 test('what is not said follows from the size of the model', () => {
   const folder = toyFolder()
   const unsaid = { totalSteps: undefined, learningRate: undefined }
-  const of = (preset: string, more: Partial<NerRunOptions> = {}) => {
-    const { schedule, config, perEpoch } = setUpNer(toyOptions(folder, { ...unsaid, preset, ...more }))
+  const of = (preset: string, more: Partial<FinetuneOptions> = {}) => {
+    const { schedule, config, perEpoch } = setUpFinetuning(
+      entities,
+      toyOptions(folder, { ...unsaid, preset, ...more }),
+    )
     return { rate: schedule.peak, total: schedule.total, perEpoch, dropout: config.dropout }
   }
   const nano = of('nano')
@@ -273,7 +270,9 @@ test('a run that ends with nothing but O is said to have collapsed', async () =>
     hooks: { onEvaluation: ({ best }) => void bests.push(best) },
     // a bias that no single step can overcome
     change: (run) => {
-      run.initial[run.model.classifier.bias.offset + run.data.labels.indexOf('O')] = 100
+      run.initial[
+        (run.model as TokenClassificationModel).classifier.bias.offset + run.data.labels.indexOf('O')
+      ] = 100
       return run
     },
   })

@@ -4,15 +4,15 @@ import * as assert from 'uvu/assert'
 import { Tokenizer } from '../../../src/data/tokenizer/tokenizer.js'
 import { ParameterSet, zeros } from '../../../src/graph/parameters.js'
 import type { Runtime } from '../../../src/graph/runtime.js'
-import { windowSentences } from '../../../src/tasks/entities/windows.js'
-import { labelIndices } from '../../../src/training/finetuning/batches.js'
-import { trainTagger } from '../../../src/training/finetuning/loop.js'
+import { tokenHead } from '../../../src/model/token_classification.js'
+import { entities } from '../../../src/tasks/entities.js'
+import { train } from '../../../src/training/finetuning/loop.js'
 import { DEFAULT_OPTIMIZER } from '../../../src/training/optimizer.js'
 import { folderWith } from '../../support/temporary.js'
 import { toySentences } from '../../support/toy_ner.js'
 import { smallTokenizerJson } from '../../support/vocabulary.js'
 
-const test = suite('training loop of named entities')
+const test = suite('training loop of a task')
 
 interface Run {
   program: string
@@ -22,8 +22,8 @@ interface Run {
 
 const tokenizer = Tokenizer.load(`${folderWith({ 'v/tokenizer.json': smallTokenizerJson() })}/v`)
 const sentences = toySentences(11, 45).map((sentence) => ({ ...sentence, line: 1 }))
-const examples = windowSentences(sentences, tokenizer, 10)
-const labels = labelIndices(sentences, examples, ['O', 'B', 'I'])
+const context = { form: 'words', labels: ['O', 'B', 'I'], tokenizer, maxLength: 10, fitted: {} }
+const examples = entities.examples(sentences, context, true)
 const perEpoch = Math.ceil(examples.length / 8)
 const words = sentences.reduce((n, sentence) => n + sentence.words.length, 0)
 
@@ -42,12 +42,12 @@ async function listen(totalSteps: number, rows: number, start = { step: 0, draw:
   const settings = {
     totalSteps,
     batchSize: 8,
-    rows,
+    capacity: { rows, length: 10 },
     seed: 3,
     optimizer: DEFAULT_OPTIMIZER,
     rate: (step: number) => 10 + step,
   }
-  await trainTagger(runtime, { examples, labels }, settings, start, { onStep: () => true })
+  await train(runtime, tokenHead, examples, settings, start, { onStep: () => true })
   return runs
 }
 
@@ -55,7 +55,7 @@ async function listen(totalSteps: number, rows: number, start = { step: 0, draw:
 function trained(runs: Run[]): string {
   return runs
     .flatMap(({ inputs }) =>
-      [...inputs.word_rows].map((row, i) => `${inputs.ids[row]}:${inputs.word_labels[i]}`),
+      [...inputs.scored_rows].map((row, i) => `${inputs.ids[row]}:${inputs.targets[i]}`),
     )
     .sort()
     .join()
@@ -88,7 +88,7 @@ test('the losses of a step are divided by its words, whatever its micro-batches'
       assert.ok(scalars.rows <= rows)
       if (inStep > 0) assert.is(scalars.loss_scale, scale)
       scale = scalars.loss_scale
-      inStep += scalars.words
+      inStep += scalars.scored
       if (program !== 'step') continue
       assert.is(scale, 1 / inStep)
       total += inStep

@@ -1,0 +1,280 @@
+/** One fine-tuning run under way: its phases, evaluations and checkpoints. finetune.ts puts them in order. */
+import { join } from 'node:path'
+import { writeFileAtomic } from '../../files.js'
+import type { Runtime } from '../../graph/runtime.js'
+import { architectureOf, openModel, saveModel } from '../../model/folder.js'
+import { readArena } from '../../model/weights.js'
+import type { Scores, Tally } from '../../tasks/task.js'
+import { pruneCheckpoints, saveCheckpoint } from '../checkpoint.js'
+import { TrainingLog } from '../log.js'
+import { learningRate, type Schedule } from '../schedule.js'
+import { type LoopEvents, type Position, type Step, stepsPerEpoch, train } from './loop.js'
+import { answersOf, type Evaluation, writeTask } from './model.js'
+import { Predictor } from './predictor.js'
+import { type FinetuneHooks, type FinetuneResult, Interruption } from './result.js'
+import {
+  type Best,
+  type Chosen,
+  FRESH,
+  type RunState,
+  readRuntimeArenas,
+  settingsOf,
+  writeArenas,
+} from './run_state.js'
+import { type FinetuneRun, kindOf, type Part } from './setup.js'
+
+/** Weights and moments before the first step. */
+export async function writeStart(
+  { parameters, initial, continued }: FinetuneRun,
+  runtime: Runtime,
+): Promise<void> {
+  const zeros = () => new Float32Array(parameters.arenaElements)
+  await writeArenas(runtime, continued?.arenas ?? { parameters: initial, moment1: zeros(), moment2: zeros() })
+}
+
+/** One run under way. */
+export class Session {
+  readonly settings: Record<string, unknown>
+  chosen?: Chosen
+  private best?: Best
+  private collapsed: string | null
+  private trainingSeconds: number
+  private tokens: number
+  private readonly updates: number
+  private readonly start: Position
+  private readonly began = performance.now()
+  private readonly secondsBefore: number
+  private readonly log: TrainingLog
+  private readonly predictor: Predictor
+  private before = performance.now()
+
+  constructor(
+    private readonly run: FinetuneRun,
+    private readonly runtime: Runtime,
+    private readonly out: string,
+    restored: RunState | undefined,
+    private readonly hooks: FinetuneHooks,
+  ) {
+    const { continued } = run
+    this.settings = restored?.settings ?? settingsOf(run)
+    this.updates = restored ? (restored.updates ?? 0) : (continued?.updates ?? 0)
+    this.start = restored ?? { step: 0, draw: continued?.draw ?? 0 }
+    this.secondsBefore = restored?.seconds ?? 0
+    const { best, chosen, collapsed, trainingSeconds, tokens } = restored ?? FRESH
+    Object.assign(this, { best, chosen })
+    this.collapsed = collapsed
+    this.trainingSeconds = trainingSeconds
+    this.tokens = tokens
+    this.log = new TrainingLog(out, restored?.step ?? 0)
+    this.predictor = new Predictor(runtime, run.head, run.context.maxLength)
+  }
+
+  get fitted() {
+    return this.chosenBest.fitted
+  }
+
+  /** Trains on the training part and keeps the weights that are best on dev. */
+  async choose(): Promise<void> {
+    const { schedule, evalEvery } = this.run
+    const isBoundary = (step: number) => step % evalEvery === 0 || step === schedule.total
+    await this.steps(this.run.train.examples, schedule, schedule.total, 0, this.start, {
+      isBoundary,
+      onBoundary: (position) => this.evaluateDev(position),
+    })
+    if (this.best === undefined) throw new Error('a run ended without an evaluation')
+  }
+
+  /** Puts the best weights back on the device. */
+  async loadBest(): Promise<void> {
+    const weights = await this.runtime.readState('parameters')
+    readArena(openModel(this.out).weights, this.run.parameters, weights)
+    await this.runtime.writeState('parameters', weights)
+  }
+
+  /** The start of the second phase: the first weights again, and a checkpoint that says so before the best ones go. */
+  async beginRetraining(): Promise<void> {
+    await writeStart(this.run, this.runtime)
+    await this.save({ step: this.run.schedule.total, draw: this.run.continued?.draw ?? 0 })
+  }
+
+  /** Trains on train and dev for as many epochs as were best, then keeps those weights. */
+  async retrain(): Promise<void> {
+    const { run } = this
+    const { schedule, task, data, context, batch, evalEvery } = run
+    const first = schedule.total
+    const examples = [...run.train.examples, ...task.examples(data.dev.items, context, true)]
+    const more = stepsPerEpoch(examples.length, batch) / run.perEpoch
+    const scaled = (steps: number) => Math.max(1, Math.round(steps * more))
+    const steps = scaled(this.chosenBest.step)
+    const longer = { ...schedule, total: scaled(first), warmup: Math.min(scaled(schedule.warmup), steps) }
+    this.hooks.onRetrain?.(steps)
+    const resumed = this.start.step > first
+    const start = resumed
+      ? { step: this.start.step - first, draw: this.start.draw }
+      : { step: 0, draw: run.continued?.draw ?? 0 }
+    await this.steps(examples, longer, steps, first, start, {
+      isBoundary: (step) => step % evalEvery === 0 && step < steps,
+      onBoundary: (position) => this.save(position),
+    })
+    await this.saveModel()
+  }
+
+  async evaluate({ split, examples }: Part, fitted: Best['fitted']): Promise<Evaluation> {
+    const { task, context } = this.run
+    const logits = await this.predictor.logits(examples)
+    const answers = answersOf(task, split.items, examples, logits, { ...context, fitted })
+    return { logits, answers, scores: task.score(split.items, answers, context.labels) }
+  }
+
+  tally({ split }: Part, { answers }: Evaluation): Tally[] {
+    return this.run.task.tally(split.items, answers, this.run.context.labels)
+  }
+
+  writePredictions(name: string, { split }: Part, { answers }: Evaluation): void {
+    const { extension, text } = this.run.task.predictions(split.items, answers, this.run.context)
+    writeFileAtomic(join(this.out, `${name}_predictions.${extension}`), text)
+  }
+
+  result(test: Scores): FinetuneResult {
+    const { task, data, schedule, context } = this.run
+    return {
+      task: task.name,
+      metric: task.metric,
+      best_step: this.chosenBest.step,
+      steps: schedule.total,
+      collapsed: this.collapsed,
+      dev: this.chosen?.dev ?? {},
+      test,
+      labels: data.labels,
+      form: context.form,
+      facts: data.facts,
+      out: this.out,
+      seconds: this.seconds,
+      tokens_per_second: Math.round(this.tokens / Math.max(this.trainingSeconds, 1e-9)),
+    }
+  }
+
+  private get chosenBest(): Best {
+    if (this.best === undefined) throw new Error('no weights have been chosen yet')
+    return this.best
+  }
+
+  private get seconds(): number {
+    return this.secondsBefore + (performance.now() - this.began) / 1000
+  }
+
+  /** Steps up to `last` with a checkpoint where the person stops; `first` updates of an earlier phase count before them. */
+  private async steps(
+    examples: Part['examples'],
+    schedule: Schedule,
+    last: number,
+    first: number,
+    start: Position,
+    {
+      isBoundary,
+      onBoundary,
+    }: { isBoundary(step: number): boolean; onBoundary(at: Position): Promise<void> },
+  ): Promise<void> {
+    const { run, updates } = this
+    let stopped = 0
+    let isInterrupted = false
+    this.before = performance.now()
+    const settings = {
+      totalSteps: last,
+      batchSize: run.batch,
+      capacity: { rows: run.rows, length: run.context.maxLength },
+      seed: run.options.seed,
+      optimizer: run.optimizer,
+      before: updates,
+      rate: (step: number) => learningRate(schedule, step),
+    }
+    const events: LoopEvents = {
+      isBoundary,
+      onStep: async (step, settled) => {
+        const overall = { ...step, step: first + step.step }
+        this.note(overall)
+        if (isBoundary(step.step)) await onBoundary(overall)
+        isInterrupted ||= this.hooks.interrupted?.() === true
+        if (isInterrupted && settled && step.step < last) {
+          if (!isBoundary(step.step)) await this.save(overall)
+          stopped = overall.step
+        }
+        this.before = performance.now()
+        return !isInterrupted
+      },
+    }
+    await train(this.runtime, run.head, examples, settings, start, events)
+    if (stopped) throw new Interruption(this.out, stopped)
+  }
+
+  private note(step: Step): void {
+    const elapsed = (performance.now() - this.before) / 1000
+    this.trainingSeconds += elapsed
+    this.tokens += step.tokens
+    const rate = step.tokens / elapsed
+    this.log.write({
+      step: step.step,
+      loss: step.loss,
+      ...(step.accuracy !== undefined && { accuracy: step.accuracy }),
+      lr: step.lr,
+      grad_norm: step.gradNorm,
+      tokens_per_second: Math.round(rate),
+    })
+    this.hooks.onStep?.(step, rate)
+  }
+
+  private async evaluateDev(position: Position): Promise<void> {
+    const { task, dev, context } = this.run
+    const { items } = dev.split
+    const logits = await this.predictor.logits(dev.examples)
+    const fitted = task.fit?.(items, dev.examples, logits, context) ?? {}
+    const answers = answersOf(task, items, dev.examples, logits, { ...context, fitted })
+    const scores = task.score(items, answers, context.labels)
+    const found = scores[task.metric]
+    // a correlation with a constant is none
+    const score = typeof found === 'number' ? found : -1
+    const isBest =
+      this.best === undefined || score > this.best.score || (score === this.best.score && score <= 0)
+    if (isBest) {
+      this.best = { step: position.step, score, fitted }
+      await this.saveModel()
+    }
+    this.collapsed = task.collapsed(scores) ?? null
+    this.log.write({ step: position.step, dev: scores })
+    this.hooks.onEvaluation?.({ step: position.step, dev: scores, best: isBest && score > 0 })
+    await this.save(position)
+  }
+
+  /** Writes the weights on the device as the model of OUT. */
+  private async saveModel(): Promise<void> {
+    const { form, maxLength } = this.run.context
+    writeTask(this.out, this.run.task, { form, maxLength, fitted: this.fitted })
+    await saveModel(this.out, { ...this.description, data: await this.runtime.readState('parameters') })
+  }
+
+  private async save({ step, draw }: Position): Promise<void> {
+    const { settings, updates, best, chosen, collapsed, seconds, trainingSeconds, tokens } = this
+    this.log.sync()
+    const state: RunState = {
+      ...{ step, draw, settings, updates, best, chosen, collapsed },
+      ...{ seconds, trainingSeconds, tokens },
+    }
+    const arenas = await readRuntimeArenas(this.runtime)
+    const kind = kindOf(this.run.task)
+    await saveCheckpoint(this.out, { kind, step, model: this.description, arenas, state })
+    pruneCheckpoints(this.out, 1)
+  }
+
+  private get description() {
+    const { config, head, data, parameters, vocabulary, context } = this.run
+    return {
+      config,
+      architecture: architectureOf(config, head.name),
+      problemType: head.problemType,
+      labels: data.labels,
+      parameters,
+      vocabulary,
+      vocabularyDigest: context.tokenizer.digest,
+    }
+  }
+}
