@@ -1,9 +1,13 @@
 /** The tasks, a line each. */
 import { UsageError } from '../error.js'
+import { documents } from './documents.js'
 import { entities } from './entities.js'
+import { inference } from './inference.js'
+import { relations } from './relations.js'
+import { similarity } from './similarity.js'
 import type { Task } from './task.js'
 
-export const tasks: readonly Task[] = [entities]
+export const tasks: readonly Task[] = [entities, relations, similarity, inference, documents]
 
 /** All names of tasks, those that people are used to among them. */
 export const taskNames = tasks.flatMap(({ name, alias }) => [name, alias])
