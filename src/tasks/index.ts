@@ -1,5 +1,6 @@
 /** The tasks, a line each. */
 import { UsageError } from '../error.js'
+import { answers } from './answers.js'
 import { documents } from './documents.js'
 import { entities } from './entities.js'
 import { inference } from './inference.js'
@@ -7,7 +8,7 @@ import { relations } from './relations.js'
 import { similarity } from './similarity.js'
 import type { Task } from './task.js'
 
-export const tasks: readonly Task[] = [entities, relations, similarity, inference, documents]
+export const tasks: readonly Task[] = [entities, relations, similarity, inference, documents, answers]
 
 /** All names of tasks, those that people are used to among them. */
 export const taskNames = tasks.flatMap(({ name, alias }) => [name, alias])

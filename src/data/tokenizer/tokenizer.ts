@@ -7,6 +7,7 @@
  * hash and one copy per token. The exception, two segmentations of nearly equal score, is redone by line.
  */
 import { createHash } from 'node:crypto'
+import { PieceAligner, type PieceOffsets } from './offsets.js'
 import type { VocabularyFiles } from './tokenizer_json.js'
 import { endsInDigitComma, METASPACE, readVocabulary, type SpecialIds } from './tokenizer_json.js'
 import { Unigram } from './unigram.js'
@@ -60,6 +61,7 @@ export class Tokenizer {
   private readonly cache = new WordCache()
   private readonly encoder = new TextEncoder()
   private scratch = new Uint8Array(1 << 10)
+  private aligner?: PieceAligner
 
   private constructor(files: VocabularyFiles) {
     this.files = files
@@ -111,6 +113,12 @@ export class Tokenizer {
       while (wordOf.length < ids.length) wordOf.push(index)
     })
     return { ids: Int32Array.from(ids), wordOf: Int32Array.from(wordOf) }
+  }
+
+  /** Ids of a text as `encode` gives them, and where in it each stands. */
+  encodeOffsets(text: string): PieceOffsets {
+    this.aligner ??= new PieceAligner(this.files)
+    return this.aligner.align(text, this.encode(text))
   }
 
   /** Appends the ids of one line, bytes[start..end) in UTF-8, to `out`. */
