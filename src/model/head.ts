@@ -23,6 +23,8 @@ export interface Example {
    * positions of an answer's first and last piece i32 [2]. Absent where nothing is known.
    */
   readonly targets?: Int32Array | Float32Array
+  /** Pieces of the text that did not fit (default 0). */
+  readonly cut?: number
   /** Index of what the task made it from. */
   readonly item: number
 }

@@ -20,8 +20,8 @@ import {
   tallyQuestions,
 } from './answers/scores.js'
 import { windowQuestions, yesNoExamples } from './answers/windows.js'
-import { largest, probability } from './classes.js'
 import { ratioOfTally } from './metrics/tally.js'
+import { largest, probability } from './shared/classes.js'
 import type { PublishedSettings, Task } from './task.js'
 
 /** Source: Naseem et al. 2020 and 2022; all lengths are in pieces. */

@@ -9,7 +9,6 @@
  */
 import { UserError } from '../error.js'
 import { classHead, labelHead } from '../model/sequence_classification.js'
-import { checkClasses, decodeClasses, percent, strong, tsvText } from './class_answers.js'
 import {
   checkKnown,
   type DocumentText,
@@ -27,9 +26,10 @@ import {
 } from './documents/scores.js'
 import { chooseThresholds } from './metrics/multilabel.js'
 import { f1OfTally } from './metrics/tally.js'
-import { printable } from './printable.js'
-import { publishedSettings } from './published_settings.js'
-import { rowsOf, sequences } from './sequences.js'
+import { checkClasses, decodeClasses, percent, strong, tsvText } from './shared/class_answers.js'
+import { printable } from './shared/printable.js'
+import { publishedSettings } from './shared/published_settings.js'
+import { rowsOf, sequences } from './shared/sequences.js'
 import type { Task, TaskContext } from './task.js'
 
 export const documents: Task<DocumentText, DocumentAnswer> = {

@@ -4,7 +4,6 @@
  */
 import { UserError } from '../error.js'
 import { tokenHead } from '../model/token_classification.js'
-import { largest, probability } from './classes.js'
 import { checkTags, readNerFolder } from './entities/folder.js'
 import { conllRows, highlighter, jsonLine } from './entities/highlight.js'
 import { predictionRows } from './entities/predictions.js'
@@ -15,6 +14,7 @@ import { joinSentences, type TextSentence, textSentences } from './entities/text
 import { gatherTags, type NerExample, windowSentences } from './entities/windows.js'
 import { scoreEntities } from './metrics/entities.js'
 import { type NerScores, paperStyle, scoreNer } from './metrics/ner.js'
+import { largest, probability } from './shared/classes.js'
 import type { PublishedSettings, Split, Task } from './task.js'
 
 /** Source: Naseem et al. 2020 and 2022; all lengths are in pieces. */

@@ -5,6 +5,8 @@
  */
 import { InputError } from '../error.js'
 import { classHead } from '../model/sequence_classification.js'
+import { scoreClasses } from './metrics/classification.js'
+import { ratioOfTally } from './metrics/tally.js'
 import {
   type ClassAnswer,
   checkClasses,
@@ -17,14 +19,12 @@ import {
   onlyPredicted,
   percent,
   printClasses,
-} from './class_answers.js'
-import { scoreClasses } from './metrics/classification.js'
-import { ratioOfTally } from './metrics/tally.js'
-import { PAIR_NAMES, type Pair, pairKey, pairKeys, pairTexts, parsePair } from './pairs.js'
-import { counted, readParts } from './parts.js'
-import { publishedSettings } from './published_settings.js'
-import { filled, type RecordForm, readRecords } from './records.js'
-import { sequences } from './sequences.js'
+} from './shared/class_answers.js'
+import { PAIR_NAMES, type Pair, pairKey, pairKeys, pairTexts, parsePair } from './shared/pairs.js'
+import { counted, readParts } from './shared/parts.js'
+import { publishedSettings } from './shared/published_settings.js'
+import { filled, type RecordForm, readRecords } from './shared/records.js'
+import { sequences } from './shared/sequences.js'
 import type { Task } from './task.js'
 
 /** A premise and a hypothesis. */

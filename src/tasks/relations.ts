@@ -6,6 +6,11 @@
  */
 import { UserError } from '../error.js'
 import { classHead } from '../model/sequence_classification.js'
+import { scoreClasses } from './metrics/classification.js'
+import { classTally, f1OfTally } from './metrics/tally.js'
+import { FORMS, inForm } from './relations/marking.js'
+import { negativeLabels } from './relations/negative.js'
+import { type RelationSentence, readRelationFolder, readRelations, whatCounts } from './relations/reader.js'
 import {
   type ClassAnswer,
   checkClasses,
@@ -17,14 +22,9 @@ import {
   onlyPredicted,
   percent,
   printClasses,
-} from './class_answers.js'
-import { scoreClasses } from './metrics/classification.js'
-import { classTally, f1OfTally } from './metrics/tally.js'
-import { blurbSettings, publishedSettings } from './published_settings.js'
-import { FORMS, inForm } from './relations/marking.js'
-import { negativeLabels } from './relations/negative.js'
-import { type RelationSentence, readRelationFolder, readRelations, whatCounts } from './relations/reader.js'
-import { sequences } from './sequences.js'
+} from './shared/class_answers.js'
+import { blurbSettings, publishedSettings } from './shared/published_settings.js'
+import { sequences } from './shared/sequences.js'
 import type { Task } from './task.js'
 
 /** Scores under the names that scripts read; fractions in [0, 1]. */

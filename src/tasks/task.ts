@@ -27,6 +27,8 @@ export interface Split<Item> {
 }
 
 export interface DataSet<Item> {
+  /** The form that the data turned out to be in, where that is not the one asked for. */
+  readonly form?: string
   readonly train: Split<Item>
   readonly dev: Split<Item>
   readonly test: Split<Item>

@@ -196,6 +196,7 @@ function announce(set: FinetuneRun, device: string, memory: number, quiet?: bool
     [
       `data: ${items} ${task.unit} (train + dev + test), ${count(set.train.examples.length)} examples to train on ` +
         `of up to ${context.maxLength} pieces`,
+      ...cutNote(set),
       ...data.notes,
     ].join('; '),
     quiet,
@@ -205,6 +206,12 @@ function announce(set: FinetuneRun, device: string, memory: number, quiet?: bool
       `AdamW, rate ${schedule.peak} after ${schedule.warmup} of warm-up; dev every ${count(set.evalEvery)}`,
     quiet,
   )
+}
+
+/** How many examples did not fit, where some did not. */
+function cutNote({ train, dev, test }: FinetuneRun): string[] {
+  const cut = [train, dev, test].flatMap(({ examples }) => examples.filter(({ cut = 0 }) => cut > 0))
+  return cut.length === 0 ? [] : [`${count(cut.length)} of all examples were cut to fit`]
 }
 
 /** The scores of several files side by side. */

@@ -5,7 +5,7 @@
  */
 
 import { rankedAnswers } from '../metrics/bioasq.js'
-import { codePoints, printable } from '../printable.js'
+import { codePoints, printable } from '../shared/printable.js'
 import type { Answer, Candidate, Question } from './question.js'
 import { kindOf } from './scores.js'
 

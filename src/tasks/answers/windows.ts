@@ -102,14 +102,19 @@ function passageWindows(
     const start = Math.max(0, Math.min(count - room, from - Math.floor((room - (to - from)) / 2)))
     spans.push([start, Math.min(count, start + room)])
   }
-  const windows = spans.map((span) => {
-    const answer = answers.find((one) => holds(span, one))
+  const windows = spans.map((span): Place => ({ span, answer: answers.find((one) => holds(span, one)) }))
+  return (training ? fewNulls(windows) : windows).map(({ span, answer }) => {
     const example = window(span, text, tokenizer)
     if (!known) return example
     const at = answer ? [answer[0], answer[1] - 1].map((piece) => example.second + piece - span[0]) : [0, 0]
     return { ...example, targets: Int32Array.from(at) }
   })
-  return training ? fewNulls(windows) : windows
+}
+
+/** Pieces [from, to) of a window and of the answer that it has whole. */
+interface Place {
+  readonly span: [number, number]
+  readonly answer?: [number, number]
 }
 
 /** Pieces [from, to) of windows over `count` pieces, at least one window. */
@@ -160,17 +165,16 @@ function rows(n: number): Int32Array {
 }
 
 /** All windows with an answer, and of the others at most NULL_WINDOWS, spread evenly. */
-function fewNulls(windows: readonly WindowExample[]): WindowExample[] {
-  const isNull = ({ targets }: WindowExample) => targets?.[0] === 0
-  const nulls = windows.filter(isNull)
-  if (nulls.length <= NULL_WINDOWS) return [...windows]
+function fewNulls(windows: readonly Place[]): readonly Place[] {
+  const nulls = windows.filter(({ answer }) => answer === undefined)
+  if (nulls.length <= NULL_WINDOWS) return windows
   const kept = new Set(
     Array.from(
       { length: NULL_WINDOWS },
       (_, k) => nulls[Math.floor(((k + 0.5) * nulls.length) / NULL_WINDOWS)],
     ),
   )
-  return windows.filter((one) => !isNull(one) || kept.has(one))
+  return windows.filter((one) => one.answer !== undefined || kept.has(one))
 }
 
 /** Pieces of a text, those of the text itself wherever the tokenizer can say where they stand. */

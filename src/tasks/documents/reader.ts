@@ -6,8 +6,8 @@
  */
 import { quote } from '../../data/files/text.js'
 import { InputError } from '../../error.js'
-import { counted, readParts } from '../parts.js'
-import { filled, type LabelledRecord, type RecordForm, readRecords } from '../records.js'
+import { counted, readParts } from '../shared/parts.js'
+import { filled, type LabelledRecord, type RecordForm, readRecords } from '../shared/records.js'
 import type { DataSet, ReadOptions, Split } from '../task.js'
 
 /** A document, or a sentence of one. */

@@ -4,7 +4,7 @@
  */
 import type { Word } from '../../data/corpus/words.js'
 import { entitySpans } from '../metrics/entities.js'
-import { codePoints, printable } from '../printable.js'
+import { codePoints, printable } from '../shared/printable.js'
 
 /** A text, its words (offsets into it) and a tag for each; scores, where known, in [0, 1] for each word. */
 export interface LabelledText {

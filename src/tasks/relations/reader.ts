@@ -4,9 +4,9 @@
  * files, or folds (`1/test.tsv` ... `10/test.tsv`). The labels are those of the training part.
  */
 import { InputError } from '../../error.js'
-import { checkLabels, type Labelled } from '../class_answers.js'
-import { counted, readParts } from '../parts.js'
-import { filled, type RecordForm, readRecords } from '../records.js'
+import { checkLabels, type Labelled } from '../shared/class_answers.js'
+import { counted, readParts } from '../shared/parts.js'
+import { filled, type RecordForm, readRecords } from '../shared/records.js'
 import type { DataSet, ReadOptions, Split } from '../task.js'
 import { hasMarks, showsPair } from './marking.js'
 import { negativeLabels, orderedLabels } from './negative.js'

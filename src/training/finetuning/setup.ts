@@ -147,7 +147,7 @@ export function setUpFinetuning(task: Task, options: FinetuneOptions): FinetuneR
     )
   if (options.epochs !== undefined && options.totalSteps !== undefined)
     throw new UsageError('want either --epochs or --total-steps')
-  const form = formOf(task, options.form)
+  const asked = formOf(task, options.form)
   const published = settingsOf(task, options.settings)
   const place = continueFrom === undefined ? undefined : findCheckpoint(continueFrom)
   const modelDir = options.model ?? place?.dir ?? (named === 0 ? resumeFrom : undefined)
@@ -159,7 +159,8 @@ export function setUpFinetuning(task: Task, options: FinetuneOptions): FinetuneR
   const rows = options.rows ?? Math.max(2048, maxLength)
   if (rows < maxLength)
     throw new UsageError(`--rows is ${rows}, but one example has up to ${maxLength} pieces`)
-  const data = task.read(options.data, { form, fold: options.fold, seed })
+  const data = task.read(options.data, { form: asked, fold: options.fold, seed })
+  const form = data.form ?? asked
   const context = { form, labels: data.labels, tokenizer, maxLength, fitted: {} }
   const part = (split: Split<unknown>, training: boolean): Part => ({
     split,

@@ -1,6 +1,6 @@
 /** Pairs of sentences: the records of files that hold them, and a pair on a line given to `predict`. */
-import { quote } from '../data/files/text.js'
-import { InputError } from '../error.js'
+import { quote } from '../../data/files/text.js'
+import { InputError } from '../../error.js'
 import type { Texts } from './sequences.js'
 
 export interface Pair {

@@ -8,7 +8,7 @@
  *                            each set is not printed there, so rate, batch, epochs and length are those that LinkBERT (Yasunaga et al.
  *                            2022) runs on BLURB's sets (michiyasunaga/LinkBERT, src/run_examples_blurb_biolinkbert-base.sh)
  */
-import type { PublishedSettings } from './task.js'
+import type { PublishedSettings } from '../task.js'
 
 const naseem: PublishedSettings = {
   learningRate: 1e-5,

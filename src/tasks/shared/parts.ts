@@ -2,9 +2,9 @@
  * Reads the parts of a data set. Where a release has no dev part, a tenth of training is held out: label by label, drawn from
  * the seed, rows of one text always on one side, so that the best checkpoint is not chosen by sentences that were trained on.
  */
-import { Philox } from '../data/random.js'
+import { Philox } from '../../data/random.js'
+import type { Split } from '../task.js'
 import { type FindOptions, findSplits, type SplitFiles } from './splits.js'
-import type { Split } from './task.js'
 
 const DEV_SHARE = 0.1
 /** Streams of random numbers are named; this one is of held-out parts. */

@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { UserError } from '../error.js'
+import { UserError } from '../../error.js'
 
 /** Endings of files that can hold a part, tables before JSON lines. */
 const ENDINGS = ['tsv', 'jsonl', 'txt', 'json']

@@ -1,10 +1,10 @@
 import { basename, relative } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { UserError } from '../../src/error.js'
-import { holdOut } from '../../src/tasks/parts.js'
-import { findSplits } from '../../src/tasks/splits.js'
-import { folderWith } from '../support/temporary.js'
+import { UserError } from '../../../src/error.js'
+import { holdOut } from '../../../src/tasks/shared/parts.js'
+import { findSplits } from '../../../src/tasks/shared/splits.js'
+import { folderWith } from '../../support/temporary.js'
 
 const test = suite('splits')
 

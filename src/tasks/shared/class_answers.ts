@@ -2,12 +2,12 @@
  * One label of K for each item: what relations, inference and documents with one label share. Targets, answers from logits,
  * what is counted, the predictions file and what `predict` prints.
  */
-import { InputError, UserError } from '../error.js'
-import type { Example } from '../model/head.js'
+import { InputError, UserError } from '../../error.js'
+import type { Example } from '../../model/head.js'
+import type { Printer, PrintOptions } from '../task.js'
 import { largest } from './classes.js'
 import { printable } from './printable.js'
 import { rowsOf } from './sequences.js'
-import type { Printer, PrintOptions } from './task.js'
 
 export interface ClassAnswer {
   readonly label: string

@@ -7,16 +7,11 @@
  * What is too long loses pieces at the end, one at a time from the longer of the two (tie: the second), as the original
  * implementation and Hugging Face's `longest_first` do. How many went is kept with the example.
  */
-import type { Example } from '../model/head.js'
-import type { PieceTokenizer } from './task.js'
+import type { Example } from '../../model/head.js'
+import type { PieceTokenizer } from '../task.js'
 
 /** The texts of one item. */
 export type Texts = readonly [first: string] | readonly [first: string, second: string]
-
-export interface SequenceExample extends Example {
-  /** Pieces that did not fit. */
-  readonly cut: number
-}
 
 /** The input of item number `item`. Throws RangeError where not a piece of each text fits beside the special ones. */
 export function sequence(
@@ -24,7 +19,7 @@ export function sequence(
   item: number,
   { tokenizer, maxLength }: { tokenizer: PieceTokenizer; maxLength: number },
   targets?: Int32Array | Float32Array,
-): SequenceExample {
+): Example {
   const least = 2 * texts.length + 1
   if (!(Number.isInteger(maxLength) && maxLength >= least))
     throw new RangeError(`sequence: maxLength is ${maxLength} (want an integer >= ${least})`)
@@ -63,17 +58,11 @@ export function sequences<Item>(
   targets: Targets<Item>,
   context: { tokenizer: PieceTokenizer; maxLength: number },
   training: boolean,
-): SequenceExample[] {
+): Example[] {
   return items.flatMap((item, i) => {
     const target = targets(item)
     return training && target === undefined ? [] : [sequence(texts(item), i, context, target)]
   })
-}
-
-/** What was cut off: examples that lost pieces, and the pieces. */
-export function cutOff(examples: readonly Example[]): { examples: number; pieces: number } {
-  const lost = (examples as readonly SequenceExample[]).filter(({ cut }) => cut > 0)
-  return { examples: lost.length, pieces: lost.reduce((sum, { cut }) => sum + cut, 0) }
 }
 
 /** The one row of logits of every item, in the items' order. Throws unless each item has one example with one row. */

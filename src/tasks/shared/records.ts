@@ -3,10 +3,10 @@
  * names or their number tells. Which of the two a file is, is seen from its first character and not from its name. Called by
  * the readers of tasks on sentences, pairs and documents.
  */
-import { parseJsonLines } from '../data/files/json_lines.js'
-import { quote, readText } from '../data/files/text.js'
-import { parseTsv, type TsvRow } from '../data/files/tsv.js'
-import { InputError } from '../error.js'
+import { parseJsonLines } from '../../data/files/json_lines.js'
+import { quote, readText } from '../../data/files/text.js'
+import { parseTsv, type TsvRow } from '../../data/files/tsv.js'
+import { InputError } from '../../error.js'
 
 /** What the records of a task are made of. */
 export interface RecordForm<Field extends string> {
