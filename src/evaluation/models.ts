@@ -11,7 +11,7 @@ import { ParameterSet } from '../graph/parameters.js'
 import { type ModelConfig, preset } from '../model/config.js'
 import { declareEncoder } from '../model/encoder.js'
 import { openModel, WEIGHTS_FILE } from '../model/folder.js'
-import { findCheckpoint, listCheckpoints } from '../training/checkpoint.js'
+import { listCheckpoints } from '../training/checkpoint.js'
 import type { ModelRecord } from './record.js'
 
 export interface BenchmarkModel extends ModelRecord {
@@ -25,7 +25,7 @@ export interface BenchmarkModel extends ModelRecord {
 export interface ModelChoices {
   /** Vocabulary of random weights. */
   readonly tokenizer?: string
-  /** A run's folder stands for each of its checkpoints. */
+  /** A run's folder stands for each of its checkpoints; a folder without any stays what it is, to compare with. */
   readonly checkpoints: boolean
 }
 
@@ -37,6 +37,8 @@ export function chooseModels(specs: readonly string[], choices: ModelChoices): B
     const [name, place] = splitSpec(spec)
     return place.startsWith(RANDOM) ? [randomModel(place, name, choices)] : folderModels(place, name, choices)
   })
+  if (choices.checkpoints && models.every(({ step }) => step === undefined))
+    throw new UsageError(`--checkpoints: none in ${specs.join(', ')}`)
   for (const [i, { name, dir }] of models.entries()) {
     if (!/^[\w.@+-]+$/.test(name) || /^\.+$/.test(name))
       throw new UsageError(`--model ${dir}: is called ${name} (want letters, digits and . _ @ + -: NAME=DIR)`)
@@ -77,8 +79,6 @@ function folderModels(
 ): BenchmarkModel[] {
   const label = name ?? basename(resolve(place))
   const all = checkpoints ? listCheckpoints(place) : []
-  // a run that has ended may hold the newest checkpoint alone, beside the model itself
-  if (all.length === 0 && checkpoints) findCheckpoint(place)
   if (all.length === 0) return [folderModel(place, label)]
   return all.map(({ dir, step }) => folderModel(dir, `${label}@${step}`, step))
 }
