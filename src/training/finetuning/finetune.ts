@@ -28,14 +28,28 @@ export async function finetune(
   resume: boolean,
   hooks: FinetuneHooks = {},
 ): Promise<FinetuneResult> {
-  const { parameters, options, task } = run
   const runtime = openRuntime(run, device)
+  try {
+    return await runPhases(run, runtime, out, resume, hooks)
+  } finally {
+    runtime.free()
+  }
+}
+
+async function runPhases(
+  run: FinetuneRun,
+  runtime: Runtime,
+  out: string,
+  resume: boolean,
+  hooks: FinetuneHooks,
+): Promise<FinetuneResult> {
+  const { parameters, options, task } = run
   makeFolder(out)
   removeLeftovers(out)
   const restored = resume ? await restore(out, run, runtime) : undefined
   if (restored === undefined) await writeStart(run, runtime)
   const one = new Session(run, runtime, out, restored, hooks)
-  hooks.onStart?.(restored?.step ?? 0, device.bytes)
+  hooks.onStart?.(restored?.step ?? 0, runtime.device.bytes)
   if (one.chosen === undefined) {
     await one.choose()
     await one.loadBest()
