@@ -22,17 +22,8 @@ import {
 import { windowQuestions, yesNoExamples } from './answers/windows.js'
 import { ratioOfTally } from './metrics/tally.js'
 import { largest, probability } from './shared/classes.js'
-import type { PublishedSettings, Task } from './task.js'
-
-/** Source: Naseem et al. 2020 and 2022; all lengths are in pieces. */
-const NASEEM: PublishedSettings = {
-  learningRate: 1e-5,
-  batch: 32,
-  maxLength: 128,
-  steps: 10_000,
-  warmup: 320,
-  biasCorrection: false,
-}
+import { naseem } from './shared/published_settings.js'
+import type { Task } from './task.js'
 
 export const answers: Task<Question, Answer> = {
   name: 'answers',
@@ -43,8 +34,8 @@ export const answers: Task<Question, Answer> = {
   forms: FORMS,
   metric: 'score',
   settings: {
-    naseem2020: NASEEM,
-    naseem2022: NASEEM,
+    naseem2020: naseem,
+    naseem2022: naseem,
     // yes and no alone; within the ranges of Gu et al. 2021, as LinkBERT (Yasunaga et al. 2022) runs BLURB's BioASQ
     blurb: {
       learningRate: 2e-5,

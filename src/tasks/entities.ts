@@ -15,17 +15,8 @@ import { gatherTags, type NerExample, windowSentences } from './entities/windows
 import { scoreEntities } from './metrics/entities.js'
 import { type NerScores, paperStyle, scoreNer } from './metrics/ner.js'
 import { largest, probability } from './shared/classes.js'
-import type { PublishedSettings, Split, Task } from './task.js'
-
-/** Source: Naseem et al. 2020 and 2022; all lengths are in pieces. */
-const NASEEM: PublishedSettings = {
-  learningRate: 1e-5,
-  batch: 32,
-  maxLength: 512,
-  steps: 10_000,
-  warmup: 320,
-  biasCorrection: false,
-}
+import { blurbSettings, naseem } from './shared/published_settings.js'
+import type { Split, Task } from './task.js'
 
 /** The scores under the names that scripts read; fractions in [0, 1]. */
 export function nerSummary({ conlleval, iob2, token, words, sentences }: NerScores) {
@@ -60,18 +51,9 @@ export const entities: Task<Sentence, TaggedSentence> = {
   forms: ['words'],
   metric: 'f1',
   settings: {
-    naseem2020: { ...NASEEM, steps: 5336 },
-    naseem2022: NASEEM,
-    // Gu et al. 2021 (PubMedBERT), section 3.3: a slanted triangular rate with a tenth of warm-up; rate, batch and epochs within
-    // the ranges searched there
-    blurb: {
-      learningRate: 5e-5,
-      batch: 32,
-      maxLength: 512,
-      epochs: 20,
-      warmup: 0.1,
-      biasCorrection: true,
-    },
+    naseem2020: { ...naseem, maxLength: 512, steps: 5336 },
+    naseem2022: { ...naseem, maxLength: 512 },
+    blurb: blurbSettings({ learningRate: 5e-5, batch: 32, maxLength: 512, epochs: 20 }),
   },
   maxLength: 512,
   usualLabels: ['O', 'B', 'I'],
