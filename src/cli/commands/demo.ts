@@ -152,7 +152,7 @@ export function demoCommand(): Command {
     )
     const finetune = [
       'finetune',
-      'ner',
+      'entities',
       '--preset',
       'nano',
       '--data',
