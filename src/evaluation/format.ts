@@ -3,7 +3,14 @@
  * published scores beside, and what has to be said with them. Numbers are percent, as the papers print them.
  */
 import { publishedGain } from './published.js'
-import type { BenchmarkRecord, Interval, PublishedRecord, RunRecord, ScoreRecord } from './record.js'
+import type {
+  BenchmarkRecord,
+  Interval,
+  PublishedRecord,
+  RunRecord,
+  ScoreRecord,
+  SetRecord,
+} from './record.js'
 
 export interface Section {
   readonly title: string
@@ -39,12 +46,18 @@ function intervalText(interval: Interval | null): string {
   return interval === null ? '' : `[${interval.map(percent).join(', ')}]`
 }
 
-function scoreSection({ sets, models, scores }: BenchmarkRecord): Section {
-  const rows = sets.map(({ name, task, metric }) => [
-    name,
-    `${task}, ${metric}`,
+/** What people call the metric, where the data of one task have several (`measure` among the scores). */
+function metricText({ name, metric }: SetRecord, runs: readonly RunRecord[]): string {
+  const measure = runs.find(({ set }) => set === name)?.test.measure
+  return (typeof measure === 'string' ? measure : metric).replaceAll('_', ' ')
+}
+
+function scoreSection({ sets, models, scores, runs }: BenchmarkRecord): Section {
+  const rows = sets.map((set) => [
+    set.name,
+    `${set.task}, ${metricText(set, runs)}`,
     ...models.map((model) => {
-      const found = scores.find((score) => score.set === name && score.model === model.name)
+      const found = scores.find((score) => score.set === set.name && score.model === model.name)
       return found ? scoreText(found) : ''
     }),
   ])

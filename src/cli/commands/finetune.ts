@@ -19,7 +19,7 @@ import {
   probability,
   type SharedOptions,
 } from '../options.js'
-import { bytes, count, duration, note, printResult, table, warn } from '../output.js'
+import { bytes, count, duration, note, printResult, table, warn, wrapped } from '../output.js'
 import { type Progress, progress } from '../progress.js'
 
 interface Options extends SharedOptions {
@@ -96,10 +96,10 @@ export function finetuneCommand(): Command {
   )
 }
 
-/** `entities (or ner): ...`, a line a task. */
+/** Every task, and what its folders hold, for --help. */
 function taskTexts(): string {
   return tasks
-    .map(({ name, alias, summary, data }) => `  ${name} (or ${alias}): ${summary}; ${data}`)
+    .flatMap(({ name, alias, summary, data }) => [`  ${name} (or ${alias}): ${summary}`, ...wrapped(data, 4)])
     .join('\n')
 }
 
