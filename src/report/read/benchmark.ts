@@ -1,0 +1,87 @@
+/** Reads benchmark.json, the result of a benchmark, and checks it. Scores are fractions. */
+import { join } from 'node:path'
+import { z } from 'zod'
+import type { Benchmark } from '../model.js'
+import { readJson } from './json.js'
+
+export const BENCHMARK_FILE = 'benchmark.json'
+
+const maybe = z.number().nullable()
+const interval = z.tuple([z.number(), z.number()]).nullable()
+const kinds = ['entity-level', 'paper-style', 'other'] as const
+
+const schema = z.object({
+  format: z.literal('bioalbert benchmark'),
+  version: z.literal(1),
+  bioalbert: z.string(),
+  command: z.array(z.string()),
+  models: z.array(z.object({ name: z.string(), dir: z.string(), parameters: maybe.default(null) })),
+  sets: z.array(
+    z.object({
+      name: z.string(),
+      task: z.string(),
+      metric: z.string(),
+      unit: z.string(),
+      train: z.number(),
+      dev: z.number(),
+      test: z.number(),
+      note: z.string().optional(),
+    }),
+  ),
+  runs: z.array(
+    z.object({ set: z.string(), model: z.string(), seed: z.number(), fold: z.number().optional() }),
+  ),
+  scores: z.array(
+    z.object({
+      set: z.string(),
+      model: z.string(),
+      metric: z.string(),
+      values: z.array(z.number()),
+      mean: maybe,
+      sd: maybe,
+      interval,
+      others: z.record(z.string(), maybe).default({}),
+    }),
+  ),
+  differences: z.array(
+    z.object({ set: z.string(), metric: z.string(), a: z.string(), b: z.string(), mean: maybe, interval }),
+  ),
+  averages: z.array(
+    z.object({
+      model: z.string(),
+      tasks: z.record(z.string(), maybe),
+      blurb: maybe,
+      blurb_note: z.string().default(''),
+    }),
+  ),
+  published: z.array(
+    z.object({
+      set: z.string(),
+      model: z.string(),
+      metric: z.string(),
+      value: z.number(),
+      kind: z.enum(kinds),
+      source: z.string(),
+    }),
+  ),
+})
+
+export function readBenchmark(dir: string, name: string): Benchmark {
+  const read = readJson(join(dir, BENCHMARK_FILE), schema, 'the result of a benchmark, version 1')
+  const { bioalbert, averages, ...rest } = read
+  return {
+    ...rest,
+    name,
+    dir,
+    version: bioalbert,
+    averages: averages.map(({ blurb_note, ...more }) => ({ ...more, blurbNote: blurb_note })),
+  }
+}
+
+/** The folder of a run inside that of its benchmark. */
+export function placeOf(parts: readonly string[]): Benchmark['runs'][number] | undefined {
+  const [runs, set, model, last] = parts
+  const found = /^seed-(\d+)(?:-fold-(\d+))?$/.exec(last ?? '')
+  if (parts.length !== 4 || runs !== 'runs' || !found) return undefined
+  return { set, model, seed: Number(found[1]), ...(found[2] && { fold: Number(found[2]) }) }
+}
