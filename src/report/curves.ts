@@ -59,6 +59,8 @@ export async function curve(title: string, lines: readonly Line[]): Promise<Html
     color: { field: 'index', type: 'nominal', legend: null, scale: scaleOf(SERIES.map(([light]) => light)) },
     detail: { field: 'line', type: 'nominal' },
   }
+  // what is measured in training steps back behind what is not
+  const both = drawn.some(({ dotted }) => dotted) && drawn.some(({ dotted }) => !dotted)
   const spec = {
     width: WIDTH,
     height: HEIGHT,
@@ -69,6 +71,7 @@ export async function curve(title: string, lines: readonly Line[]): Promise<Html
         mark: { type: 'line', strokeWidth: 1.75, strokeJoin: 'round', aria: false },
         encoding: {
           ...shared,
+          opacity: { condition: { test: both ? 'datum.dotted' : 'true', value: 1 }, value: 0.4 },
           strokeDash: { field: 'index', type: 'nominal', legend: null, scale: scaleOf(DASHES) },
         },
       },

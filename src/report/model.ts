@@ -25,7 +25,8 @@ export interface TaggedSentence {
 /** An item of any other task: its texts by their names, and what was right and what was answered. */
 export interface AnsweredItem {
   readonly texts: readonly { readonly name: string; readonly text: string }[]
-  readonly gold: string
+  /** Undefined where the file does not tell. */
+  readonly gold: string | undefined
   readonly predicted: string
 }
 
@@ -77,8 +78,8 @@ export interface BenchmarkScore {
   readonly set: string
   readonly model: string
   readonly metric: string
-  /** One a seed. */
-  readonly values: readonly number[]
+  /** One a seed; null where the metric does not exist for what was predicted. */
+  readonly values: readonly (number | null)[]
   readonly mean: number | null
   readonly sd: number | null
   readonly interval: Interval | null
@@ -93,6 +94,8 @@ export interface BenchmarkSet {
   readonly train: number
   readonly dev: number
   readonly test: number
+  readonly folds?: number
+  /** How little a score on it tells. */
   readonly note?: string
 }
 
@@ -126,6 +129,9 @@ export interface Benchmark {
   }[]
   readonly sets: readonly BenchmarkSet[]
   readonly runs: readonly BenchmarkPlace[]
+  /** Runs that ended with an error, and the number of those that were planned and have not ended. */
+  readonly failures: readonly (BenchmarkPlace & { readonly error: string })[]
+  readonly left: number
   readonly scores: readonly BenchmarkScore[]
   readonly differences: readonly Difference[]
   readonly averages: readonly {

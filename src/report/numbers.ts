@@ -22,6 +22,12 @@ export function interval(
   return `${show(low)} to ${show(high)}`
 }
 
+/** A score of which only the value is known: a share or correlation in percent, and a count, which is none, as it is. */
+export function scoreText(value: number | null | undefined): string {
+  if (value === null || value === undefined) return MISSING
+  return Math.abs(value) <= 1 ? percent(value) : short(value)
+}
+
 /** Thousands are set apart. */
 export function count(value: number): string {
   return value.toLocaleString('en-US')

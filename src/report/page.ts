@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import { Html, html } from './html.js'
 import type { Report } from './model.js'
+import { classesSection } from './sections/classes.js'
 import { confusionSection } from './sections/confusion.js'
 import { curvesSection } from './sections/curves.js'
 import { differencesSection } from './sections/differences.js'
@@ -34,6 +35,7 @@ export async function reportPage(report: Report, options: PageOptions): Promise<
       differencesSection(benchmark, i),
     ]),
     await curvesSection(runs, benchmarks),
+    classesSection(runs),
     confusionSection(runs),
     predictionsSection(runs, options.examples),
     profilesSection(profiles, pictures),

@@ -59,13 +59,16 @@ nav ul { list-style: none; display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; 
 .scroll:focus-visible, a:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
 table { border-collapse: collapse; font-size: .875rem; line-height: 1.4; overflow-wrap: normal; }
 caption { text-align: left; padding-bottom: .4rem; }
-th, td { padding: .3rem .9rem .3rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--grid); }
+caption span { position: sticky; left: 0; display: inline-block; max-width: min(46rem, 100vw - 3.5rem); }
+th, td { padding: .3rem 1.1rem .3rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--grid); }
 th:last-child, td:last-child { padding-right: .25rem; }
-thead th { color: var(--quiet); font-weight: 500; vertical-align: bottom; }
+thead th { color: var(--quiet); font-weight: 500; vertical-align: bottom; min-width: 3rem; max-width: 11rem;
+  overflow-wrap: anywhere; }
 tbody th { font-weight: 500; min-width: 7rem; max-width: 18rem; overflow-wrap: anywhere; }
 td { max-width: 34rem; }
 .group th { padding-top: .9rem; color: var(--quiet); font-weight: 500; max-width: none; }
-.number { text-align: right; white-space: nowrap; }
+.number { text-align: right; }
+td.number { white-space: nowrap; }
 table, dd, .counts { font-variant-numeric: tabular-nums; }
 .sub { display: block; color: var(--quiet); font-size: .8125rem; }
 .best { font-weight: 700; }
@@ -98,8 +101,7 @@ mark { color: inherit; background: none; border-radius: 3px; padding: .05em .15e
 ${ENTITIES.map((_, i) => `.e${i} { background: var(--entity-${i}); border-color: var(--entity-line-${i}); }`).join('\n')}
 mark small { font-size: .75em; color: var(--quiet); margin-left: .3em; }
 .wrong { border-bottom-style: dashed; }
-.wrong::after, .no::before { content: "✕" / "wrong"; color: var(--warn); font-weight: 700; margin: 0 .15em; font-size: .85em; }
-.yes::before { content: "✓" / "right"; color: var(--int8); font-weight: 700; margin: 0 .15em; font-size: .85em; }
+.wrong::after, .no::before { content: "×" / "wrong"; color: var(--warn); font-weight: 700; margin: 0 .15em; font-size: .85em; }
 .missed { border-bottom: 2px dotted var(--warn); }
 .differs { text-decoration: underline wavy var(--warn) 1px; text-underline-offset: .3em; }
 @media (max-width: 40rem) {
@@ -118,6 +120,14 @@ mark small { font-size: .75em; color: var(--quiet); margin-left: .3em; }
   h2, h3, h4 { break-after: avoid; }
   tr, figure, .example { break-inside: avoid; }
   .scroll { overflow: visible; }
+  table { font-size: 8.5pt; }
+  th, td { overflow-wrap: anywhere; padding-right: .5rem; }
+  td.number { white-space: normal; }
+  tbody th { min-width: 5rem; }
+  .strip { width: 6rem; height: auto; }
+  .panels { gap: .5rem; }
+  figure > svg { width: 15.5rem; }
+  caption span { max-width: none; }
   a { color: inherit; text-decoration: none; }
 }
 `

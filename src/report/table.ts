@@ -40,7 +40,7 @@ ${
 }${rows.map((row) => rowHtml(row, columns))}</tbody>\n`,
     )
   return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table>
-<caption>${caption}</caption>
+<caption><span>${caption}</span></caption>
 <thead><tr>${head}</tr></thead>
 ${body}</table></div>
 ${note !== undefined && note !== false && html`<p class="note">${note}</p>\n`}`

@@ -67,7 +67,7 @@ function digest(predictions: Predictions): string {
   const hash = createHash('sha256').update(predictions.kind)
   if (predictions.kind === 'tags')
     for (const { words, gold } of predictions.sentences) hash.update(JSON.stringify([words, gold]))
-  else for (const { texts, gold } of predictions.items) hash.update(JSON.stringify([texts, gold]))
+  else for (const { texts, gold } of predictions.items) hash.update(JSON.stringify([texts, gold ?? null]))
   return hash.digest('hex')
 }
 
@@ -101,7 +101,7 @@ export function disagreements(set: TestSet): Disagreement[] {
   })
 }
 
-function goldOf(set: TestSet): readonly string[] {
+function goldOf(set: TestSet): readonly (string | undefined)[] {
   return set.kind === 'tags'
     ? set.sentences[0].flatMap(({ gold }) => gold)
     : set.items[0].map(({ gold }) => gold)
@@ -148,7 +148,7 @@ function scoreItem({ items }: ItemTestSet, i: number): number[] {
   const { gold } = items[0][i]
   const answers = items.map((of) => of[i].predicted)
   const apart = Math.max(...answers.map((answer) => distance(answer, answers[0])))
-  return [apart, Math.max(...answers.map((answer) => distance(answer, gold)))]
+  return [apart, gold === undefined ? 0 : Math.max(...answers.map((answer) => distance(answer, gold)))]
 }
 
 export function distance(a: string, b: string): number {

@@ -10,6 +10,7 @@ const maybe = z.number().nullable()
 const interval = z.tuple([z.number(), z.number()]).nullable()
 const kinds = ['entity-level', 'paper-style', 'other'] as const
 
+const place = z.object({ set: z.string(), model: z.string(), seed: z.number(), fold: z.number().optional() })
 const schema = z.object({
   format: z.literal('bioalbert benchmark'),
   version: z.literal(1),
@@ -25,18 +26,19 @@ const schema = z.object({
       train: z.number(),
       dev: z.number(),
       test: z.number(),
+      folds: z.number().optional(),
       note: z.string().optional(),
     }),
   ),
-  runs: z.array(
-    z.object({ set: z.string(), model: z.string(), seed: z.number(), fold: z.number().optional() }),
-  ),
+  runs: z.array(place),
+  failures: z.array(place.extend({ error: z.string() })).default([]),
+  left: z.number().default(0),
   scores: z.array(
     z.object({
       set: z.string(),
       model: z.string(),
       metric: z.string(),
-      values: z.array(z.number()),
+      values: z.array(maybe),
       mean: maybe,
       sd: maybe,
       interval,

@@ -28,7 +28,7 @@ export function readFolders(dirs: readonly string[]): Report {
     if (seen.has(resolve(dir))) continue
     seen.add(resolve(dir))
     const before = sizeOf(found)
-    visit(dir, nameOf(dirs, i), 0, found, undefined)
+    visit(dir, dirs.length === 1 ? '' : nameOf(dirs, i), 0, found, undefined)
     if (sizeOf(found) === before)
       throw new UserError(
         `${dir}: found no run, benchmark or profile, expected a folder with ${BENCHMARK_FILE}, scores.json, log.jsonl, ` +
@@ -57,24 +57,25 @@ interface Inside {
 
 function visit(dir: string, name: string, depth: number, found: Found, benchmark: Inside | undefined): void {
   const entries = list(dir)
+  const shown = name === '' ? basename(resolve(dir)) : name
   const files = new Set(entries.map((entry) => entry.name))
   let inside = benchmark
   if (files.has(BENCHMARK_FILE)) {
-    found.benchmarks.push(readBenchmark(dir, name))
+    found.benchmarks.push(readBenchmark(dir, shown))
     inside = { benchmark: dir, parts: [] }
   }
-  if (files.has(PROFILE_FILE)) found.profiles.push(readProfile(dir, name))
-  found.pictures.push(...readPictures(dir, name))
+  if (files.has(PROFILE_FILE)) found.profiles.push(readProfile(dir, shown))
+  found.pictures.push(...readPictures(dir, shown))
   if (isRun(files)) {
     const place = placeOf(inside?.parts ?? partsOf(dir))
-    found.runs.push(readRun(dir, name, place && { ...place, benchmark: inside?.benchmark }))
+    found.runs.push(readRun(dir, shown, place && { ...place, benchmark: inside?.benchmark }))
     return
   }
   if (depth === DEPTH) return
   for (const entry of entries.filter((one) => one.isDirectory()).sort((a, b) => (a.name < b.name ? -1 : 1))) {
     if (entry.name.startsWith('.') || entry.name === 'node_modules') continue
     const deeper = inside && { ...inside, parts: [...inside.parts, entry.name] }
-    visit(join(dir, entry.name), `${name}/${entry.name}`, depth + 1, found, deeper)
+    visit(join(dir, entry.name), name === '' ? entry.name : `${name}/${entry.name}`, depth + 1, found, deeper)
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Reads the predictions of a run's test set. Named entities: `word<TAB>gold<TAB>predicted`, a blank line after a sentence.
  * Other tasks: a table with a header, or JSON lines, in which one column is what was right, one what was answered, and the
- * rest are texts.
+ * rest are texts. Answers to questions: the JSON that SQuAD's and BioASQ's own measures read.
  */
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,13 +15,14 @@ const PREDICTED = ['predicted', 'prediction', 'predictions']
 
 /** The file of the test set's predictions in a run's folder. */
 export function predictionsFile(dir: string): string | undefined {
-  const found = readdirSync(dir).filter((file) => /^test_predictions\.(tsv|jsonl)$/.test(file))
+  const found = readdirSync(dir).filter((file) => /^test_predictions\.(tsv|jsonl|json)$/.test(file))
   return found.length === 0 ? undefined : join(dir, found.sort()[0])
 }
 
 export function readPredictions(file: string): Predictions {
   const text = readText(file, 'predictions of a test set')
   const lines = text.replaceAll('\r\n', '\n').split('\n')
+  if (file.endsWith('.json')) return { kind: 'items', items: readAnswers(file, text) }
   if (file.endsWith('.jsonl')) return { kind: 'items', items: readObjects(file, lines) }
   const header = lines[0].split('\t')
   const isTable =
@@ -105,9 +106,37 @@ function itemOf(entries: readonly (readonly [name: string, value: string])[]): A
     names.flatMap((name) => entries.filter(([key]) => key === name)).at(0)
   const [gold, predicted] = [find(GOLD), find(PREDICTED)]
   const texts = entries
-    .filter((entry) => entry !== gold && entry !== predicted && entry[1] !== '')
+    .filter((entry) => entry !== gold && entry !== predicted && entry[1] !== '' && !isProbability(entry[0]))
     .map(([name, text]) => ({ name, text }))
-  return { texts, gold: gold?.[1] ?? '', predicted: predicted?.[1] ?? '' }
+  return { texts, gold: gold?.[1], predicted: predicted?.[1] ?? '' }
+}
+
+/** Columns such as `p(effect)`. */
+function isProbability(name: string): boolean {
+  return /^p\(.*\)$/.test(name)
+}
+
+/** Answers to questions: by the names of SQuAD (an answer for each id) or of BioASQ (a list of `questions`). */
+function readAnswers(file: string, text: string): AnsweredItem[] {
+  const entries = parse(text)
+  if (entries === undefined)
+    throw new InputError({ file, found: quote(text.slice(0, 80)), expected: 'a JSON object of answers' })
+  const [list] = entries.filter(([key, value]) => key === 'questions' && Array.isArray(value))
+  if (list === undefined)
+    return entries.flatMap(([id, answer]) =>
+      typeof answer === 'string'
+        ? [{ texts: [{ name: 'question', text: id }], gold: undefined, predicted: answer }]
+        : [],
+    )
+  return (list[1] as unknown[]).map((question) => {
+    const known = new Map(question !== null && typeof question === 'object' ? Object.entries(question) : [])
+    const gold = GOLD.map((name) => known.get(name)).find((value) => value !== undefined)
+    return {
+      texts: [{ name: 'question', text: show(known.get('body') ?? known.get('id')) }],
+      gold: gold === undefined ? undefined : show(gold),
+      predicted: show(known.get('exact_answer')),
+    }
+  })
 }
 
 function show(value: unknown): string {

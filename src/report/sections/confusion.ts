@@ -2,6 +2,7 @@
  * Confusion matrices: items by what was right (rows) and what was answered (columns). The seeds of a model in a benchmark
  * are added up. A cell's ground is its share of the row.
  */
+import { z } from 'zod'
 import { type Html, html, name } from '../html.js'
 import type { Run } from '../model.js'
 import { count, percent } from '../numbers.js'
@@ -21,7 +22,7 @@ export function confusionSection(runs: readonly Run[]): Section | undefined {
   for (const run of runs) {
     const cells = cellsOf(run)
     if (cells === undefined) continue
-    const labels = run.labels.length === cells.length ? run.labels : cells.map((_, i) => String(i))
+    const labels = labelsOf(run, cells.length)
     const { place } = run
     const key = JSON.stringify(place ? [place.set, place.model, labels] : [run.dir])
     const before = matrices.get(key)
@@ -36,12 +37,16 @@ export function confusionSection(runs: readonly Run[]): Section | undefined {
   return { id: 'confusion', title: 'Confusion', body: html`${[...matrices.values()].map(matrixHtml)}` }
 }
 
+/** Those of the scores, else of the run. */
+function labelsOf({ test, labels }: Run, n: number): readonly string[] {
+  const scored = z.array(z.string()).length(n).safeParse(test?.labels)
+  if (scored.success) return scored.data
+  return labels.length === n ? labels : Array.from({ length: n }, (_, i) => String(i))
+}
+
 function cellsOf({ test }: Run): number[][] | undefined {
-  const found = test?.confusion
-  if (!Array.isArray(found) || found.length === 0) return undefined
-  const isRow = (row: unknown): row is number[] =>
-    Array.isArray(row) && row.length === found.length && row.every((n) => typeof n === 'number')
-  return found.every(isRow) ? found : undefined
+  const found = z.array(z.array(z.number())).min(1).safeParse(test?.confusion)
+  return found.success && found.data.every((row) => row.length === found.data.length) ? found.data : undefined
 }
 
 function matrixHtml({ title, labels, cells, runs }: Matrix): Html {
@@ -57,7 +62,7 @@ function matrixHtml({ title, labels, cells, runs }: Matrix): Html {
   const caption = `Items by gold label (rows) and predicted label (columns)${runs > 1 ? `, ${runs} runs added up` : ''}`
   return html`<h3>${title}</h3>
 <div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table class="confusion">
-<caption>${caption}</caption>
+<caption><span>${caption}</span></caption>
 <thead><tr><th scope="col">gold</th>${labels.map((label) => html`<th scope="col">${name(label)}</th>`)}<th scope="col">all</th><th scope="col">recall</th></tr></thead>
 <tbody>${rows}</tbody></table></div>\n`
 }

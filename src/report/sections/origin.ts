@@ -1,5 +1,5 @@
 /** How what is shown was made: commands, versions, and the settings of each run, those that differ first. */
-import { type Html, html, name } from '../html.js'
+import { type Html, html, name, shorten } from '../html.js'
 import type { Report, Run } from '../model.js'
 import { facts, table } from '../table.js'
 import type { Section } from './section.js'
@@ -13,6 +13,8 @@ export interface Origin {
 
 /** Runs whose settings are shown beside each other. */
 const MOST_RUNS = 6
+/** Characters of a setting; digests are longer, and their ends tell them apart. */
+const MOST_VALUE = 40
 
 export function originSection({ runs, benchmarks }: Report, { command, versions }: Origin): Section {
   const made = benchmarks.map(
@@ -74,6 +76,6 @@ function flatten(settings: Readonly<Record<string, unknown>>, before = ''): [key
     const path = `${before}${key}`
     if (value !== null && typeof value === 'object' && !Array.isArray(value))
       return flatten(value as Record<string, unknown>, `${path}.`)
-    return [[path, Array.isArray(value) ? value.join(', ') : String(value ?? 'none')]]
+    return [[path, shorten(Array.isArray(value) ? value.join(', ') : String(value ?? 'none'), MOST_VALUE)]]
   })
 }

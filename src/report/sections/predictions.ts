@@ -5,7 +5,7 @@
 import { goldHtml, marksLegend, predictedHtml, textHtml, typesOf } from '../highlight.js'
 import { type Html, html, name } from '../html.js'
 import type { AnsweredItem, Run } from '../model.js'
-import { count, percent } from '../numbers.js'
+import { count, MISSING, percent } from '../numbers.js'
 import { table } from '../table.js'
 import {
   disagreements,
@@ -46,6 +46,8 @@ ${shown}`
 
 function disagreementTable(set: TestSet): Html {
   const unit = set.kind === 'tags' ? 'words' : 'items'
+  const isKnown = set.kind === 'tags' || set.items[0].some(({ gold }) => gold !== undefined)
+  const of = (n: number) => (isKnown ? count(n) : MISSING)
   return table({
     caption: `Where predictions of two models differ, in ${unit}`,
     columns: [
@@ -64,9 +66,9 @@ function disagreementTable(set: TestSet): Html {
           count(all),
           count(differ),
           `${percent(all === 0 ? 0 : differ / all)} %`,
-          count(aRight),
-          count(bRight),
-          count(neither),
+          of(aRight),
+          of(bRight),
+          of(neither),
         ]),
       },
     ],
@@ -89,14 +91,15 @@ function itemHtml({ items, models }: ItemTestSet, i: number): Html {
   const { texts, gold } = items[0][i]
   const shown = texts.map(({ name: what, text }) => pair(name(what), textHtml(text, MOST_TEXT)))
   const answers = models.map((model, m) => pair(name(model), answerHtml(items[m][i])))
-  return example([...shown, pair(html`gold`, html`<bdi>${gold === '' ? 'none' : gold}</bdi>`), ...answers])
+  const right = gold === undefined ? [] : [pair(html`gold`, html`<bdi>${gold === '' ? 'none' : gold}</bdi>`)]
+  return example([...shown, ...right, ...answers])
 }
 
 /** Numbers are near or far, not right or wrong. */
 function answerHtml({ gold, predicted }: AnsweredItem): Html {
   const text = html`<bdi>${predicted === '' ? 'none' : predicted}</bdi>`
-  if (isNumber(predicted)) return text
-  return html`<span class="${predicted === gold ? 'yes' : 'no'}">${text}</span>`
+  if (isNumber(predicted) || gold === undefined) return text
+  return predicted === gold ? text : html`<span class="no">${text}</span>`
 }
 
 function pair(title: Html, body: Html): Html {

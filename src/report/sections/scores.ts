@@ -4,7 +4,7 @@
  */
 import { type Html, html, name } from '../html.js'
 import type { Benchmark, BenchmarkScore, BenchmarkSet, PublishedScore } from '../model.js'
-import { count, interval, MISSING, percent } from '../numbers.js'
+import { count, interval, MISSING, percent, scoreText } from '../numbers.js'
 import { type Scale, scaleOf, strip } from '../strip.js'
 import { table } from '../table.js'
 import { metricName } from './runs.js'
@@ -17,14 +17,30 @@ const KINDS: Readonly<Record<PublishedScore['kind'], string>> = {
 }
 
 export function scoresSection(benchmark: Benchmark, index: number, finishedRuns: number): Section {
-  const { sets, models, runs } = benchmark
+  const { sets, models, runs, left, failures } = benchmark
   const body = html`<p class="lead">${count(models.length)} ${plural(models.length, 'model')} on ${count(sets.length)} data ${plural(sets.length, 'set')}; ${count(runs.length)} runs${finishedRuns !== runs.length && html`, of which ${count(finishedRuns)} are in the folder`}. Scores are percent, mean over seeds; intervals are 95 % bootstrap intervals over the units of the test set.</p>
-${modelsTable(benchmark)}${summaryTable(benchmark)}${averagesTable(benchmark)}${sets.map((set) => setBlock(benchmark, set))}`
+${left > 0 && html`<p><span class="warn">Not finished:</span> ${count(left)} ${plural(left, 'run')} that ${left === 1 ? 'was' : 'were'} planned ${left === 1 ? 'has' : 'have'} not ended.</p>\n`}${failuresTable(failures)}${modelsTable(benchmark)}${summaryTable(benchmark)}${averagesTable(benchmark)}${sets.map((set) => setBlock(benchmark, set))}`
   return { id: `scores-${index}`, title: `Scores: ${benchmark.name}`, body }
 }
 
 function plural(n: number, word: string): string {
   return n === 1 ? word : `${word}s`
+}
+
+function failuresTable(failures: Benchmark['failures']): Html | undefined {
+  if (failures.length === 0) return undefined
+  return table({
+    caption: 'Runs that ended with an error',
+    columns: [{ title: 'run' }, { title: 'error' }],
+    groups: [
+      {
+        rows: failures.map(({ set, model, seed, fold, error }) => [
+          html`${name(set)}, ${name(model)}, seed ${seed}${fold !== undefined && `, fold ${fold}`}`,
+          error,
+        ]),
+      },
+    ],
+  })
 }
 
 function modelsTable({ models }: Benchmark): Html {
@@ -136,23 +152,26 @@ function setBlock(benchmark: Benchmark, set: BenchmarkSet): Html {
     return score === undefined ? [] : [score]
   })
   const published = benchmark.published
-    .filter((score) => score.set === set.name && score.metric === set.metric)
+    .filter((score) => score.set === set.name)
     .sort((a, b) => b.value - a.value)
-  const entities = published.filter(({ kind }) => kind !== 'paper-style')
+  const isAlike = ({ kind, metric }: PublishedScore) => kind !== 'paper-style' && metric === set.metric
+  const alike = published.filter(isAlike)
   const scale = scaleOf([
-    ...ours.flatMap((score) => [...(score.interval ?? []), ...score.values]),
-    ...entities.map(({ value }) => value),
+    ...ours.flatMap((score) => [...(score.interval ?? []), ...numbers(score.values)]),
+    ...alike.map(({ value }) => value),
   ])
   const groups = [
     { title: 'This benchmark', rows: ours.map((score) => ourRow(score, scale)) },
     ...(['other', 'entity-level', 'paper-style'] as const).map((kind) => ({
       title: KINDS[kind],
-      rows: published.filter((score) => score.kind === kind).map((score) => publishedRow(score, scale)),
+      rows: published
+        .filter((score) => score.kind === kind)
+        .map((score) => publishedRow(score, isAlike(score) ? scale : undefined)),
     })),
   ]
-  const { unit, train, dev, test, note, task, metric } = set
+  const { unit, train, dev, test, note, task, metric, folds } = set
   return html`<h3>${name(set.name)}</h3>
-<p class="note">${task}; ${count(train)} ${unit} to train on, ${count(dev)} dev, ${count(test)} test</p>
+<p class="note">${task}; ${count(train)} ${unit} to train on, ${count(dev)} dev, ${count(test)} test${folds !== undefined && `; ${folds} folds, these are of the first`}</p>
 ${note !== undefined && html`<p class="note"><span class="warn">Small:</span> ${note}</p>\n`}${table({
   caption: `${metricName(metric)} on ${set.name}`,
   columns: [
@@ -176,33 +195,34 @@ function ourRow(score: BenchmarkScore, scale: Scale | undefined) {
     percent(mean),
     sd === null ? MISSING : percent(sd),
     bounds === null ? MISSING : interval(bounds),
-    scale && mean !== null && strip(scale, { value: mean, interval: bounds, dots: values }),
+    scale && mean !== null && strip(scale, { value: mean, interval: bounds, dots: numbers(values) }),
     values.map((value) => percent(value)).join(', '),
   ]
 }
 
-function publishedRow({ model, value, source, kind }: PublishedScore, scale: Scale | undefined) {
-  const isOnScale = kind !== 'paper-style'
+function publishedRow({ model, value, source, metric }: PublishedScore, scale: Scale | undefined) {
   return [
     name(model),
-    percent(value),
+    scale ? percent(value) : html`${percent(value)}<span class="sub">${metricName(metric)}</span>`,
     MISSING,
     MISSING,
-    isOnScale && scale && strip(scale, { value, interval: null, dots: [], hollow: true }),
+    scale && strip(scale, { value, interval: null, dots: [], hollow: true }),
     source,
   ]
+}
+
+function numbers(values: readonly (number | null)[]): number[] {
+  return values.filter((value) => value !== null)
 }
 
 function othersTable(scores: readonly BenchmarkScore[]): Html | undefined {
   const keys = [...new Set(scores.flatMap(({ others }) => Object.keys(others)))]
   if (keys.length === 0) return undefined
   return table({
-    caption: 'Other scores, means over seeds',
-    columns: [{ title: 'model' }, ...keys.map((key) => ({ title: metricName(key), numeric: true }))],
+    caption: 'Other scores, means over seeds; shares and correlations in percent',
+    columns: [{ title: 'score' }, ...scores.map(({ model }) => ({ title: name(model), numeric: true }))],
     groups: [
-      {
-        rows: scores.map(({ model, others }) => [name(model), ...keys.map((key) => percent(others[key]))]),
-      },
+      { rows: keys.map((key) => [metricName(key), ...scores.map(({ others }) => scoreText(others[key]))]) },
     ],
   })
 }
