@@ -22,6 +22,8 @@ const DASHES = [
 ]
 const WIDTH = 340
 const HEIGHT = 220
+/** Numbers without the zeros that end them. */
+const LABEL = "replace(format(datum.value, '.6f'), /\\.?0+$/, '')"
 /** Points of a line; more would not be seen. */
 const MOST_POINTS = 120
 
@@ -55,7 +57,13 @@ export async function curve(title: string, lines: readonly Line[]): Promise<Html
       axis: { tickCount: 5, grid: false },
       scale: { nice: false },
     },
-    y: { field: 'value', type: 'quantitative', title: null, axis: { tickCount: 5 }, scale: { zero: false } },
+    y: {
+      field: 'value',
+      type: 'quantitative',
+      title: null,
+      axis: { tickCount: 5, labelExpr: LABEL },
+      scale: { zero: false },
+    },
     color: { field: 'index', type: 'nominal', legend: null, scale: scaleOf(SERIES.map(([light]) => light)) },
     detail: { field: 'line', type: 'nominal' },
   }

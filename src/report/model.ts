@@ -128,7 +128,8 @@ export interface Benchmark {
     readonly parameters: number | null
   }[]
   readonly sets: readonly BenchmarkSet[]
-  readonly runs: readonly BenchmarkPlace[]
+  /** `dir` is inside the benchmark's folder. */
+  readonly runs: readonly (BenchmarkPlace & { readonly dir?: string })[]
   /** Runs that ended with an error, and the number of those that were planned and have not ended. */
   readonly failures: readonly (BenchmarkPlace & { readonly error: string })[]
   readonly left: number

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { Html, html } from './html.js'
-import type { Report } from './model.js'
+import type { Report, Run } from './model.js'
 import { classesSection } from './sections/classes.js'
 import { confusionSection } from './sections/confusion.js'
 import { curvesSection } from './sections/curves.js'
@@ -25,7 +25,8 @@ export interface PageOptions extends Origin {
 
 /** The text of the file. Throws an InputError for predictions that do not fit. */
 export async function reportPage(report: Report, options: PageOptions): Promise<string> {
-  const { runs, benchmarks, profiles, pictures } = report
+  const { benchmarks, profiles, pictures } = report
+  const runs = inOrder(report)
   const finishedOf = (dir: string) =>
     runs.filter(({ finished, place }) => finished && place?.benchmark === dir).length
   const sections = [
@@ -39,9 +40,24 @@ export async function reportPage(report: Report, options: PageOptions): Promise<
     confusionSection(runs),
     predictionsSection(runs, options.examples),
     profilesSection(profiles, pictures),
-    originSection(report, options),
+    originSection({ ...report, runs }, options),
   ].filter((section) => section !== undefined)
   return page(options.title, sections)
+}
+
+/** Runs of benchmarks by set, model, seed and fold as the benchmark names them, behind the others. */
+function inOrder({ runs, benchmarks }: Report): Run[] {
+  const sets = benchmarks.flatMap((benchmark) => benchmark.sets.map(({ name }) => name))
+  const models = benchmarks.flatMap((benchmark) => benchmark.models.map(({ name }) => name))
+  const at = (names: readonly string[], name: string) =>
+    names.includes(name) ? names.indexOf(name) : names.length
+  const key = ({ place }: Run) =>
+    place === undefined ? [-1] : [at(sets, place.set), at(models, place.model), place.seed, place.fold ?? 0]
+  return [...runs].sort((a, b) => {
+    const [x, y] = [key(a), key(b)]
+    const first = x.findIndex((value, i) => value !== y[i])
+    return first < 0 ? 0 : x[first] - y[first]
+  })
 }
 
 function page(title: string, sections: readonly Section[]): string {

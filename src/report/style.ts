@@ -59,14 +59,15 @@ nav ul { list-style: none; display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; 
 .scroll:focus-visible, a:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
 table { border-collapse: collapse; font-size: .875rem; line-height: 1.4; overflow-wrap: normal; }
 caption { text-align: left; padding-bottom: .4rem; }
-caption span { position: sticky; left: 0; display: inline-block; max-width: min(46rem, 100vw - 3.5rem); }
+caption span, .group th span { position: sticky; left: 0; display: inline-block; max-width: min(46rem, 100vw - 3.5rem); }
 th, td { padding: .3rem 1.1rem .3rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--grid); }
 th:last-child, td:last-child { padding-right: .25rem; }
-thead th { color: var(--quiet); font-weight: 500; vertical-align: bottom; min-width: 3rem; max-width: 11rem;
-  overflow-wrap: anywhere; }
-tbody th { font-weight: 500; min-width: 7rem; max-width: 18rem; overflow-wrap: anywhere; }
-td { max-width: 34rem; }
-.group th { padding-top: .9rem; color: var(--quiet); font-weight: 500; max-width: none; }
+thead th { color: var(--quiet); font-weight: 500; vertical-align: bottom; }
+tbody th { font-weight: 500; }
+.wide { display: inline-block; min-width: 9rem; }
+th bdi, th code { display: inline-block; max-width: 13rem; overflow-wrap: break-word; }
+td bdi, td code { display: inline-block; max-width: 26rem; overflow-wrap: break-word; }
+.group th { padding-top: .9rem; color: var(--quiet); }
 .number { text-align: right; }
 td.number { white-space: nowrap; }
 table, dd, .counts { font-variant-numeric: tabular-nums; }
@@ -88,15 +89,14 @@ figcaption { margin-bottom: .25rem; }
 .legend svg, .strip { vertical-align: middle; margin-right: .4rem; }
 .strip { margin: 0; }
 .confusion td { text-align: right; padding: .3rem .6rem; min-width: 3rem; border: 1px solid var(--grid); }
-.confusion thead th { text-align: right; padding: .3rem .6rem; max-width: 9rem; overflow-wrap: anywhere; color: var(--ink); }
+.confusion thead th { text-align: right; padding: .3rem .6rem; color: var(--ink); }
 .confusion thead th:first-child { text-align: left; padding-left: 0; color: var(--quiet); }
 .confusion .total { border: 0; color: var(--quiet); }
 ${Array.from({ length: SHADES }, (_, i) => `.s${i} { background: color-mix(in srgb, var(--f32) ${percentOf(i)}%, var(--ground)); }`).join('\n')}
-.s7, .s8, .s9 { color: var(--ground); }
 .example { margin: 1rem 0; padding: .6rem .9rem; background: var(--raised); border: 1px solid var(--grid); border-radius: 6px; }
 .example dl { display: grid; grid-template-columns: minmax(5rem, 11rem) minmax(0, 1fr); gap: .35rem 1rem; margin: 0; }
 .example dt { padding-top: .15em; }
-.example dd { min-width: 0; }
+.example dd, .example dt { min-width: 0; }
 mark { color: inherit; background: none; border-radius: 3px; padding: .05em .15em; border-bottom: 2px solid; }
 ${ENTITIES.map((_, i) => `.e${i} { background: var(--entity-${i}); border-color: var(--entity-line-${i}); }`).join('\n')}
 mark small { font-size: .75em; color: var(--quiet); margin-left: .3em; }
@@ -111,23 +111,25 @@ mark small { font-size: .75em; color: var(--quiet); margin-left: .3em; }
   .example { padding: .5rem .6rem; }
   .example dl { grid-template-columns: minmax(0, 1fr); gap: 0; }
   .example dd { margin-bottom: .4rem; }
+  th bdi, th code { max-width: 9rem; }
 }
 @media print {
   :root { color-scheme: light; }
-  body { font-size: 10pt; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  html { font-size: 10pt; }
+  body { font-size: 1rem; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   nav { display: none; }
   main, header, footer { max-width: none; padding: 0; }
   h2, h3, h4 { break-after: avoid; }
   tr, figure, .example { break-inside: avoid; }
   .scroll { overflow: visible; }
-  table { font-size: 8.5pt; }
+  table { font-size: .8125rem; }
   th, td { overflow-wrap: anywhere; padding-right: .5rem; }
   td.number { white-space: normal; }
-  tbody th { min-width: 5rem; }
+  th bdi, th code, td bdi, td code { max-width: 9rem; }
   .strip { width: 6rem; height: auto; }
   .panels { gap: .5rem; }
   figure > svg { width: 15.5rem; }
-  caption span { max-width: none; }
+  caption span, .group th span { max-width: none; }
   a { color: inherit; text-decoration: none; }
 }
 `

@@ -36,7 +36,7 @@ export function table({ caption, columns, groups, note }: TableOptions): Html {
       ({ title, rows }) => html`<tbody>
 ${
   title !== undefined &&
-  html`<tr class="group"><th scope="rowgroup" colspan="${columns.length}">${title}</th></tr>\n`
+  html`<tr class="group"><th scope="rowgroup" colspan="${columns.length}"><span>${title}</span></th></tr>\n`
 }${rows.map((row) => rowHtml(row, columns))}</tbody>\n`,
     )
   return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table>

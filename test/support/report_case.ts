@@ -170,7 +170,7 @@ export function benchmarkFolder({ models, sets, seeds, more }: BenchmarkCase): F
     for (const [m, model] of models.entries()) {
       const values = seeds.map(() => 0.6 + 0.06 * (models.length - m) + 0.03 * random() + 0.01 * k)
       for (const [i, seed] of seeds.entries()) {
-        const dir = `runs/set-${k}/model-${m}/seed-${seed}`
+        const dir = `runs/${set.name.replace(/[^\w.+-]+/g, '-')}/model-${m}/seed-${seed}`
         const of = {
           task: set.task,
           metric: set.metric,
@@ -178,10 +178,7 @@ export function benchmarkFolder({ models, sets, seeds, more }: BenchmarkCase): F
           seed: seed + m,
           ...details(set.task, m),
         }
-        Object.assign(
-          files,
-          underFolder(dir.replace(`set-${k}`, set.name).replace(`model-${m}`, model), finetuningRun(of)),
-        )
+        Object.assign(files, underFolder(dir, finetuningRun(of)))
         runs.push({ set: set.name, model, seed, dir, dev: {}, test: {}, seconds: 75 })
       }
       const mean = values.reduce((sum, value) => sum + value, 0) / values.length

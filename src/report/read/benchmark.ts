@@ -1,7 +1,7 @@
 /** Reads benchmark.json, the result of a benchmark, and checks it. Scores are fractions. */
 import { join } from 'node:path'
 import { z } from 'zod'
-import type { Benchmark } from '../model.js'
+import type { Benchmark, BenchmarkPlace } from '../model.js'
 import { readJson } from './json.js'
 
 export const BENCHMARK_FILE = 'benchmark.json'
@@ -30,7 +30,7 @@ const schema = z.object({
       note: z.string().optional(),
     }),
   ),
-  runs: z.array(place),
+  runs: z.array(place.extend({ dir: z.string().optional() })),
   failures: z.array(place.extend({ error: z.string() })).default([]),
   left: z.number().default(0),
   scores: z.array(
@@ -80,10 +80,17 @@ export function readBenchmark(dir: string, name: string): Benchmark {
   }
 }
 
-/** The folder of a run inside that of its benchmark. */
-export function placeOf(parts: readonly string[]): Benchmark['runs'][number] | undefined {
-  const [runs, set, model, last] = parts
+/** Which run of a benchmark lies in a folder, by the parts of its path inside the benchmark's. */
+export function placeOf(parts: readonly string[], benchmark?: Benchmark): BenchmarkPlace | undefined {
+  const known = benchmark?.runs.find(({ dir }) => dir?.split(/[\\/]/).join('/') === parts.join('/'))
+  if (known !== undefined) {
+    const { set, model, seed, fold } = known
+    return { set, model, seed, ...(fold !== undefined && { fold }) }
+  }
+  const [runs, folder, model, last] = parts
   const found = /^seed-(\d+)(?:-fold-(\d+))?$/.exec(last ?? '')
   if (parts.length !== 4 || runs !== 'runs' || !found) return undefined
+  // a set's name may have characters that its folder's has not
+  const set = benchmark?.sets.find(({ name }) => name.replace(/[^\w.+-]+/g, '-') === folder)?.name ?? folder
   return { set, model, seed: Number(found[1]), ...(found[2] && { fold: Number(found[2]) }) }
 }

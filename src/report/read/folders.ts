@@ -51,24 +51,25 @@ function sizeOf({ runs, benchmarks, profiles, pictures }: Found): number {
 
 /** A folder inside a benchmark's, by the parts of its path. */
 interface Inside {
-  readonly benchmark: string
+  readonly benchmark: Benchmark
   readonly parts: readonly string[]
 }
 
-function visit(dir: string, name: string, depth: number, found: Found, benchmark: Inside | undefined): void {
+function visit(dir: string, name: string, depth: number, found: Found, outer: Inside | undefined): void {
   const entries = list(dir)
   const shown = name === '' ? basename(resolve(dir)) : name
   const files = new Set(entries.map((entry) => entry.name))
-  let inside = benchmark
+  let inside = outer
   if (files.has(BENCHMARK_FILE)) {
-    found.benchmarks.push(readBenchmark(dir, shown))
-    inside = { benchmark: dir, parts: [] }
+    const benchmark = readBenchmark(dir, shown)
+    found.benchmarks.push(benchmark)
+    inside = { benchmark, parts: [] }
   }
   if (files.has(PROFILE_FILE)) found.profiles.push(readProfile(dir, shown))
   found.pictures.push(...readPictures(dir, shown))
   if (isRun(files)) {
-    const place = placeOf(inside?.parts ?? partsOf(dir))
-    found.runs.push(readRun(dir, shown, place && { ...place, benchmark: inside?.benchmark }))
+    const place = placeOf(inside?.parts ?? partsOf(dir), inside?.benchmark)
+    found.runs.push(readRun(dir, shown, place && { ...place, benchmark: inside?.benchmark.dir }))
     return
   }
   if (depth === DEPTH) return

@@ -57,10 +57,11 @@ function settingsTable(kind: Run['kind'], runs: readonly Run[]): Html {
   const keys = [...new Set(columns.flatMap((column) => [...column.keys()]))]
   const cells = (key: string) => columns.map((column) => column.get(key) ?? '')
   const isSame = (key: string) => new Set(cells(key)).size === 1
-  const rows = (some: readonly string[]) => some.map((key) => [key.replaceAll('_', ' '), ...cells(key)])
+  const rows = (some: readonly string[]) =>
+    some.map((key) => [key.replaceAll('_', ' '), ...cells(key).map(name)])
   return table({
     caption: `Settings of ${kind}`,
-    columns: [{ title: 'setting' }, ...runs.map((run) => ({ title: name(run.name) }))],
+    columns: [{ title: 'setting' }, ...runs.map((run) => ({ title: name(run.place?.set ?? run.name) }))],
     groups:
       runs.length === 1
         ? [{ rows: rows(keys) }]

@@ -67,7 +67,15 @@ function percentOf(value: unknown): string {
 
 /** `paper_style` is `paper style`. */
 export function metricName(key: string): string {
-  const known: Record<string, string> = { f1: 'F1', mrr: 'MRR', sop: 'SOP', mlm: 'MLM', iob2: 'IOB2' }
+  const known: Record<string, string> = {
+    f1: 'F1',
+    mrr: 'MRR',
+    sop: 'SOP',
+    mlm: 'MLM',
+    iob2: 'IOB2',
+    pearson: 'Pearson',
+    spearman: 'Spearman',
+  }
   return key
     .split(/[_.]/)
     .map((word) => known[word] ?? word)

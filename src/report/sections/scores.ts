@@ -36,7 +36,7 @@ function failuresTable(failures: Benchmark['failures']): Html | undefined {
       {
         rows: failures.map(({ set, model, seed, fold, error }) => [
           html`${name(set)}, ${name(model)}, seed ${seed}${fold !== undefined && `, fold ${fold}`}`,
-          error,
+          name(error),
         ]),
       },
     ],
@@ -166,7 +166,7 @@ function setBlock(benchmark: Benchmark, set: BenchmarkSet): Html {
       title: KINDS[kind],
       rows: published
         .filter((score) => score.kind === kind)
-        .map((score) => publishedRow(score, isAlike(score) ? scale : undefined)),
+        .map((score) => publishedRow(score, set, isAlike(score) ? scale : undefined)),
     })),
   ]
   const { unit, train, dev, test, note, task, metric, folds } = set
@@ -196,18 +196,22 @@ function ourRow(score: BenchmarkScore, scale: Scale | undefined) {
     sd === null ? MISSING : percent(sd),
     bounds === null ? MISSING : interval(bounds),
     scale && mean !== null && strip(scale, { value: mean, interval: bounds, dots: numbers(values) }),
-    values.map((value) => percent(value)).join(', '),
+    html`<span class="wide">${values.map((value) => percent(value)).join(', ')}</span>`,
   ]
 }
 
-function publishedRow({ model, value, source, metric }: PublishedScore, scale: Scale | undefined) {
+function publishedRow(
+  { model, value, source, metric }: PublishedScore,
+  set: BenchmarkSet,
+  scale: Scale | undefined,
+) {
   return [
     name(model),
-    scale ? percent(value) : html`${percent(value)}<span class="sub">${metricName(metric)}</span>`,
+    html`${percent(value)}${metric !== set.metric && html`<span class="sub">${metricName(metric)}</span>`}`,
     MISSING,
     MISSING,
     scale && strip(scale, { value, interval: null, dots: [], hollow: true }),
-    source,
+    html`<span class="wide">${name(source)}</span>`,
   ]
 }
 
