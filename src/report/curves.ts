@@ -3,7 +3,7 @@
  * beside each other. A run has a colour and a dash; what is measured beside training (held out, dev) is drawn with dots.
  */
 import { pictureSvg, SERIES } from '../profile/picture.js'
-import { Html, html, name } from './html.js'
+import { Html, html, name, shorten } from './html.js'
 import type { Point } from './model.js'
 import { short } from './numbers.js'
 
@@ -112,7 +112,7 @@ function describe({ label, points, dotted }: Line): string {
   const [first, last] = [points[0], points[points.length - 1]]
   const values = points.map(({ value }) => value)
   const extremes = `between ${short(Math.min(...thinValues(values, Math.min)))} and ${short(Math.max(...thinValues(values, Math.max)))}`
-  return `${label}${dotted ? ' (measured now and then)' : ''} from ${short(first.value)} at step ${first.step} to ${short(last.value)} at step ${last.step}, ${extremes}`
+  return `${shorten(label, 80)}${dotted ? ' (measured now and then)' : ''} from ${short(first.value)} at step ${first.step} to ${short(last.value)} at step ${last.step}, ${extremes}`
 }
 
 /** Keeps the arguments of a call few: logs may have millions of lines. */

@@ -3,9 +3,12 @@
  * cross, missed ones a dotted line, words on which models differ a wavy one, so that no mark is told by colour alone.
  */
 import { type EntitySpan, entitySpans } from '../tasks/metrics/entities.js'
-import { type Html, html, name } from './html.js'
+import { type Html, html, name, shorten } from './html.js'
 import type { TaggedSentence } from './model.js'
 import { ENTITY_COLOURS } from './style.js'
+
+/** Characters of a word that are shown. */
+const LONGEST_WORD = 200
 
 export interface MarkOptions {
   /** Types in the order of their colours; of one type alone the name is not repeated at every entity. */
@@ -52,7 +55,9 @@ function marked(
 ): Html {
   const word = (i: number) => {
     const kinds = [differs.has(i) && 'differs', missed.has(i) && 'missed'].filter((kind) => kind !== false)
-    return kinds.length === 0 ? html`${words[i]}` : html`<span class="${kinds.join(' ')}">${words[i]}</span>`
+    return kinds.length === 0
+      ? html`${shorten(words[i], LONGEST_WORD)}`
+      : html`<span class="${kinds.join(' ')}">${shorten(words[i], LONGEST_WORD)}</span>`
   }
   const parts: Html[] = []
   for (let i = 0; i < words.length; ) {

@@ -38,11 +38,11 @@ function escapeHtml(text: string): string {
 const UNSEEN =
   /[\p{Cc}\p{Cs}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff\u{e0000}-\u{e0fff}]/gu
 
-/** Text in which every character can be seen: `a\u202eb` becomes `a⟨U+202E⟩b`. Tabs and line ends stay. */
+/** Text in which every character can be seen: `a\u202eb` becomes `a[U+202E]b`. Tabs and line ends stay. */
 export function clean(text: string): string {
   return text.replace(UNSEEN, (c) => {
     if (c === '\t' || c === '\n') return c
-    return `⟨U+${c.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}⟩`
+    return `[U+${c.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}]`
   })
 }
 
@@ -56,7 +56,10 @@ export function shorten(text: string, most: number): string {
   )
 }
 
+/** Characters of a name; longer ones lose their middle. */
+const LONGEST_NAME = 160
+
 /** A name from data, kept from turning the text around it. */
 export function name(text: string): Html {
-  return html`<bdi>${text}</bdi>`
+  return html`<bdi>${shorten(text, LONGEST_NAME)}</bdi>`
 }

@@ -65,7 +65,7 @@ test('hostile names change no tag and no attribute of the page', async () => {
   assert.is(found.length, wanted.length)
   assert.ok(wanted.length > 1000, 'there is a page')
   assert.match(text(hostile), MARKUP)
-  assert.match(text(hostile), '⟨U+202E⟩gnp.exe')
+  assert.match(text(hostile), '[U+202E]gnp.exe')
   for (const unseen of ['\u202e', '\u2066', '\u0000', '\u001b', '\ud800'])
     assert.not(hostile.includes(unseen))
 })

@@ -59,7 +59,7 @@ export async function curvesSection(
   const tuned = alone.filter(({ kind }) => kind === 'fine-tuning')
   for (const task of new Set(tuned.map((run) => run.task)))
     for (const some of chunks(each(tuned.filter((run) => run.task === task))))
-      blocks.push(await block(html`Fine-tuning: ${task ?? 'no task named'}`, some, finetuning(some)))
+      blocks.push(await block(html`Fine-tuning: ${name(task ?? 'no task named')}`, some, finetuning(some)))
   const placed = logged.filter(({ place }) => place !== undefined)
   for (const set of new Set(placed.map(({ place }) => place!.set)))
     for (const some of chunks(byModel(placed, set, benchmarks)))

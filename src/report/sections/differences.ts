@@ -1,5 +1,5 @@
 /** Differences between the models of a benchmark, paired by unit, with their intervals and what these allow to say. */
-import { type Html, html, name } from '../html.js'
+import { type Html, html, name, shorten } from '../html.js'
 import type { Benchmark, Difference } from '../model.js'
 import { interval, MISSING, points } from '../numbers.js'
 import { scaleOf, strip } from '../strip.js'
@@ -26,7 +26,7 @@ export function differencesSection(benchmark: Benchmark, index: number): Section
   ]
   return {
     id: `differences-${index}`,
-    title: `Differences: ${benchmark.name}`,
+    title: `Differences: ${shorten(benchmark.name, 80)}`,
     body: table({
       caption: 'Differences in points (the first model less the second), paired by unit of the test set',
       columns: [

@@ -91,13 +91,13 @@ function itemHtml({ items, models }: ItemTestSet, i: number): Html {
   const { texts, gold } = items[0][i]
   const shown = texts.map(({ name: what, text }) => pair(name(what), textHtml(text, MOST_TEXT)))
   const answers = models.map((model, m) => pair(name(model), answerHtml(items[m][i])))
-  const right = gold === undefined ? [] : [pair(html`gold`, html`<bdi>${gold === '' ? 'none' : gold}</bdi>`)]
+  const right = gold === undefined ? [] : [pair(html`gold`, name(gold === '' ? 'none' : gold))]
   return example([...shown, ...right, ...answers])
 }
 
 /** Numbers are near or far, not right or wrong. */
 function answerHtml({ gold, predicted }: AnsweredItem): Html {
-  const text = html`<bdi>${predicted === '' ? 'none' : predicted}</bdi>`
+  const text = name(predicted === '' ? 'none' : predicted)
   if (isNumber(predicted) || gold === undefined) return text
   return predicted === gold ? text : html`<span class="no">${text}</span>`
 }

@@ -1,6 +1,6 @@
 /** Profiles that lay in the folders: the table of kernels, and drawings as images, in which nothing can run. */
 import { Buffer } from 'node:buffer'
-import { html } from '../html.js'
+import { html, shorten } from '../html.js'
 import type { Picture, Profile } from '../model.js'
 import { MISSING, short } from '../numbers.js'
 import { facts, table } from '../table.js'
@@ -24,7 +24,7 @@ ${facts(profile.facts)}${table({
   groups: [
     {
       rows: profile.kernels.map((kernel) => [
-        html`<code>${kernel.name}</code>`,
+        html`<code>${shorten(kernel.name, 160)}</code>`,
         short(Number(kernel.calls.toFixed(1))),
         kernel.ms.toFixed(3),
         `${kernel.share.toFixed(1)} %`,

@@ -1,5 +1,5 @@
 /** Runs at a glance, and the scores of those that are part of no benchmark, side by side for each task. */
-import { type Html, html, name } from '../html.js'
+import { type Html, html, name, shorten } from '../html.js'
 import type { Run } from '../model.js'
 import { count, duration, MISSING, percent, short } from '../numbers.js'
 import { table } from '../table.js'
@@ -37,7 +37,7 @@ function overviewRow(run: Run): readonly (Html | string)[] {
   const { metric } = run
   const score = (scores: Run['test']) =>
     scores && metric !== undefined ? percentOf(scores[metric]) : MISSING
-  const what = run.kind === 'pretraining' ? 'pretraining' : `${run.task ?? 'fine-tuning'}`
+  const what = run.kind === 'pretraining' ? html`pretraining` : name(run.task ?? 'fine-tuning')
   return [
     name(run.name),
     html`${what}${metric !== undefined && html`<span class="sub">${metricName(metric)}</span>`}`,
@@ -54,7 +54,7 @@ function overviewRow(run: Run): readonly (Html | string)[] {
 
 function stateOf({ finished, collapsed, bestStep, step }: Run): Html {
   if (collapsed !== undefined)
-    return html`<span class="warn">collapsed</span><span class="sub">${collapsed}</span>`
+    return html`<span class="warn">collapsed</span><span class="sub">${name(collapsed)}</span>`
   if (finished === true)
     return html`finished${bestStep !== undefined && html`<span class="sub">best at step ${count(bestStep)}</span>`}`
   if (finished === undefined) return html`not known`
@@ -76,10 +76,11 @@ export function metricName(key: string): string {
     pearson: 'Pearson',
     spearman: 'Spearman',
   }
-  return key
+  const words = key
     .split(/[_.]/)
     .map((word) => known[word] ?? word)
     .join(' ')
+  return shorten(words, 80)
 }
 
 function scoreTable(task: string, runs: readonly Run[]): Html {
@@ -92,7 +93,7 @@ function scoreTable(task: string, runs: readonly Run[]): Html {
     if (value === undefined) return MISSING
     return isCount(key) ? count(value) : Math.abs(value) <= 1 ? percent(value) : short(value)
   }
-  return html`<h3>${task === '' ? 'no task named' : task}</h3>
+  return html`<h3>${name(task === '' ? 'no task named' : task)}</h3>
 ${table({
   caption: 'Scores on the test set, in percent where they are shares or correlations',
   columns: [{ title: 'score' }, ...runs.map((run) => ({ title: name(run.name), numeric: true }))],

@@ -2,7 +2,7 @@
  * Scores of a benchmark: one table over all sets, averages over tasks, then for each set our models with their intervals
  * beside what others published, entity-level and paper-style scores apart since they measure different things.
  */
-import { type Html, html, name } from '../html.js'
+import { type Html, html, name, shorten } from '../html.js'
 import type { Benchmark, BenchmarkScore, BenchmarkSet, PublishedScore } from '../model.js'
 import { count, interval, MISSING, percent, scoreText } from '../numbers.js'
 import { type Scale, scaleOf, strip } from '../strip.js'
@@ -20,7 +20,7 @@ export function scoresSection(benchmark: Benchmark, index: number, finishedRuns:
   const { sets, models, runs, left, failures } = benchmark
   const body = html`<p class="lead">${count(models.length)} ${plural(models.length, 'model')} on ${count(sets.length)} data ${plural(sets.length, 'set')}; ${count(runs.length)} runs${finishedRuns !== runs.length && html`, of which ${count(finishedRuns)} are in the folder`}. Scores are percent, mean over seeds; intervals are 95 % bootstrap intervals over the units of the test set.</p>
 ${left > 0 && html`<p><span class="warn">Not finished:</span> ${count(left)} ${plural(left, 'run')} that ${left === 1 ? 'was' : 'were'} planned ${left === 1 ? 'has' : 'have'} not ended.</p>\n`}${failuresTable(failures)}${modelsTable(benchmark)}${summaryTable(benchmark)}${averagesTable(benchmark)}${sets.map((set) => setBlock(benchmark, set))}`
-  return { id: `scores-${index}`, title: `Scores: ${benchmark.name}`, body }
+  return { id: `scores-${index}`, title: `Scores: ${shorten(benchmark.name, 80)}`, body }
 }
 
 function plural(n: number, word: string): string {
@@ -52,7 +52,7 @@ function modelsTable({ models }: Benchmark): Html {
         rows: models.map((model) => [
           name(model.name),
           model.parameters === null ? MISSING : count(model.parameters),
-          html`<code>${model.dir}</code>`,
+          html`<code>${shorten(model.dir, 160)}</code>`,
         ]),
       },
     ],
@@ -97,7 +97,7 @@ function summaryTable(benchmark: Benchmark): Html {
     caption:
       'Scores on all data sets: mean and standard deviation over seeds, 95 % interval; the highest mean is bold',
     columns,
-    groups: tasksOf(sets).map((task) => ({ title: task, rows: rows(task) })),
+    groups: tasksOf(sets).map((task) => ({ title: name(task), rows: rows(task) })),
   })
 }
 
@@ -130,7 +130,7 @@ function averagesTable({ averages, sets }: Benchmark): Html | undefined {
     caption: 'Averages over the data sets of each task, and the BLURB score',
     columns: [
       { title: 'model' },
-      ...tasks.map((task) => ({ title: task, numeric: true })),
+      ...tasks.map((task) => ({ title: name(task), numeric: true })),
       { title: 'BLURB', numeric: true },
     ],
     groups: [
@@ -171,9 +171,9 @@ function setBlock(benchmark: Benchmark, set: BenchmarkSet): Html {
   ]
   const { unit, train, dev, test, note, task, metric, folds } = set
   return html`<h3>${name(set.name)}</h3>
-<p class="note">${task}; ${count(train)} ${unit} to train on, ${count(dev)} dev, ${count(test)} test${folds !== undefined && `; ${folds} folds, these are of the first`}</p>
+<p class="note">${name(task)}; ${count(train)} ${unit} to train on, ${count(dev)} dev, ${count(test)} test${folds !== undefined && `; ${folds} folds, these are of the first`}</p>
 ${note !== undefined && html`<p class="note"><span class="warn">Small:</span> ${note}</p>\n`}${table({
-  caption: `${metricName(metric)} on ${set.name}`,
+  caption: `${metricName(metric)} on ${shorten(set.name, 80)}`,
   columns: [
     { title: 'model' },
     { title: metricName(metric), numeric: true },
