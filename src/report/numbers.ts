@@ -22,10 +22,14 @@ export function interval(
   return `${show(low)} to ${show(high)}`
 }
 
-/** A score of which only the value is known: a share or correlation in percent, and a count, which is none, as it is. */
-export function scoreText(value: number | null | undefined): string {
+const COUNTS =
+  /^(gold|predicted|correct|words|sentences|items|examples|pairs|documents|questions|answered|distinct|tokens)$/
+
+/** A score of which name and value are known: a share or correlation in percent, a count as it is. */
+export function scoreText(key: string, value: number | null | undefined): string {
   if (value === null || value === undefined) return MISSING
-  return Math.abs(value) <= 1 ? percent(value) : short(value)
+  const isCount = COUNTS.test(key.split('.').at(-1) ?? '') || Math.abs(value) > 1
+  return isCount ? short(value) : percent(value)
 }
 
 /** Thousands are set apart. */

@@ -77,7 +77,7 @@ export interface Disagreement {
   readonly b: number
   readonly all: number
   readonly differ: number
-  /** Of those that differ: a is right, b is right, neither is. */
+  /** Of those that differ: a is right (of numbers: nearer), b is, neither is. */
   readonly aRight: number
   readonly bRight: number
   readonly neither: number
@@ -93,8 +93,9 @@ export function disagreements(set: TestSet): Disagreement[] {
       const [one, other] = [answers[a][i], answers[b][i]]
       if (one === other) return
       counts.differ++
-      if (one === right) counts.aRight++
-      else if (other === right) counts.bRight++
+      const [near, far] = right === undefined ? [0, 0] : [distance(one, right), distance(other, right)]
+      if (near < far) counts.aRight++
+      else if (far < near) counts.bRight++
       else counts.neither++
     })
     return { a, b, all: gold.length, ...counts }
@@ -153,7 +154,8 @@ function scoreItem({ items }: ItemTestSet, i: number): number[] {
 
 export function distance(a: string, b: string): number {
   if (a === b) return 0
-  const far = isNumber(a) && isNumber(b) ? Math.abs(Number(a) - Number(b)) : 1
+  const areNumbers = [a, b].every((text) => /^-?[\d.]+(e-?\d+)?$/.test(text)) && (isNumber(a) || isNumber(b))
+  const far = areNumbers ? Math.abs(Number(a) - Number(b)) : 1
   return Number.isFinite(far) ? far : 1
 }
 

@@ -228,4 +228,20 @@ test('predictions on one test set come together, differences are counted word by
   assert.equal(worthReading(set, 100).length, 4)
 })
 
+test('of numbers the nearer one is better, and the farthest apart are read first', () => {
+  const table = (answers: readonly string[]) => ({
+    extension: 'tsv',
+    text: `index\tgold\tpredicted\n${answers.map((answer, i) => `${i}\t${i}\t${answer}\n`).join('')}`,
+  })
+  const run = (...answers: string[]) =>
+    finetuningRun({ task: 'similarity', metric: 'pearson', value: 0.5, seed: 1, predictions: table(answers) })
+  const folder = folderWith({
+    ...underFolder('a', run('0.5', '1.5', '2.1', '3.0')),
+    ...underFolder('b', run('0.25', '3.5', '2.2', '3.0')),
+  })
+  const [set] = readTestSets(readFolders([folder]).runs)
+  assert.equal(disagreements(set), [{ a: 0, b: 1, all: 4, differ: 3, aRight: 2, bRight: 1, neither: 0 }])
+  assert.equal(worthReading(set, 4), [1, 0, 2, 3])
+})
+
 test.run()

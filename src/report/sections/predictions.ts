@@ -18,8 +18,9 @@ import {
 } from '../test_sets.js'
 import type { Section } from './section.js'
 
-/** Characters of a text. */
+/** Characters of a text, and of an answer. */
 const MOST_TEXT = 1200
+const MOST_ANSWER = 400
 
 export function predictionsSection(runs: readonly Run[], examples: number): Section | undefined {
   const sets = readTestSets(runs)
@@ -47,6 +48,8 @@ ${shown}`
 function disagreementTable(set: TestSet): Html {
   const unit = set.kind === 'tags' ? 'words' : 'items'
   const isKnown = set.kind === 'tags' || set.items[0].some(({ gold }) => gold !== undefined)
+  const better =
+    set.kind === 'items' && set.items[0].some(({ predicted }) => isNumber(predicted)) ? 'nearer' : 'right'
   const of = (n: number) => (isKnown ? count(n) : MISSING)
   return table({
     caption: `Where predictions of two models differ, in ${unit}`,
@@ -55,8 +58,8 @@ function disagreementTable(set: TestSet): Html {
       { title: unit, numeric: true },
       { title: 'differ', numeric: true },
       { title: 'share', numeric: true },
-      { title: 'first is right', numeric: true },
-      { title: 'second is right', numeric: true },
+      { title: `first is ${better}`, numeric: true },
+      { title: `second is ${better}`, numeric: true },
       { title: 'neither', numeric: true },
     ],
     groups: [
@@ -91,13 +94,14 @@ function itemHtml({ items, models }: ItemTestSet, i: number): Html {
   const { texts, gold } = items[0][i]
   const shown = texts.map(({ name: what, text }) => pair(name(what), textHtml(text, MOST_TEXT)))
   const answers = models.map((model, m) => pair(name(model), answerHtml(items[m][i])))
-  const right = gold === undefined ? [] : [pair(html`gold`, name(gold === '' ? 'none' : gold))]
+  const right =
+    gold === undefined ? [] : [pair(html`gold`, textHtml(gold === '' ? 'none' : gold, MOST_ANSWER))]
   return example([...shown, ...right, ...answers])
 }
 
 /** Numbers are near or far, not right or wrong. */
 function answerHtml({ gold, predicted }: AnsweredItem): Html {
-  const text = name(predicted === '' ? 'none' : predicted)
+  const text = textHtml(predicted === '' ? 'none' : predicted, MOST_ANSWER)
   if (isNumber(predicted) || gold === undefined) return text
   return predicted === gold ? text : html`<span class="no">${text}</span>`
 }

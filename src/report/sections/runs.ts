@@ -1,7 +1,7 @@
 /** Runs at a glance, and the scores of those that are part of no benchmark, side by side for each task. */
 import { type Html, html, name, shorten } from '../html.js'
 import type { Run } from '../model.js'
-import { count, duration, MISSING, percent, short } from '../numbers.js'
+import { count, duration, MISSING, percent, scoreText } from '../numbers.js'
 import { table } from '../table.js'
 import type { Section } from './section.js'
 
@@ -86,19 +86,14 @@ export function metricName(key: string): string {
 function scoreTable(task: string, runs: readonly Run[]): Html {
   const columns = runs.map(({ test = {} }) => new Map(flatten(test)))
   const keys = [...new Set(columns.flatMap((column) => [...column.keys()]))]
-  const isCount = (key: string) =>
-    columns.every((column) => Number.isInteger(column.get(key) ?? 0)) &&
-    columns.some((column) => (column.get(key) ?? 0) > 1)
-  const cell = (key: string, value: number | undefined) => {
-    if (value === undefined) return MISSING
-    return isCount(key) ? count(value) : Math.abs(value) <= 1 ? percent(value) : short(value)
-  }
   return html`<h3>${name(task === '' ? 'no task named' : task)}</h3>
 ${table({
   caption: 'Scores on the test set, in percent where they are shares or correlations',
   columns: [{ title: 'score' }, ...runs.map((run) => ({ title: name(run.name), numeric: true }))],
   groups: [
-    { rows: keys.map((key) => [metricName(key), ...columns.map((column) => cell(key, column.get(key)))]) },
+    {
+      rows: keys.map((key) => [metricName(key), ...columns.map((column) => scoreText(key, column.get(key)))]),
+    },
   ],
 })}`
 }

@@ -226,7 +226,12 @@ function othersTable(scores: readonly BenchmarkScore[]): Html | undefined {
     caption: 'Other scores, means over seeds; shares and correlations in percent',
     columns: [{ title: 'score' }, ...scores.map(({ model }) => ({ title: name(model), numeric: true }))],
     groups: [
-      { rows: keys.map((key) => [metricName(key), ...scores.map(({ others }) => scoreText(others[key]))]) },
+      {
+        rows: keys.map((key) => [
+          metricName(key),
+          ...scores.map(({ others }) => scoreText(key, others[key])),
+        ]),
+      },
     ],
   })
 }
