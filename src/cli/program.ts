@@ -23,6 +23,7 @@ const summaries: Record<string, string> = {
   plan: 'memory of a run, before it starts',
   bench: 'BioALBERT and BioBERT side by side: memory, bytes, time of a step',
   profile: 'where the time of a step goes, kernel by kernel',
+  report: 'one HTML page from runs, benchmarks and profiles',
 }
 
 function commandFile(name: string): URL {

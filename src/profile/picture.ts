@@ -5,7 +5,7 @@
 import type { TopLevelSpec } from 'vega-lite'
 
 /** What colours are for, and what they are on a light and on a dark page. No two are the same on a light one. */
-const PALETTE = {
+export const PALETTE = {
   ground: ['#ffffff', '#0d1117'],
   ink: ['#1f2328', '#f0f6fc'],
   quiet: ['#59636e', '#9198a1'],
@@ -14,6 +14,18 @@ const PALETTE = {
   bf16: ['#c2410c', '#fb923c'],
   int8: ['#15803d', '#4ade80'],
 } as const
+
+/** Lines of a curve, in the order in which they are used, on a light and on a dark page. The first are those of precisions. */
+export const SERIES: readonly (readonly [light: string, dark: string])[] = [
+  PALETTE.f32,
+  PALETTE.bf16,
+  PALETTE.int8,
+  ['#7e22ce', '#c084fc'],
+  ['#0f766e', '#2dd4bf'],
+  ['#be185d', '#f472b6'],
+  ['#854d0e', '#facc15'],
+  ['#475569', '#94a3b8'],
+]
 
 const colour = (name: keyof typeof PALETTE): string => PALETTE[name][0]
 export const INK = colour('ink')
@@ -63,7 +75,7 @@ export async function pictureSvg(spec: TopLevelSpec, title: string): Promise<str
   const view = new vega.View(vega.parse(compile({ ...spec, config }).spec), { renderer: 'none' })
   const svg = await view.toSVG()
   view.finalize()
-  return `${svg.replace(/^<svg [^>]*>/, (tag) => `${tag}\n<title>${escapeXml(title)}</title>\n${DARK}\n`)}\n`
+  return `${svg.replace(/^<svg [^>]*>/, (tag) => `${tag}\n<title>${escapeXml(title)}</title>\n${styleOf(svg)}\n`)}\n`
 }
 
 /** Its types leave this out. */
@@ -71,13 +83,18 @@ function textMetricsOf(vega: object): { canvas(use: boolean): void } {
   return (vega as { textMetrics: { canvas(use: boolean): void } }).textMetrics
 }
 
-const DARK = [
-  '<style>@media (prefers-color-scheme: dark) {',
-  ...Object.values(PALETTE).map(
-    ([light, dark]) => `[fill="${light}"] { fill: ${dark} } [stroke="${light}"] { stroke: ${dark} }`,
-  ),
-  '}</style>',
-].join('\n')
+/** A style sheet's rules for a dark page; of colours of lines those that the picture has. */
+function styleOf(svg: string): string {
+  const used = SERIES.slice(3).filter(([light]) => svg.includes(`"${light}"`))
+  return `<style>@media (prefers-color-scheme: dark) {\n${darkRules([...Object.values(PALETTE), ...used])}\n}</style>`
+}
+
+/** Rules that replace colours of pictures by those for a dark page; for a page that holds several, all colours. */
+export function darkRules(colours = [...Object.values(PALETTE), ...SERIES.slice(3)]): string {
+  return colours
+    .map(([light, dark]) => `[fill="${light}"] { fill: ${dark} } [stroke="${light}"] { stroke: ${dark} }`)
+    .join('\n')
+}
 
 function escapeXml(content: string): string {
   return content.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`)

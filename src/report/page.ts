@@ -1,0 +1,93 @@
+/**
+ * The page: one HTML file with all that it needs in it. No script is in it, and its policy lets none run: nothing is loaded,
+ * and the one style sheet is known by its digest. The same folders give the same bytes.
+ */
+import { createHash } from 'node:crypto'
+import { Html, html } from './html.js'
+import type { Report, Run } from './model.js'
+import { classesSection } from './sections/classes.js'
+import { confusionSection } from './sections/confusion.js'
+import { curvesSection } from './sections/curves.js'
+import { differencesSection } from './sections/differences.js'
+import { type Origin, originSection } from './sections/origin.js'
+import { predictionsSection } from './sections/predictions.js'
+import { profilesSection } from './sections/profiles.js'
+import { runsSection } from './sections/runs.js'
+import { scoresSection } from './sections/scores.js'
+import type { Section } from './sections/section.js'
+import { STYLE } from './style.js'
+
+export interface PageOptions extends Origin {
+  readonly title: string
+  /** Sentences or items of each test set, at most. */
+  readonly examples: number
+}
+
+/** The text of the file. Throws an InputError for predictions that do not fit. */
+export async function reportPage(report: Report, options: PageOptions): Promise<string> {
+  const { benchmarks, profiles, pictures } = report
+  const runs = inOrder(report)
+  const finishedOf = (dir: string) =>
+    runs.filter(({ finished, place }) => finished && place?.benchmark === dir).length
+  const sections = [
+    runsSection(runs),
+    ...benchmarks.flatMap((benchmark, i) => [
+      scoresSection(benchmark, i, finishedOf(benchmark.dir)),
+      differencesSection(benchmark, i),
+    ]),
+    await curvesSection(runs, benchmarks),
+    classesSection(runs),
+    confusionSection(runs),
+    predictionsSection(runs, options.examples),
+    profilesSection(profiles, pictures),
+    originSection({ ...report, runs }, options),
+  ].filter((section) => section !== undefined)
+  return page(options.title, sections)
+}
+
+/** Runs of benchmarks by set, model, seed and fold as the benchmark names them, behind the others. */
+function inOrder({ runs, benchmarks }: Report): Run[] {
+  const sets = benchmarks.flatMap((benchmark) => benchmark.sets.map(({ name }) => name))
+  const models = benchmarks.flatMap((benchmark) => benchmark.models.map(({ name }) => name))
+  const at = (names: readonly string[], name: string) =>
+    names.includes(name) ? names.indexOf(name) : names.length
+  const key = ({ place }: Run) =>
+    place === undefined ? [-1] : [at(sets, place.set), at(models, place.model), place.seed, place.fold ?? 0]
+  return [...runs].sort((a, b) => {
+    const [x, y] = [key(a), key(b)]
+    const first = x.findIndex((value, i) => value !== y[i])
+    return first < 0 ? 0 : x[first] - y[first]
+  })
+}
+
+function page(title: string, sections: readonly Section[]): string {
+  const digest = createHash('sha256').update(STYLE).digest('base64')
+  const policy = `default-src 'none'; style-src 'sha256-${digest}'; img-src data:; base-uri 'none'; form-action 'none'`
+  const links = sections.map(({ id, title: text }) => html`<li><a href="#${id}">${text}</a></li>`)
+  const parts = sections.map(
+    ({ id, title: text, body }) => html`<section aria-labelledby="${id}">
+<h2 id="${id}">${text}</h2>
+${body}</section>\n`,
+  )
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<title>${title}</title>
+<style>${new Html(STYLE)}</style>
+</head>
+<body>
+<header>
+<h1>${title}</h1>
+</header>
+<nav aria-label="Contents"><ul>${links}</ul></nav>
+<main>
+${parts}</main>
+</body>
+</html>
+`.text
+}
