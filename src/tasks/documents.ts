@@ -152,12 +152,13 @@ export const documents: Task<DocumentText, DocumentAnswer> = {
   predictions: (items, answers, { labels }) => ({
     extension: 'tsv',
     text: tsvText([
-      ['index', 'gold', 'predicted', ...labels.map((label) => `p(${label})`)],
-      ...items.map(({ index, labels: gold }, i) => [
+      ['index', 'gold', 'predicted', ...labels.map((label) => `p(${label})`), 'text'],
+      ...items.map(({ index, labels: gold, text }, i) => [
         index ?? String(i + 1),
         (gold ?? []).join(','),
         answers[i].labels.join(','),
         ...answers[i].probabilities.map((p) => p.toFixed(4)),
+        text,
       ]),
     ]),
   }),

@@ -153,7 +153,7 @@ export const inference: Task<InferencePair, ClassAnswer> = {
   },
   predictions: (items, answers, { labels }) => ({
     extension: 'tsv',
-    text: classPredictions(items, answers, labels),
+    text: classPredictions(items, answers, labels, ['sentence1', 'sentence2'], pairTexts),
   }),
 
   input: 'two sentences, a tab between them',

@@ -142,7 +142,7 @@ export const relations: Task<RelationSentence, ClassAnswer> = {
   },
   predictions: (items, answers, { labels }) => ({
     extension: 'tsv',
-    text: classPredictions(items, answers, labels),
+    text: classPredictions(items, answers, labels, ['sentence'], ({ text }) => [text]),
   }),
 
   input: 'a sentence whose pair is marked as in the training data (@GENE$, or << >> and [[ ]])',

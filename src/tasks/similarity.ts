@@ -150,11 +150,13 @@ export const similarity: Task<SimilarPair, number> = {
   predictions: (items, answers) => ({
     extension: 'tsv',
     text: tsvText([
-      ['index', 'gold', 'predicted'],
-      ...items.map(({ index, score }, i) => [
+      ['index', 'gold', 'predicted', 'sentence1', 'sentence2'],
+      ...items.map(({ index, score, first, second }, i) => [
         index ?? String(i + 1),
         String(score ?? ''),
         answers[i].toFixed(4),
+        first,
+        second,
       ]),
     ]),
   }),

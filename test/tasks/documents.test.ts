@@ -279,7 +279,9 @@ test('predictions are a table, lines are documents', () => {
   const items = [{ ...doc(['a', 'b']), index: '12' }, doc()]
   assert.is(
     documents.predictions(items, [answer('a', 'c'), answer()], { labels }).text,
-    'index\tgold\tpredicted\tp(a)\tp(b)\tp(c)\n12\ta,b\ta,c\t0.1000\t0.2000\t0.3000\n2\t\t\t0.1000\t0.2000\t0.3000\n',
+    'index\tgold\tpredicted\tp(a)\tp(b)\tp(c)\ttext\n' +
+      '12\ta,b\ta,c\t0.1000\t0.2000\t0.3000\tthe patient had fever and cough .\n' +
+      '2\t\t\t0.1000\t0.2000\t0.3000\tthe patient had fever and cough .\n',
   )
   assert.equal(documents.parse('text', { file: 'f', line: 9 }), [{ text: 'text', line: 9 }])
   const print = (format: string) => documents.printer({ format, colour: false, entity: '' })

@@ -246,7 +246,9 @@ test('predictions are a table: index or number, gold, predicted, probabilities',
   assert.is(extension, 'tsv')
   assert.is(
     text,
-    'index\tgold\tpredicted\tp(false)\tp(a)\tp(b)\nd1\ta\tfalse\t0.2000\t0.3000\t0.5000\n2\t\ta\t0.2000\t0.3000\t0.5000\n',
+    'index\tgold\tpredicted\tp(false)\tp(a)\tp(b)\tsentence\n' +
+      'd1\ta\tfalse\t0.2000\t0.3000\t0.5000\tpatient had fever .\n' +
+      '2\t\ta\t0.2000\t0.3000\t0.5000\tpatient had fever .\n',
   )
 })
 

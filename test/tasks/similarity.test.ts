@@ -162,7 +162,12 @@ test('a line is two sentences with a tab between them, printed with their number
   assert.is(print('jsonl')('a\tb', [], [3.456]), '{"sentence1":"a","sentence2":"b","score":3.456}\n')
   assert.is(
     similarity.predictions(items.slice(0, 2), [1, 2.25], { labels: ['score'] }).text,
-    'index\tgold\tpredicted\n1\t0\t1.0000\n2\t1\t2.2500\n',
+    'index\tgold\tpredicted\tsentence1\tsentence2\n' +
+      [0, 1]
+        .map(
+          (i) => `${i + 1}\t${i}\t${['1.0000', '2.2500'][i]}\tthe patient had fever\tpatients had cough .\n`,
+        )
+        .join(''),
   )
 })
 

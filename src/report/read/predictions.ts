@@ -122,14 +122,23 @@ function readAnswers(file: string, text: string): AnsweredItem[] {
   if (entries === undefined)
     throw new InputError({ file, found: quote(text.slice(0, 80)), expected: 'a JSON object of answers' })
   const [list] = entries.filter(([key, value]) => key === 'questions' && Array.isArray(value))
-  if (list === undefined)
-    return entries.flatMap(([id, answer]) =>
-      typeof answer === 'string'
-        ? [{ texts: [{ name: 'question', text: id }], gold: undefined, predicted: answer }]
-        : [],
-    )
+  if (list === undefined) {
+    const details = membersOf(membersOf(Object.fromEntries(entries)).get('n_best'))
+    return entries.flatMap(([id, answer]) => {
+      if (typeof answer !== 'string') return []
+      const known = membersOf(details.get(id))
+      const gold = known.get('gold')
+      return [
+        {
+          texts: [{ name: 'question', text: show(known.get('question') ?? id) }],
+          gold: gold === undefined ? undefined : show(gold),
+          predicted: answer,
+        },
+      ]
+    })
+  }
   return (list[1] as unknown[]).map((question) => {
-    const known = new Map(question !== null && typeof question === 'object' ? Object.entries(question) : [])
+    const known = membersOf(question)
     const gold = GOLD.map((name) => known.get(name)).find((value) => value !== undefined)
     return {
       texts: [{ name: 'question', text: show(known.get('body') ?? known.get('id')) }],
@@ -137,6 +146,10 @@ function readAnswers(file: string, text: string): AnsweredItem[] {
       predicted: show(known.get('exact_answer')),
     }
   })
+}
+
+function membersOf(value: unknown): ReadonlyMap<string, unknown> {
+  return new Map(value !== null && typeof value === 'object' ? Object.entries(value) : [])
 }
 
 function show(value: unknown): string {

@@ -25,23 +25,29 @@ export function predictionsJson(
 
 function squadPredictions(questions: readonly Question[], answers: readonly Answer[]) {
   const texts = questions.map(({ id }, i) => [id, answers[i].text] as const)
-  const details = questions.map(({ id, passages }, i) => {
+  const details = questions.map(({ id, question, gold, passages }, i) => {
     const { nBest, noAnswer } = answers[i]
     return [
       id,
-      { no_answer: rounded(noAnswer ?? 0), answers: nBest.map((one) => shown(one, passages)) },
+      {
+        question,
+        ...(gold && { gold }),
+        no_answer: rounded(noAnswer ?? 0),
+        answers: nBest.map((one) => shown(one, passages)),
+      },
     ] as const
   })
   return { ...Object.fromEntries(texts), n_best: Object.fromEntries(details) }
 }
 
-function submission({ id, question, passages }: Question, { text, nBest }: Answer, yesNo: boolean) {
+function submission({ id, question, gold, passages }: Question, { text, nBest }: Answer, yesNo: boolean) {
   const ranked = nBest.slice(0, rankedAnswers).map((one) => [one.text])
   return {
     id,
     body: question,
     type: yesNo ? 'yesno' : 'factoid',
     exact_answer: yesNo ? text : ranked,
+    ...(gold && { gold }),
     n_best: nBest.map((one) => shown(one, passages)),
   }
 }

@@ -96,19 +96,26 @@ export function onlyPredicted(
   return found.length === 1 ? found[0] : undefined
 }
 
-/** A row an item: what the file calls it (else its number, from 1), gold and predicted label, a probability for each label. */
-export function classPredictions(
-  items: readonly Labelled[],
+/**
+ * A row an item: what the file calls it (else its number, from 1), gold and predicted label, a probability for each label, and
+ * under `columns` what it says.
+ */
+export function classPredictions<Item extends Labelled>(
+  items: readonly Item[],
   answers: readonly ClassAnswer[],
   labels: readonly string[],
+  columns: readonly string[],
+  texts: (item: Item) => readonly string[],
 ): string {
-  const rows = items.map(({ index, label }, i) => [
-    index ?? String(i + 1),
-    label ?? '',
+  const rows = items.map((item, i) => [
+    item.index ?? String(i + 1),
+    item.label ?? '',
     answers[i].label,
     ...answers[i].probabilities.map((p) => p.toFixed(4)),
+    ...texts(item),
   ])
-  return tsvText([['index', 'gold', 'predicted', ...labels.map((label) => `p(${label})`)], ...rows])
+  const header = ['index', 'gold', 'predicted', ...labels.map((label) => `p(${label})`), ...columns]
+  return tsvText([header, ...rows])
 }
 
 /** Rows as a table; white space in a cell becomes one space, so that it stays a cell. */
