@@ -135,12 +135,14 @@ async function run(task: Task, options: Options): Promise<void> {
   }
   let bar: Progress | undefined
   let first = 0
+  let reached = 0
   process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt)
   try {
     const result = await finetune(set, device, out, resume, {
       onStart(step, memory) {
         announce(set, device.info.detail, memory, quiet)
         const { total } = set.schedule
+        reached = Math.min(step, total)
         bar = progress({
           label: `finetune ${task.name}`,
           unit: 'steps',
@@ -149,13 +151,17 @@ async function run(task: Task, options: Options): Promise<void> {
           quiet,
         })
       },
-      onStep: ({ step, loss }, rate) =>
-        bar?.update(step - first, `loss ${loss.toFixed(4)}  ${count(Math.round(rate))} tokens/s`),
+      onStep({ step, loss }, rate) {
+        reached = step - first
+        bar?.update(reached, `loss ${loss.toFixed(4)}  ${count(Math.round(rate))} tokens/s`)
+      },
+      onScoring: (done, examples) => bar?.update(reached, `scoring ${count(done)} of ${count(examples)}`),
       onEvaluation: ({ step, dev, best }) =>
         bar?.line(`step ${count(step)}: dev ${task.short(dev)}${best ? ' (best so far)' : ''}`),
       onRetrain(total) {
         bar?.stop()
         first = set.schedule.total
+        reached = 0
         note(`again on train and dev together: ${count(total)} steps`, quiet)
         bar = progress({ label: `retrain ${task.name}`, unit: 'steps', total, quiet })
       },

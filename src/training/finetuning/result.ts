@@ -22,6 +22,8 @@ export interface FinetuneHooks {
   onStart?(step: number, bytes: number): void
   onStep?(step: Step, tokensPerSecond: number): void
   onEvaluation?(evaluation: DevEvaluation): void
+  /** While dev or test is answered: examples done, of so many. */
+  onScoring?(done: number, examples: number): void
   /** Training on train and dev begins, with so many steps. */
   onRetrain?(steps: number): void
   /** Whether the person wants to stop; asked after every step. */

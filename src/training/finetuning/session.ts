@@ -121,9 +121,17 @@ export class Session {
 
   async evaluate({ split, examples }: Part, fitted: Best['fitted']): Promise<Evaluation> {
     const { task, context } = this.run
-    const logits = await this.predictor.logits(examples)
+    const logits = await this.logits(examples)
     const answers = answersOf(task, split.items, examples, logits, { ...context, fitted })
     return { logits, answers, scores: task.score(split.items, answers, context.labels) }
+  }
+
+  private logits(examples: Part['examples']): Promise<Float32Array[]> {
+    let done = 0
+    return this.predictor.logits(examples, (more) => {
+      done += more
+      this.hooks.onScoring?.(done, examples.length)
+    })
   }
 
   tally({ split }: Part, { answers }: Evaluation): Tally[] {
@@ -226,7 +234,7 @@ export class Session {
   private async evaluateDev(position: Position): Promise<void> {
     const { task, dev, context } = this.run
     const { items } = dev.split
-    const logits = await this.predictor.logits(dev.examples)
+    const logits = await this.logits(dev.examples)
     const fitted = task.fit?.(items, dev.examples, logits, context) ?? {}
     const answers = answersOf(task, items, dev.examples, logits, { ...context, fitted })
     const scores = task.score(items, answers, context.labels)
