@@ -9,6 +9,7 @@ import { UserError } from '../../src/error.js'
 import type { Example } from '../../src/model/head.js'
 import type { Fitted, Scores } from '../../src/tasks/task.js'
 import { answersOf } from '../../src/training/finetuning/model.js'
+import { choiceScore, isBetter } from '../../src/training/finetuning/run_state.js'
 import type { FinetuneRun, Part } from '../../src/training/finetuning/setup.js'
 import { exportRun, readLogits } from './finetune_export.js'
 import { type Peer, startPeer } from './peer.js'
@@ -96,10 +97,8 @@ async function trainAll(
     const fitted = task.fit?.(run.dev.split.items, run.dev.examples, logits, run.context) ?? {}
     const dev = scoresOf(run, run.dev, logits, fitted)
     onEvaluation?.(step, dev)
-    const found = dev[task.metric]
-    const score = typeof found === 'number' ? found : -1
-    // as ours has it: later weights where nothing was learnt yet
-    if (best === undefined || score > best.score || (score === best.score && score <= 0)) {
+    const score = choiceScore(task.metric, dev)
+    if (isBetter(score, best)) {
       best = { step, score, fitted, dev }
       await peer.ask('keep')
     }

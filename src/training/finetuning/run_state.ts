@@ -17,6 +17,17 @@ export interface Best {
   readonly fitted: Fitted
 }
 
+/** The metric by which weights are chosen; a correlation with a constant is none, and less than any other. */
+export function choiceScore(metric: string, scores: Scores): number {
+  const found = scores[metric]
+  return typeof found === 'number' ? found : -1
+}
+
+/** Whether weights of that score are to be kept. While nothing has been learnt later ones are as good as earlier ones. */
+export function isBetter(score: number, best: Pick<Best, 'score'> | undefined): boolean {
+  return best === undefined || score > best.score || (score === best.score && score <= 0)
+}
+
 /** What dev said of the chosen weights, kept while others are trained on train and dev. */
 export interface Chosen {
   readonly dev: Scores

@@ -15,7 +15,9 @@ import { type FinetuneHooks, type FinetuneResult, Interruption } from './result.
 import {
   type Best,
   type Chosen,
+  choiceScore,
   FRESH,
+  isBetter,
   type RunState,
   readRuntimeArenas,
   settingsOf,
@@ -238,11 +240,8 @@ export class Session {
     const fitted = task.fit?.(items, dev.examples, logits, context) ?? {}
     const answers = answersOf(task, items, dev.examples, logits, { ...context, fitted })
     const scores = task.score(items, answers, context.labels)
-    const found = scores[task.metric]
-    // a correlation with a constant is none
-    const score = typeof found === 'number' ? found : -1
-    const isBest =
-      this.best === undefined || score > this.best.score || (score === this.best.score && score <= 0)
+    const score = choiceScore(task.metric, scores)
+    const isBest = isBetter(score, this.best)
     if (isBest) {
       this.best = { step: position.step, score, fitted }
       await this.saveModel()
