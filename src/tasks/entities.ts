@@ -6,6 +6,7 @@ import { existsSync, statSync } from 'node:fs'
 import { UserError } from '../error.js'
 import { tokenHead } from '../model/token_classification.js'
 import { blueFiles, isBlue, readBlue, readBlueFolder } from './entities/blue.js'
+import { isAbstracts, isChemdner, readChemdner, readChemdnerFile } from './entities/chemdner.js'
 import { checkTags, readNerFolder } from './entities/folder.js'
 import { conllRows, highlighter, jsonLine } from './entities/highlight.js'
 import { type MentionCounts, scoreMentions } from './entities/mentions.js'
@@ -51,8 +52,8 @@ export function nerSummary(
 
 export type NerSummary = ReturnType<typeof nerSummary>
 
-/** Words and tags in columns, BLUE's columns, or notes beside their gold mentions; the first looks which it is. */
-export const FORMS = ['words', 'blue', 'share'] as const
+/** Words and tags in columns, BLUE's columns, notes or abstracts beside their gold mentions; the first looks which it is. */
+export const FORMS = ['words', 'blue', 'share', 'chemdner'] as const
 
 export const entities: Task<Sentence, TaggedSentence> = {
   name: 'entities',
@@ -60,7 +61,8 @@ export const entities: Task<Sentence, TaggedSentence> = {
   summary: 'named entities: a tag for every word',
   data:
     'train.tsv, devel.tsv (or dev.tsv) and test.tsv: a word and its tag on a line, a blank line after a sentence; ' +
-    "BLUE's four columns (form blue); ShARe/CLEF notes and gold files in folders of train, dev, test (form share)",
+    "BLUE's four columns (form blue); ShARe/CLEF notes and gold files in folders of train, dev, test (form share); " +
+    "CHEMDNER's training.abstracts.txt, training.annotations.txt, development..., evaluation... (form chemdner)",
   unit: 'sentences',
   forms: FORMS,
   metric: 'f1',
@@ -77,6 +79,7 @@ export const entities: Task<Sentence, TaggedSentence> = {
     const told = tellForm(folder, form)
     if (told === 'share') return readShareFolder(folder, seed)
     if (told === 'blue') return readBlueFolder(folder)
+    if (told === 'chemdner') return readChemdner(folder)
     const { train, devel, test, labels, scheme } = readNerFolder(folder)
     const [trained, dev, tested] = [train, devel, test].map(splitOf)
     const facts = { scheme }
@@ -85,6 +88,7 @@ export const entities: Task<Sentence, TaggedSentence> = {
 
   readFile(path, { labels }) {
     if (isFolder(path)) return readShareNotes(path)
+    if (isAbstracts(path)) return readChemdnerFile(path)
     if (isBlue(path)) {
       const { file, ...split } = readBlue(path)
       checkTags(file, labels, 'a label of the model')
@@ -200,7 +204,9 @@ function tellForm(folder: string, form: string): string {
   if (form !== 'words' || !isFolder(folder)) return form
   const table = blueFiles(folder).find(({ path }) => path !== undefined)?.path
   if (table !== undefined && isBlue(table)) return 'blue'
-  return table === undefined && isShare(folder) ? 'share' : form
+  if (table !== undefined) return form
+  if (isChemdner(folder)) return 'chemdner'
+  return isShare(folder) ? 'share' : form
 }
 
 function isFolder(path: string): boolean {

@@ -13,6 +13,8 @@ export interface GoldMention {
   /** [start, end) of every stretch, in order. */
   readonly stretches: readonly (readonly [number, number])[]
   readonly type: string
+  /** The text at the offsets is not what the gold says stands there. */
+  readonly misplaced?: boolean
 }
 
 const LINE = /^[^|]+\|\|[^|]*\|\|[^|]*(\|\|\d+\|\|\d+)+$/

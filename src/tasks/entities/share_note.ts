@@ -69,9 +69,9 @@ export function tagNote({ name, text, mentions }: Note): TaggedNote {
   const findings: { finding: Finding; where: string }[] = []
   const placed: PlacedMention[] = []
   const known = new Set<string>()
-  for (const { stretches } of mentions) {
+  for (const { stretches, misplaced } of mentions) {
     const where = `${name} ${stretches.map(([start, end]) => `${start}-${end}`).join(', ')}`
-    const found = place(stretches, words, text.length)
+    const found = misplaced ? MISFIT : place(stretches, words, text.length)
     const key = found.exact ? `words ${found.runs[0].start}-${found.runs[0].end}` : where
     if (known.has(key)) {
       findings.push({ finding: 'duplicate', where })
@@ -112,12 +112,16 @@ function noteSentences(text: string): Span[] {
   return spans.filter(({ start, end }) => splitWords(text.slice(start, end)).length > 0)
 }
 
+interface Place {
+  readonly runs: readonly Run[]
+  readonly exact: boolean
+  readonly findings: readonly Finding[]
+}
+
+const MISFIT: Place = { runs: [], exact: false, findings: ['misfit'] }
+
 /** The words that a mention touches, as runs, and what there is to say of that. */
-function place(
-  stretches: GoldMention['stretches'],
-  words: readonly Placed[],
-  length: number,
-): { runs: Run[]; exact: boolean; findings: Finding[] } {
+function place(stretches: GoldMention['stretches'], words: readonly Placed[], length: number): Place {
   const touched = stretches.map(([start, end]) => {
     const first = words.findIndex((word) => word.end > start)
     let after = first < 0 ? words.length : first
@@ -125,7 +129,7 @@ function place(
     return { start: first < 0 ? words.length : first, end: after }
   })
   const fits = touched.every((run, i) => stretches[i][1] <= length && run.end > run.start)
-  if (!fits) return { runs: [], exact: false, findings: ['misfit'] }
+  if (!fits) return MISFIT
   const findings: Finding[] = []
   const cut = stretches.some(
     ([start, end], i) => words[touched[i].start].start < start || words[touched[i].end - 1].end > end,
