@@ -87,8 +87,14 @@ export const entities: Task<Sentence, TaggedSentence> = {
   },
 
   readFile(path, { labels }) {
-    if (isFolder(path)) return readShareNotes(path)
-    if (isAbstracts(path)) return readChemdnerFile(path)
+    const gold = isFolder(path) ? readShareNotes : isAbstracts(path) ? readChemdnerFile : undefined
+    if (gold !== undefined) {
+      if (!labels.includes('B'))
+        throw new UserError(
+          `${path}: has mentions of one type, the model has the labels ${labels.join(', ')}`,
+        )
+      return gold(path)
+    }
     if (isBlue(path)) {
       const { file, ...split } = readBlue(path)
       checkTags(file, labels, 'a label of the model')

@@ -6,7 +6,7 @@
  *   Task1TrainSetCorpus199/ALLREPORTS/*.txt   Task1TrainSetGOLD199knowtatorehost/.../*.txt.knowtator.xml
  *   Task1TestSetCorpus100/ALLREPORTS/*.txt    Task1Gold_SN2012/Gold_SN2012/*.txt
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
 import { readText } from '../../data/files/text.js'
 import { InputError, UserError } from '../../error.js'
@@ -32,13 +32,14 @@ interface Release {
 }
 
 const DEEPEST = 6
+/** Bytes that tell gold from other text. */
+const BEGINNING = 4096
 
 /** Whether gold of this form lies below a folder. */
 export function isShare(folder: string): boolean {
   return filesBelow(folder).some(
     (file) =>
-      /\.(pipe|knowtator\.xml)(\.txt)?$/i.test(file) ||
-      (/\.txt$/i.test(file) && holdsPipes(readFileSync(file, 'utf8'))),
+      /\.(pipe|knowtator\.xml)(\.txt)?$/i.test(file) || (/\.txt$/i.test(file) && holdsPipes(beginning(file))),
   )
 }
 
@@ -96,6 +97,8 @@ export function readShareNotes(folder: string): Split<NerSentence> {
 
 /** Notes that have gold, in the order of their names. */
 function readRelease(folder: string): Release {
+  if (!existsSync(folder) || !statSync(folder).isDirectory())
+    throw new UserError(`${folder}: found no folder, expected one with notes and their gold mentions`)
   const texts = new Map<string, NoteFile>()
   const gold = new Map<string, readonly GoldMention[]>()
   const empty: string[] = []
@@ -173,6 +176,17 @@ function partOf(path: string): PartName | undefined {
     if (found !== null) return found[0].toLowerCase() as PartName
   }
   return undefined
+}
+
+/** Other folders than this form's may hold texts of any size. */
+function beginning(file: string): string {
+  const bytes = Buffer.alloc(BEGINNING)
+  const handle = openSync(file, 'r')
+  try {
+    return bytes.toString('utf8', 0, readSync(handle, bytes))
+  } finally {
+    closeSync(handle)
+  }
 }
 
 function filesBelow(folder: string, depth = 0): string[] {

@@ -215,6 +215,11 @@ test('a folder of notes can be evaluated', () => {
   const split = entities.readFile(join(folder, 'Task1TrainSetCorpus199/..'), context)
   assert.is(split.items.length, 42)
   assert.match(split.notes?.[0] ?? '', /data: 21 mentions in 21 notes/)
+  assert.throws(
+    () => entities.readFile(folder, { form: 'words', labels: ['O', 'B-X', 'I-X'] }),
+    (error: Error) =>
+      error instanceof UserError && /mentions of one type, the model has .* B-X/.test(error.message),
+  )
 })
 
 test('notes without gold and gold without a note are left out and named; an empty gold file is no mention', () => {
@@ -270,6 +275,20 @@ for (const [name, change, message] of bad)
       },
     )
   })
+
+test('what is no folder, and a folder of other texts, are refused', () => {
+  const folder = folderWith({ 'a.txt': plain })
+  const asked = { form: 'share', seed: 1 }
+  assert.throws(
+    () => entities.read(join(folder, 'a.txt'), asked),
+    /a\.txt: found no folder, expected one with notes/,
+  )
+  assert.throws(() => entities.read(folder, asked), /found no note with gold mentions for train/)
+  assert.throws(
+    () => entities.read(folder, { ...asked, form: 'words' }),
+    /found neither devel\.tsv nor dev\.tsv/,
+  )
+})
 
 test('a part without notes and folds are refused', () => {
   const files = Object.fromEntries(Object.entries(release()).filter(([path]) => !/Test/.test(path)))
