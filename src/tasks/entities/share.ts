@@ -124,6 +124,8 @@ function readRelease(folder: string): Release {
     const mentions = gold.get(name)
     return mentions === undefined ? [] : [{ name, path, text, mentions, part }]
   })
+  const types = [...new Set(notes.flatMap(({ mentions }) => mentions.map(({ type }) => type)))].sort()
+  if (types.length > 1) remarks.push(`mentions of ${types.join(', ')} are read as one type`)
   return { notes, remarks }
 }
 

@@ -148,6 +148,20 @@ test('of mentions that share words the longer is tagged, both are gold', () => {
   assert.match(notes.join('\n'), /2 mentions in 1 notes sharing words .* \(t 4-14; t 15-19\)/)
 })
 
+test('a continuous mention goes before a longer discontinuous one', () => {
+  const text = 'Left upper arm and right arm pain.'
+  const { items, facts } = testOf(text, ['Left upper arm', 'pain'], ['right arm pain'])
+  assert.equal(rows(items), ['Left upper arm and right/B arm/I pain/I .'])
+  assert.equal([facts.overlapping, facts.discontinuous, facts.inexpressible], [1, 1, 1])
+})
+
+test('several types are read as one, which is said', () => {
+  const lines = `${gold('t.txt', plain, ['fever'])}t.txt||Finding||C1||26||31\n`
+  const data = read(release(plain, lines))
+  assert.equal(rows(data.test.items), ['The patient had fever/B .', 'No cough/B was seen .'])
+  assert.match(data.notes.join('\n'), /mentions of Disease_Disorder, Finding are read as one type/)
+})
+
 test('a mention of half a word takes the word, and is not what was annotated', () => {
   const { items, facts, notes } = testOf('Found pneumothorax here.', ['thorax'])
   assert.equal(rows(items), ['Found pneumothorax/B here .'])
