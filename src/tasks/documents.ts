@@ -7,6 +7,7 @@
  * In the form `sentence` the items are sentences, and the documents' labels those of all of their sentences: a document has label
  * k where its largest probability reaches t_k, which is what the thresholds are chosen by.
  */
+import { splitSentences } from '../data/corpus/sentences.js'
 import { UserError } from '../error.js'
 import { classHead, labelHead } from '../model/sequence_classification.js'
 import {
@@ -22,6 +23,7 @@ import {
   documentItems,
   documentScores,
   documentTallies,
+  joinAnswers,
   unionRows,
 } from './documents/scores.js'
 import { chooseThresholds } from './metrics/multilabel.js'
@@ -163,18 +165,38 @@ export const documents: Task<DocumentText, DocumentAnswer> = {
     ]),
   }),
 
-  input: 'a document',
+  input: 'a document (split into sentences for a model of the form sentence)',
   formats: ['text', 'jsonl'],
-  parse: (text, { line }) => (text.trim() === '' ? [] : [{ text, line }]),
+  // a model of sentences is asked sentence by sentence and answers for all of them, as it was scored
+  parse(text, { line }, context) {
+    if (context?.form !== 'sentence') return text.trim() === '' ? [] : [{ text, line }]
+    return splitSentences(text).map((sentence) => ({ text: sentence, document: `line ${line}`, line }))
+  },
   printer:
     ({ format, colour }) =>
-    (line, _, [answer]) => {
+    (line, items, answers) => {
+      const answer = joinAnswers(answers)
       if (format === 'jsonl')
-        return `${JSON.stringify({ text: line, labels: answer?.labels ?? null, probabilities: answer?.probabilities.map((p) => Number(p.toFixed(4))) })}\n`
+        return `${JSON.stringify({
+          text: line,
+          labels: answer?.labels ?? null,
+          probabilities: answer && rounded(answer),
+          ...(items.some(({ document }) => document !== undefined) && {
+            sentences: items.map(({ text }, i) => ({
+              text,
+              labels: answers[i].labels,
+              probabilities: rounded(answers[i]),
+            })),
+          }),
+        })}\n`
       if (answer === undefined) return '\n'
       const found = answer.labels.length === 0 ? '-' : printable(answer.labels.join(', '))
       return `${strong(found, colour)}\t${printable(line)}\n`
     },
+}
+
+function rounded({ probabilities }: DocumentAnswer): number[] {
+  return probabilities.map((p) => Number(p.toFixed(4)))
 }
 
 /** 0 or 1 for each label f32 [K], or the number of the one label i32 [1]; undefined where nothing is known. */

@@ -2,13 +2,18 @@
  * Named entities: a tag (O, B, I; or O, B-TYPE, I-TYPE) for every word of a sentence, at its first piece. Scored by exact
  * entities as conlleval reads them; strict IOB2 and the word-level figures that published scores resemble stand beside.
  */
+import { existsSync, statSync } from 'node:fs'
 import { UserError } from '../error.js'
 import { tokenHead } from '../model/token_classification.js'
+import { blueFiles, isBlue, readBlue, readBlueFolder } from './entities/blue.js'
+import { isAbstracts, isChemdner, readChemdner, readChemdnerFile } from './entities/chemdner.js'
 import { checkTags, readNerFolder } from './entities/folder.js'
 import { conllRows, highlighter, jsonLine } from './entities/highlight.js'
+import { type MentionCounts, scoreMentions } from './entities/mentions.js'
 import { predictionRows } from './entities/predictions.js'
 import { type NerFile, readNer } from './entities/reader.js'
 import type { NerSentence, Sentence, TaggedSentence } from './entities/sentence.js'
+import { isShare, readShareFolder, readShareNotes } from './entities/share.js'
 import type { TagScheme } from './entities/tag_scheme.js'
 import { joinSentences, type TextSentence, textSentences } from './entities/text.js'
 import { gatherTags, type NerExample, windowSentences } from './entities/windows.js'
@@ -19,7 +24,10 @@ import { blurbSettings, naseem } from './shared/published_settings.js'
 import type { Split, Task } from './task.js'
 
 /** The scores under the names that scripts read; fractions in [0, 1]. */
-export function nerSummary({ conlleval, iob2, token, words, sentences }: NerScores) {
+export function nerSummary(
+  { conlleval, iob2, token, words, sentences }: NerScores,
+  mentions?: MentionCounts,
+) {
   return {
     precision: conlleval.precision,
     recall: conlleval.recall,
@@ -37,18 +45,26 @@ export function nerSummary({ conlleval, iob2, token, words, sentences }: NerScor
     },
     words,
     sentences,
+    /** Against every annotated mention, where the annotation has some that tags cannot say. */
+    ...(mentions === undefined ? {} : { all_mentions: mentions }),
   }
 }
 
 export type NerSummary = ReturnType<typeof nerSummary>
 
+/** Words and tags in columns, BLUE's columns, notes or abstracts beside their gold mentions; the first looks which it is. */
+export const FORMS = ['words', 'blue', 'share', 'chemdner'] as const
+
 export const entities: Task<Sentence, TaggedSentence> = {
   name: 'entities',
   alias: 'ner',
   summary: 'named entities: a tag for every word',
-  data: 'train.tsv, devel.tsv (or dev.tsv) and test.tsv: a word and its tag on a line, a blank line after a sentence',
+  data:
+    'train.tsv, devel.tsv (or dev.tsv) and test.tsv: a word and its tag on a line, a blank line after a sentence; ' +
+    "BLUE's four columns (form blue); ShARe/CLEF notes and gold files in folders of train, dev, test (form share); " +
+    "CHEMDNER's training.abstracts.txt, training.annotations.txt, development..., evaluation... (form chemdner)",
   unit: 'sentences',
-  forms: ['words'],
+  forms: FORMS,
   metric: 'f1',
   settings: {
     naseem2020: { ...naseem, maxLength: 512, steps: 5336 },
@@ -58,8 +74,12 @@ export const entities: Task<Sentence, TaggedSentence> = {
   maxLength: 512,
   usualLabels: ['O', 'B', 'I'],
 
-  read(folder, { fold }) {
+  read(folder, { fold, form, seed }) {
     if (fold !== undefined) throw new UserError(`${folder}: has no folds, --fold is for data sets that have`)
+    const told = tellForm(folder, form)
+    if (told === 'share') return readShareFolder(folder, seed)
+    if (told === 'blue') return readBlueFolder(folder)
+    if (told === 'chemdner') return readChemdner(folder)
     const { train, devel, test, labels, scheme } = readNerFolder(folder)
     const [trained, dev, tested] = [train, devel, test].map(splitOf)
     const facts = { scheme }
@@ -67,6 +87,19 @@ export const entities: Task<Sentence, TaggedSentence> = {
   },
 
   readFile(path, { labels }) {
+    const gold = isFolder(path) ? readShareNotes : isAbstracts(path) ? readChemdnerFile : undefined
+    if (gold !== undefined) {
+      if (!labels.includes('B'))
+        throw new UserError(
+          `${path}: has mentions of one type, the model has the labels ${labels.join(', ')}`,
+        )
+      return gold(path)
+    }
+    if (isBlue(path)) {
+      const { file, ...split } = readBlue(path)
+      checkTags(file, labels, 'a label of the model')
+      return split
+    }
     const file = readNer(path)
     checkTags(file, labels, 'a label of the model')
     const { scheme } = file
@@ -111,7 +144,7 @@ export const entities: Task<Sentence, TaggedSentence> = {
     )
     const words = gold.reduce((n, row) => n + row.length, 0)
     if (scores.words !== words) throw new Error(`scored ${scores.words} of ${words} words`)
-    return nerSummary(scores)
+    return nerSummary(scores, scoreMentions(sentences, answers))
   },
 
   tally: (sentences, answers) =>
@@ -132,6 +165,8 @@ export const entities: Task<Sentence, TaggedSentence> = {
       row('entity recall', (s) => s.recall),
       row('entity F1', (s) => s.f1),
       row('entity F1, strict IOB2', (s) => s.strict_iob2.f1),
+      ...typeRows(summaries),
+      ...mentionRows(summaries),
       row(`token accuracy, ${paperStyle}`, (s) => s.paper_style.token_accuracy),
       row(`macro F1 of B and I, ${paperStyle}`, (s) => s.paper_style.macro_f1),
       row(`weighted F1 with O, ${paperStyle}`, (s) => s.paper_style.weighted_f1),
@@ -170,6 +205,20 @@ export const entities: Task<Sentence, TaggedSentence> = {
   },
 }
 
+/** The form of a folder that was asked for as `words`, the usual one; another is taken as it is. */
+function tellForm(folder: string, form: string): string {
+  if (form !== 'words' || !isFolder(folder)) return form
+  const table = blueFiles(folder).find(({ path }) => path !== undefined)?.path
+  if (table !== undefined && isBlue(table)) return 'blue'
+  if (table !== undefined) return form
+  if (isChemdner(folder)) return 'chemdner'
+  return isShare(folder) ? 'share' : form
+}
+
+function isFolder(path: string): boolean {
+  return existsSync(path) && statSync(path).isDirectory()
+}
+
 function splitOf({ path, sentences }: NerFile): Split<NerSentence> {
   return { path, items: sentences }
 }
@@ -192,6 +241,35 @@ function targets({ words }: NerExample, tags: readonly string[], labels: readonl
 function tagsOf({ tags, line }: Sentence): string[] {
   if (tags === undefined) throw new Error(`the sentence at line ${line} has no tags to score by`)
   return tags
+}
+
+/** F1 of every type, where there are two or more. */
+function typeRows(summaries: readonly NerSummary[]): string[][] {
+  const types = [...new Set(summaries.flatMap((summary) => Object.keys(summary.types)))].sort()
+  if (types.length < 2) return []
+  return types.map((type) => [
+    `  F1 of ${type}`,
+    ...summaries.map((summary) => {
+      const counts = summary.types[type]
+      return counts === undefined ? '-' : percent(counts.f1)
+    }),
+  ])
+}
+
+/** Scores against every annotated mention, where tags do not say all. */
+function mentionRows(summaries: readonly NerSummary[]): string[][] {
+  if (summaries.every(({ all_mentions: all }) => all === undefined)) return []
+  const row = (name: string, value: (all: MentionCounts) => string) => [
+    name,
+    ...summaries.map(({ all_mentions: all }) => (all === undefined ? '-' : value(all))),
+  ]
+  return [
+    row('entity recall, of all annotated mentions', ({ recall }) => percent(recall)),
+    row('entity F1, of all annotated mentions', ({ f1 }) => percent(f1)),
+    row('annotated mentions that tags cannot say', ({ inexpressible }) =>
+      inexpressible.toLocaleString('en-US'),
+    ),
+  ]
 }
 
 const percent = (fraction: number) => (100 * fraction).toFixed(2)

@@ -175,8 +175,12 @@ export interface Task<Item = unknown, Answer = unknown> {
   readonly input: string
   /** What `predict` can print; the first where nothing is said, `jsonl` is always there. */
   readonly formats: readonly string[]
-  /** Items of a line; `place` names it in errors. */
-  parse(line: string, place: { file: string; line: number }): Item[]
+  /** Items of a line; `place` names it in errors, `context` says what the model was trained on. */
+  parse(
+    line: string,
+    place: { file: string; line: number },
+    context?: Pick<TaskContext, 'form' | 'labels'>,
+  ): Item[]
   /** What `predict` prints. A printer may keep state (colours). */
   printer(options: PrintOptions): Printer<Item, Answer>
 }

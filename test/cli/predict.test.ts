@@ -1,6 +1,6 @@
 /** finetune, evaluate and predict as a person runs them: what they print, and what a kill leaves to go on with. */
 import { spawn, spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -228,6 +228,38 @@ test('a run killed twice and resumed ends in the same bits', async () => {
   assert.ok(weights('killed').equals(weights('whole')))
   const predictions = (out: string) => readFileSync(join(folder, out, 'test_predictions.tsv'), 'utf8')
   assert.is(predictions('killed'), predictions('whole'))
+})
+
+test('a model of sentences of documents answers by line, from its sentences', () => {
+  const rows = 'index\ttext\tlabels\n7_s0\tthe fever .\ta\n7_s1\tthe cough .\t\n8_s0\tthe zinc .\tb\n'
+  mkdirSync(join(folder, 'documents'))
+  for (const part of ['train', 'dev', 'test'])
+    writeFileSync(join(folder, 'documents', `${part}_sentences.tsv`), rows)
+  const trained = bioalbert(
+    'finetune documents --form sentence --preset nano --data documents --tokenizer v --out of --total-steps 2 --json'.split(
+      ' ',
+    ),
+  )
+  assert.is(trained.status, 0, trained.stderr)
+  const { stdout, stderr, status } = bioalbert(
+    ['predict', '--model', 'of', '--json'],
+    'The patient had fever. And cough.\n\n',
+  )
+  assert.is(status, 0, stderr)
+  const [first, empty] = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  assert.equal(
+    first.sentences.map(({ text }: { text: string }) => text),
+    ['The patient had fever.', 'And cough.'],
+  )
+  const each = first.sentences.map(({ probabilities }: { probabilities: number[] }) => probabilities)
+  assert.equal(
+    first.probabilities,
+    [0, 1].map((k) => Math.max(each[0][k], each[1][k])),
+  )
+  assert.is(empty.labels, null)
 })
 
 test.run()

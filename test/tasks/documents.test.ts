@@ -293,6 +293,34 @@ test('predictions are a table, lines are documents', () => {
   )
 })
 
+test('a model of sentences is asked by sentence and answers by document', () => {
+  const line = 'First one. Second one.'
+  const context = { form: 'sentence', labels }
+  const items = documents.parse(line, { file: 'f', line: 9 }, context)
+  assert.equal(items, [
+    { text: 'First one.', document: 'line 9', line: 9 },
+    { text: 'Second one.', document: 'line 9', line: 9 },
+  ])
+  assert.equal(documents.parse(' ', { file: 'f', line: 9 }, context), [])
+  assert.is(documents.parse(line, { file: 'f', line: 9 }, { ...context, form: 'document' }).length, 1)
+  const answers = [
+    { labels: ['c'], probabilities: [0.1, 0.2, 0.9], single: false },
+    { labels: ['a', 'c'], probabilities: [0.7, 0.1, 0.6], single: false },
+  ]
+  const print = (format: string) => documents.printer({ format, colour: false, entity: '' })
+  assert.is(print('text')(line, items, answers), `c, a\t${line}\n`)
+  assert.equal(JSON.parse(print('jsonl')(line, items, answers)), {
+    text: line,
+    labels: ['c', 'a'],
+    probabilities: [0.7, 0.2, 0.9],
+    sentences: [
+      { text: 'First one.', labels: ['c'], probabilities: [0.1, 0.2, 0.9] },
+      { text: 'Second one.', labels: ['a', 'c'], probabilities: [0.7, 0.1, 0.6] },
+    ],
+  })
+  assert.is(print('text')('', [], []), '\n')
+})
+
 const hoc = sharedFile('doc_cls', 'hoc')
 const facts: [form: string, sizes: number[], labelled: number[]][] = [
   ['document', [1303, 183, 366], [1112, 156, 312]],

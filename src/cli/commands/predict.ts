@@ -75,7 +75,7 @@ async function predict(file: string | undefined, options: Options): Promise<void
     }
     let line = 0
     for await (const one of text === undefined ? readLines(file) : text.split(/\r?\n/)) {
-      waiting.push({ text: one, items: task.parse(one, { file: place, line: ++line }) })
+      waiting.push({ text: one, items: task.parse(one, { file: place, line: ++line }, context) })
       if (waiting.length === LINES) await flush()
     }
     await flush()

@@ -1,6 +1,6 @@
 /**
  * The sets of named entities: eight of the 2022 paper and BC4CHEMD of the 2020 one. Items are sentences of the two-column
- * files as BioBERT released them; the papers count mentions.
+ * files as BioBERT released them (of ShARe/CLEFE, of its notes); the papers count mentions.
  */
 import type { KnownSet } from './known.js'
 
@@ -126,18 +126,29 @@ export const entitySets: readonly KnownSet[] = [
   {
     ...base,
     name: 'ShARe/CLEFE',
-    aliases: ['share-clef', 'shareclefe', 'clefe', 'ShARe-CLEF-2013', 'clef'],
+    aliases: [
+      'share-clef',
+      'shareclefe',
+      'clefe',
+      'ShARe-CLEF-2013',
+      'clef',
+      'shareclefehealth2013',
+      'shareclef-ehealth-2013-natural-language-processing-and-information-retrieval-for-clinical-care-1.0',
+    ],
     releases: [],
     paper: {
       unit: 'mentions',
       counts: { train: 4628, dev: 1075, test: 5195 },
-      note: 'as BLUE divides it; discontinuous mentions have no place in two columns',
+      note: 'as BLUE divides it, words tagged B, discontinuous mentions among them; released without a dev part',
     },
     licence: 'PhysioNet Credentialed Health Data License',
     source: 'https://physionet.org/content/shareclefehealth2013/1.0/',
     publication: 'Suominen et al. 2013, CLEF eHealth',
     agreement: 'a data use agreement with PhysioNet',
-    notes: [],
+    notes: [
+      "read from the released notes and gold (form share) or BLUE's columns (form blue); which it is, is told by itself",
+      'discontinuous mentions are tagged by their stretches, as in BLUE; recall and F1 of all annotated mentions stand beside',
+    ],
   },
   {
     ...base,
@@ -149,6 +160,8 @@ export const entitySets: readonly KnownSet[] = [
     source: `${BIOBERT}, ${MTL}`,
     publication: 'Krallinger et al. 2015, J Cheminform 7:S2',
     beside: 'of the 2020 paper only',
-    notes: [],
+    notes: [
+      "read from the columns or, with other sentences and words, from BioCreative's abstracts and annotations (form chemdner)",
+    ],
   },
 ]

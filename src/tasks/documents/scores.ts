@@ -16,6 +16,15 @@ export interface DocumentAnswer {
   readonly single: boolean
 }
 
+/** The answer for a document from those for its sentences: the labels of any, the largest probability of each. */
+export function joinAnswers(answers: readonly DocumentAnswer[]): DocumentAnswer | undefined {
+  if (answers.length < 2) return answers[0]
+  const probabilities = answers[0].probabilities.map((_, k) =>
+    Math.max(...answers.map((answer) => answer.probabilities[k])),
+  )
+  return { labels: [...new Set(answers.flatMap(({ labels }) => labels))], probabilities, single: false }
+}
+
 /** For each document the numbers of its items, in the order in which documents first appear. */
 export function documentItems(items: readonly DocumentText[]): number[][] {
   const groups: number[][] = []
