@@ -223,10 +223,10 @@ function splitOf({ path, sentences }: NerFile): Split<NerSentence> {
   return { path, items: sentences }
 }
 
-/** `tags are in IOBES, read as IOB2`. */
+/** `tags are in IOBES, read and written as IOB2`. */
 function tagsAre(scheme: TagScheme | undefined): string {
   if (scheme === undefined) return 'tags are O alone'
-  return `tags are in ${scheme === 'IOB2' ? scheme : `${scheme}, read as IOB2`}`
+  return `tags are in ${scheme === 'IOB2' ? scheme : `${scheme}, read and written as IOB2`}`
 }
 
 /** Labels of the scored words of a window, as numbers. Throws for a tag that is none of them. */

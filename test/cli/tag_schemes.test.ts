@@ -61,7 +61,7 @@ for (const [data, scheme] of [
 ])
   test(`finetune and evaluate on ${scheme} are those on IOB2, and write IOB2`, () => {
     const { stdout, stderr } = finetune(data, '--json')
-    assert.match(stderr, new RegExp(`tags are in ${scheme}, read as IOB2`))
+    assert.match(stderr, new RegExp(`tags are in ${scheme}, read and written as IOB2`))
     const result = last(stdout)
     assert.is(result.facts.scheme, scheme)
     assert.equal(result.test, expected.test)
@@ -77,17 +77,15 @@ for (const [data, scheme] of [
 
 test('people are told the scheme, and that predictions are in IOB2', () => {
   const { stdout } = bioalbert('evaluate ner --data bilou/test.tsv --model o-d --out p')
-  assert.match(stdout, /tags of bilou\/test\.tsv: BILOU, read as IOB2/)
-  assert.match(stdout, /predictions in p, in IOB2/)
-  const again = finetune('iobes', '--resume').stdout
-  assert.match(again, /predictions there in IOB2; tags of the data: IOBES, read as IOB2/)
+  assert.match(stdout, /bilou\/test\.tsv: tags are in BILOU, read and written as IOB2/)
+  assert.match(read('p'), /^\S+\t[OBI]\S*\t[OBI]/)
 })
 
 test('a file without entities is of no scheme', () => {
   writeFileSync(join(folder, 'none.tsv'), 'the\tO\npatient\tO\n')
   const run = 'evaluate ner --data none.tsv --model o-d'
   assert.is(last(bioalbert(`${run} --json`).stdout).facts.scheme, null)
-  assert.match(bioalbert(run).stdout, /tags of none\.tsv: O alone/)
+  assert.match(bioalbert(run).stdout, /none\.tsv: tags are O alone/)
 })
 
 test('scores of an earlier version, whose keys had spaces, are shown again', () => {

@@ -5,6 +5,7 @@ import { openCudaForTest } from '../support/cuda.js'
 import { followsTheCpu } from '../support/device_steps.js'
 import { judge } from '../support/op_check.js'
 import { skip } from '../support/skip.js'
+import { importSuites } from '../support/suites.js'
 
 const test = suite('pretraining on cuda')
 const opened = await openCudaForTest()
@@ -12,8 +13,8 @@ if ('reason' in opened) skip(test, 'golden steps, and losses of a nano model', o
 else {
   const { device } = opened
   judge(device)
-  for (const stem of ['albert', 'bert', 'bf16', 'heads'])
-    await import(new URL(`../model/${stem}.test.js`, import.meta.url).href)
+  const stems = ['albert', 'bert', 'bf16', 'heads']
+  await importSuites(stems.map((stem) => new URL(`../model/${stem}.test.js`, import.meta.url)))
   followsTheCpu(test, device, { steps: 2, bf16: true })
   test('all memory is given back', async () => {
     await device.destroy()

@@ -6,6 +6,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { judge } from '../support/op_check.js'
 import { skip } from '../support/skip.js'
+import { importSuites } from '../support/suites.js'
 import { openWebgpuForTest, withSwiftshader } from '../support/swiftshader.js'
 
 await withSwiftshader()
@@ -17,8 +18,8 @@ else {
   const { device } = opened
   judge(device)
   const folder = new URL('../ops/', import.meta.url)
-  for (const file of readdirSync(folder).sort())
-    if (file.endsWith('.test.js')) await import(new URL(file, folder).href)
+  const files = readdirSync(folder).filter((file) => file.endsWith('.test.js'))
+  await importSuites(files.sort().map((file) => new URL(file, folder)))
   test('all memory is given back', async () => {
     await device.destroy()
     assert.is(device.bytes, 0)

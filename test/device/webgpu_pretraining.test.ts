@@ -8,6 +8,7 @@ import { pretrainingPrograms } from '../../src/training/pretraining/programs.js'
 import { followsTheCpu } from '../support/device_steps.js'
 import { judge } from '../support/op_check.js'
 import { skip } from '../support/skip.js'
+import { importSuites } from '../support/suites.js'
 import { openWebgpuForTest, withSwiftshader } from '../support/swiftshader.js'
 
 await withSwiftshader()
@@ -18,7 +19,7 @@ if ('reason' in opened) skip(test, 'losses of a nano model follow the CPU', open
 else {
   const { device } = opened
   judge(device)
-  await import(new URL('../model/heads.test.js', import.meta.url).href)
+  await importSuites([new URL('../model/heads.test.js', import.meta.url)])
   followsTheCpu(test, device)
 
   test('bf16 is refused by the name of the kernel', async () => {

@@ -5,6 +5,7 @@
 import { readdirSync } from 'node:fs'
 import type { Device } from '../../src/device/device.js'
 import { openDevice } from '../../src/device/open.js'
+import { importSuites } from './suites.js'
 
 /** The device, or why there is none. */
 export async function openCudaForTest(
@@ -22,7 +23,8 @@ export async function openCudaForTest(
 export async function importOps(only?: readonly string[]): Promise<void> {
   const chosen = process.env.BIOALBERT_TEST_OPS?.split(',') ?? only
   const folder = new URL('../ops/', import.meta.url)
-  for (const file of readdirSync(folder).sort())
-    if (file.endsWith('.test.js') && (!chosen || chosen.includes(file.slice(0, -8))))
-      await import(new URL(file, folder).href)
+  const files = readdirSync(folder).filter(
+    (file) => file.endsWith('.test.js') && (!chosen || chosen.includes(file.slice(0, -8))),
+  )
+  await importSuites(files.sort().map((file) => new URL(file, folder)))
 }

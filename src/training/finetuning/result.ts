@@ -80,5 +80,8 @@ export function refuseOut(out: string, resume: boolean): void {
 /** The result of a run that has ended in that folder. */
 export function finished(out: string): FinetuneResult | undefined {
   const file = join(out, SCORES_FILE)
-  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as FinetuneResult) : undefined
+  if (!existsSync(file)) return undefined
+  // what the key was called before it had no spaces
+  const text = readFileSync(file, 'utf8').replaceAll('"paper style (inferred)"', '"paper_style"')
+  return JSON.parse(text) as FinetuneResult
 }
