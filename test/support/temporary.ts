@@ -6,7 +6,8 @@ import { dirname, join } from 'node:path'
 const folders: string[] = []
 
 process.on('exit', () => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+  for (const folder of folders)
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
 })
 
 /** Absolute path of a new empty folder that is removed when the process ends. */
