@@ -126,6 +126,8 @@ export interface Benchmark {
     readonly name: string
     readonly dir: string
     readonly parameters: number | null
+    /** Steps of pretraining, of a checkpoint. */
+    readonly step?: number
   }[]
   readonly sets: readonly BenchmarkSet[]
   /** `dir` is inside the benchmark's folder. */

@@ -11,6 +11,7 @@ import { curvesSection } from './sections/curves.js'
 import { differencesSection } from './sections/differences.js'
 import { type Origin, originSection } from './sections/origin.js'
 import { predictionsSection } from './sections/predictions.js'
+import { pretrainingSection } from './sections/pretraining.js'
 import { profilesSection } from './sections/profiles.js'
 import { runsSection } from './sections/runs.js'
 import { scoresSection } from './sections/scores.js'
@@ -31,10 +32,15 @@ export async function reportPage(report: Report, options: PageOptions): Promise<
     runs.filter(({ finished, place }) => finished && place?.benchmark === dir).length
   const sections = [
     runsSection(runs),
-    ...benchmarks.flatMap((benchmark, i) => [
-      scoresSection(benchmark, i, finishedOf(benchmark.dir)),
-      differencesSection(benchmark, i),
-    ]),
+    ...(
+      await Promise.all(
+        benchmarks.map(async (benchmark, i) => [
+          scoresSection(benchmark, i, finishedOf(benchmark.dir)),
+          differencesSection(benchmark, i),
+          await pretrainingSection(benchmark, i),
+        ]),
+      )
+    ).flat(),
     await curvesSection(runs, benchmarks),
     classesSection(runs),
     confusionSection(runs),

@@ -200,4 +200,29 @@ test('a picture with all colours of lines has each in its style sheet for dark p
   assert.is(new Set(SERIES.map(([light]) => light)).size, SERIES.length)
 })
 
+test('scores of checkpoints are drawn over the steps of pretraining', async () => {
+  const models = ['P@300', 'P@100', 'Q@100', 'Q@300', 'plain']
+  const files = benchmarkFolder({
+    models,
+    sets: [{ name: 'NCBI', task: 'entities', metric: 'f1' }],
+    seeds: [1],
+    more: {
+      models: models.map((name) => {
+        const [, step] = name.split('@')
+        return { name, dir: 'd', parameters: 1, ...(step && { step: Number(step) }) }
+      }),
+    },
+  })
+  const { scores } = JSON.parse(`${files['benchmark.json']}`) as { scores: { mean: number }[] }
+  const [at300, at100] = scores.map(({ mean }) => Number((100 * mean).toPrecision(4)))
+  const html = await page(folderWith(files))
+  const about = /aria-label="NCBI: F1 in %: ([^"]*)"/.exec(html)?.[1] ?? ''
+  assert.match(
+    about,
+    new RegExp(`^P .*from ${at100} at step 100 to ${at300} at step 300.*; Q .* at step 300`),
+  )
+  assert.not.match(about, /plain/)
+  assert.not.match(await harmlessPage(), /Scores along pretraining/)
+})
+
 test.run()

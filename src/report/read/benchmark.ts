@@ -16,7 +16,14 @@ const schema = z.object({
   version: z.literal(1),
   bioalbert: z.string(),
   command: z.array(z.string()),
-  models: z.array(z.object({ name: z.string(), dir: z.string(), parameters: maybe.default(null) })),
+  models: z.array(
+    z.object({
+      name: z.string(),
+      dir: z.string(),
+      parameters: maybe.default(null),
+      step: z.number().optional(),
+    }),
+  ),
   sets: z.array(
     z.object({
       name: z.string(),
