@@ -10,10 +10,9 @@ import { readText } from '../data/files/text.js'
 import { InputError } from '../error.js'
 import { writeFileAtomic } from '../files.js'
 import type { Scores, Tally } from '../tasks/task.js'
+import { SCORES_FILE, UNITS_FILE } from '../training/finetuning/result.js'
 
 export const BENCHMARK_FILE = 'benchmark.json'
-const SCORES_FILE = 'scores.json'
-const UNITS_FILE = 'units.json'
 
 export type Interval = readonly [low: number, high: number]
 

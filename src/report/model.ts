@@ -2,6 +2,13 @@
  * What a report is made from: runs, benchmarks and profiles as they were found in folders (read/), with no word yet on how
  * they are shown (sections/).
  */
+import type {
+  DifferenceRecord,
+  Interval,
+  PublishedRecord,
+  ScoreRecord,
+  SetRecord,
+} from '../evaluation/record.js'
 
 export interface Point {
   readonly step: number
@@ -72,49 +79,14 @@ export interface Run {
   readonly place?: BenchmarkPlace
 }
 
-export type Interval = readonly [low: number, high: number]
+export type { Interval }
+export type BenchmarkSet = SetRecord
+export type Difference = DifferenceRecord
+export type PublishedScore = PublishedRecord
 
-export interface BenchmarkScore {
-  readonly set: string
-  readonly model: string
-  readonly metric: string
-  /** One a seed; null where the metric does not exist for what was predicted. */
-  readonly values: readonly (number | null)[]
-  readonly mean: number | null
-  readonly sd: number | null
-  readonly interval: Interval | null
+export interface BenchmarkScore
+  extends Pick<ScoreRecord, 'set' | 'model' | 'metric' | 'values' | 'mean' | 'sd' | 'interval'> {
   readonly others: Readonly<Record<string, number | null>>
-}
-
-export interface BenchmarkSet {
-  readonly name: string
-  readonly task: string
-  readonly metric: string
-  readonly unit: string
-  readonly train: number
-  readonly dev: number
-  readonly test: number
-  readonly folds?: number
-  /** How little a score on it tells. */
-  readonly note?: string
-}
-
-export interface Difference {
-  readonly set: string
-  readonly metric: string
-  readonly a: string
-  readonly b: string
-  readonly mean: number | null
-  readonly interval: Interval | null
-}
-
-export interface PublishedScore {
-  readonly set: string
-  readonly model: string
-  readonly metric: string
-  readonly value: number
-  readonly kind: 'entity-level' | 'paper-style' | 'other'
-  readonly source: string
 }
 
 export interface Benchmark {

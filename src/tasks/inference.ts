@@ -13,10 +13,10 @@ import {
   checkLabels,
   classPredictions,
   classTarget,
+  collapsedClasses,
   decodeClasses,
   type Labelled,
   labelNumbers,
-  onlyPredicted,
   percent,
   printClasses,
 } from './shared/class_answers.js'
@@ -146,11 +146,7 @@ export const inference: Task<InferencePair, ClassAnswer> = {
     ]
   },
   short: (scores) => `accuracy ${percent((scores as InferenceScores).accuracy)}`,
-  collapsed(scores) {
-    const { confusion, labels } = scores as InferenceScores
-    const only = onlyPredicted(confusion, labels)
-    return only === undefined ? undefined : `predicted ${only} alone`
-  },
+  collapsed: (scores) => collapsedClasses(scores as InferenceScores),
   predictions: (items, answers, { labels }) => ({
     extension: 'tsv',
     text: classPredictions(items, answers, labels, ['sentence1', 'sentence2'], pairTexts),

@@ -17,9 +17,9 @@ import {
   checkLabels,
   classPredictions,
   classTarget,
+  collapsedClasses,
   decodeClasses,
   labelNumbers,
-  onlyPredicted,
   percent,
   printClasses,
 } from './shared/class_answers.js'
@@ -135,11 +135,7 @@ export const relations: Task<RelationSentence, ClassAnswer> = {
     const { precision, recall, f1 } = scores as RelationScores
     return `P ${percent(precision)} R ${percent(recall)} F1 ${percent(f1)}`
   },
-  collapsed(scores) {
-    const { confusion, labels } = scores as RelationScores
-    const only = onlyPredicted(confusion, labels)
-    return only === undefined ? undefined : `predicted ${only} alone`
-  },
+  collapsed: (scores) => collapsedClasses(scores as RelationScores),
   predictions: (items, answers, { labels }) => ({
     extension: 'tsv',
     text: classPredictions(items, answers, labels, ['sentence'], ({ text }) => [text]),

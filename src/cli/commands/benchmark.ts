@@ -11,43 +11,17 @@ import { remarksOf, sectionsOf } from '../../evaluation/format.js'
 import { type BenchmarkModel, chooseModels } from '../../evaluation/models.js'
 import { type Pinned, pinPlan, plannedIn } from '../../evaluation/pin.js'
 import { type BenchmarkSet, chooseSets, type PlannedRun, planRuns, seedsFrom } from '../../evaluation/plan.js'
-import { type BenchmarkRecord, hasEnded } from '../../evaluation/record.js'
+import { BENCHMARK_FILE, type BenchmarkRecord, hasEnded } from '../../evaluation/record.js'
 import { type EvaluationHooks, runEvaluation, scoredRun } from '../../evaluation/run.js'
 import { packageRoot } from '../../paths.js'
 import { taskNamed } from '../../tasks/index.js'
 import { availableMemory } from '../../training/memory.js'
-import {
-  addShared,
-  integerWithin,
-  nonNegativeInteger,
-  nonNegativeNumber,
-  positiveInteger,
-  positiveNumber,
-  probability,
-  type SharedOptions,
-} from '../options.js'
+import { addShared, positiveInteger, type SharedOptions } from '../options.js'
 import { bytes, count, duration, note, printResult, table, warn } from '../output.js'
 import { type Progress, progress } from '../progress.js'
+import { addRunOptions, type RunOptions } from '../run_options.js'
 
-/** Options of every run; they are pinned in OUT. */
-interface RunOptions {
-  settings?: string
-  epochs?: number
-  totalSteps?: number
-  batch?: number
-  learningRate?: number
-  warmup?: number
-  weightDecay: number
-  clip: number
-  biasCorrection?: boolean
-  maxLength?: number
-  evalEvery?: number
-  dropout?: number
-  rows?: number
-  recompute: boolean
-  retrain: boolean
-}
-
+/** The options of runs are pinned in OUT. */
 interface Options extends RunOptions, SharedOptions {
   model: string[]
   data: string
@@ -78,21 +52,7 @@ export function benchmarkCommand(): Command {
     .option('--seeds <n>', 'seeds, counted up from --seed', positiveInteger, 5)
     .option('--folds <n>', 'tests of a data set with folds: how many of them, or all', foldCount, 1)
     .option('--dry-run', 'print the runs, their time and memory, and end', false)
-    .option('--settings <name>', 'settings that someone published, such as naseem2022 or blurb')
-    .option('--epochs <n>', 'passes over the training part', positiveInteger)
-    .option('--total-steps <n>', 'steps, in place of --epochs', positiveInteger)
-    .option('--batch <n>', 'examples of a step', positiveInteger)
-    .option('--learning-rate <r>', 'peak rate', positiveNumber)
-    .option('--warmup <n>', 'steps of warm-up', nonNegativeInteger)
-    .option('--weight-decay <d>', "AdamW's decay", nonNegativeNumber, 0.01)
-    .option('--clip <norm>', 'largest gradient norm, 0: any', nonNegativeNumber, 1)
-    .option('--bias-correction', 'divide the moments by 1 - beta^t')
-    .option('--max-length <n>', 'most pieces of an example', integerWithin(3, 65535))
-    .option('--eval-every <n>', 'steps between scorings of dev', positiveInteger)
-    .option('--dropout <p>', 'dropout in the encoder', probability)
-    .option('--rows <n>', 'most pieces of a micro-batch', positiveInteger)
-    .option('--recompute', 'compute activations again instead of keeping them', false)
-    .option('--retrain', 'after choosing on dev train again, on train and dev together', false)
+  addRunOptions(command)
   return addShared(command, 'device', 'precision', 'threads', 'seed', 'quiet', 'json').action(benchmark)
 }
 
@@ -306,6 +266,6 @@ function describe(record: BenchmarkRecord, out: string): string {
   return [
     ...sectionsOf(record).flatMap(({ title, header, rows }) => [title, '', table(header, rows), '']),
     ...remarksOf(record),
-    `all of it in ${join(out, 'benchmark.json')}, the runs beside it`,
+    `all of it in ${join(out, BENCHMARK_FILE)}, the runs beside it`,
   ].join('\n')
 }

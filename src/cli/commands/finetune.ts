@@ -9,43 +9,20 @@ import { finetune } from '../../training/finetuning/finetune.js'
 import { type FinetuneResult, finished, Interruption, refuseOut } from '../../training/finetuning/result.js'
 import { type FinetuneRun, setUpFinetuning } from '../../training/finetuning/setup.js'
 import { warnOfUnknownMemory } from '../model_options.js'
-import {
-  addShared,
-  integerWithin,
-  nonNegativeInteger,
-  nonNegativeNumber,
-  positiveInteger,
-  positiveNumber,
-  probability,
-  type SharedOptions,
-} from '../options.js'
+import { addShared, positiveInteger, type SharedOptions } from '../options.js'
 import { bytes, count, duration, note, printResult, table, warn, wrapped } from '../output.js'
 import { type Progress, progress } from '../progress.js'
+import { addRunOptions, type RunOptions } from '../run_options.js'
 
-interface Options extends SharedOptions {
+interface Options extends RunOptions, SharedOptions {
   data: string
   form?: string
   fold?: number
-  settings?: string
   model?: string
   tokenizer?: string
   continueFrom?: string
   preset?: string
   out: string
-  epochs?: number
-  totalSteps?: number
-  batch?: number
-  learningRate?: number
-  warmup?: number
-  weightDecay: number
-  clip: number
-  biasCorrection?: boolean
-  maxLength?: number
-  evalEvery?: number
-  dropout?: number
-  rows?: number
-  recompute: boolean
-  retrain: boolean
   resume: boolean
 }
 
@@ -68,29 +45,11 @@ export function finetuneCommand(): Command {
     )
     .option('--preset <name>', `sizes of random weights: ${PRESETS.join(', ')}`)
     .requiredOption('--out <dir>', 'folder to make: model, log, predictions, scores')
-    .option(
-      '--settings <name>',
-      `settings that someone published: ${settingsTexts()}; options go before them`,
-    )
-    .option('--epochs <n>', 'passes over the training file (default: mini 5, nano 10)', positiveInteger)
-    .option('--total-steps <n>', 'steps, in place of --epochs (default: by model size)', positiveInteger)
-    .option('--batch <n>', 'examples (sentences, pairs, windows) of a step (default: 32)', positiveInteger)
-    .option('--learning-rate <r>', 'peak rate (default: 1e-5, mini 2e-4, nano 1e-3)', positiveNumber)
-    .option('--warmup <n>', 'steps of warm-up (default: 320, at most a tenth)', nonNegativeInteger)
-    .option('--weight-decay <d>', "AdamW's decay", nonNegativeNumber, 0.01)
-    .option('--clip <norm>', 'largest gradient norm, 0: any', nonNegativeNumber, 1)
-    .option('--bias-correction', 'divide the moments by 1 - beta^t, as the usual AdamW does')
-    .option(
-      '--max-length <n>',
-      "most pieces of an example (default: the task's, or what the model has)",
-      integerWithin(3, 65535),
-    )
-    .option('--eval-every <n>', 'steps between scorings of dev (default: 200 or a tenth)', positiveInteger)
-    .option('--dropout <p>', "dropout in the encoder (default: the model's, mini 0.1)", probability)
-    .option('--rows <n>', 'most pieces of a micro-batch (default: 2048)', positiveInteger)
-    .option('--recompute', 'compute activations again instead of keeping them: slower, less memory', false)
-    .option('--retrain', 'after choosing on dev train again, on train and dev together', false)
-    .option('--resume', 'go on with the run in OUT; a checkpoint there holds vocabulary and sizes', false)
+  addRunOptions(command).option(
+    '--resume',
+    'go on with the run in OUT; a checkpoint there holds vocabulary and sizes',
+    false,
+  )
   return addShared(command, 'device', 'precision', 'threads', 'seed', 'quiet', 'json').action(
     (task: string, options: Options) => run(taskNamed(task), options),
   )
@@ -106,10 +65,6 @@ function taskTexts(): string {
 function formTexts(): string {
   const several = tasks.filter(({ forms }) => forms.length > 1)
   return several.map(({ name, forms }) => `${name} ${forms.join(' or ')}`).join('; ') || 'there is one only'
-}
-
-function settingsTexts(): string {
-  return [...new Set(tasks.flatMap(({ settings }) => Object.keys(settings)))].join(', ')
 }
 
 async function run(task: Task, options: Options): Promise<void> {

@@ -1,10 +1,9 @@
 /** Reads benchmark.json, the result of a benchmark, and checks it. Scores are fractions. */
 import { join } from 'node:path'
 import { z } from 'zod'
+import { BENCHMARK_FILE } from '../../evaluation/record.js'
 import type { Benchmark, BenchmarkPlace } from '../model.js'
 import { readJson } from './json.js'
-
-export const BENCHMARK_FILE = 'benchmark.json'
 
 const maybe = z.number().nullable()
 const interval = z.tuple([z.number(), z.number()]).nullable()

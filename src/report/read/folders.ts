@@ -5,8 +5,9 @@
 import { readdirSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { isSystemError, systemReason, UserError } from '../../error.js'
+import { BENCHMARK_FILE } from '../../evaluation/record.js'
 import type { Benchmark, Picture, Profile, Report, Run } from '../model.js'
-import { BENCHMARK_FILE, placeOf, readBenchmark } from './benchmark.js'
+import { placeOf, readBenchmark } from './benchmark.js'
 import { PROFILE_FILE, readPictures, readProfile } from './profile.js'
 import { isRun, readRun } from './run.js'
 

@@ -2,15 +2,16 @@
  * Reads the folder of one run, of pretraining or of fine-tuning, finished or not: scores.json is there when a fine-tuning
  * run has ended, the newest checkpoint tells settings and steps of one that has not, log.jsonl holds the curves of both.
  */
+
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { SCORES_FILE } from '../../training/finetuning/result.js'
 import type { BenchmarkPlace, Run } from '../model.js'
 import { readJson, readJsonIfThere } from './json.js'
 import { readLog } from './log.js'
 import { predictionsFile } from './predictions.js'
 
-const SCORES_FILE = 'scores.json'
 const LOG_FILE = 'log.jsonl'
 
 const values = z.record(z.string(), z.unknown())

@@ -96,6 +96,15 @@ export function onlyPredicted(
   return found.length === 1 ? found[0] : undefined
 }
 
+/** What is said of a classifier that predicts one class whatever it reads. */
+export function collapsedClasses(scores: {
+  readonly confusion: readonly (readonly number[])[]
+  readonly labels: readonly string[]
+}): string | undefined {
+  const only = onlyPredicted(scores.confusion, scores.labels)
+  return only === undefined ? undefined : `predicted ${only} alone`
+}
+
 /**
  * A row an item: what the file calls it (else its number, from 1), gold and predicted label, a probability for each label, and
  * under `columns` what it says.

@@ -10,12 +10,10 @@ import { compile, memoryPlan, Runtime } from '../../graph/runtime.js'
 import { pruneCheckpoints, removeLeftovers } from '../checkpoint.js'
 import { refuseTooLarge } from '../memory.js'
 import { finetuningPrograms } from './programs.js'
-import { type FinetuneHooks, type FinetuneResult, SCORES_FILE } from './result.js'
+import { type FinetuneHooks, type FinetuneResult, SCORES_FILE, UNITS_FILE } from './result.js'
 import { restore } from './run_state.js'
 import { Session, writeStart } from './session.js'
 import type { FinetuneRun } from './setup.js'
-
-const UNITS_FILE = 'units.json'
 
 /**
  * Runs to the end and returns the scores. Throws a UserError for a loss that is not finite, for too little memory,

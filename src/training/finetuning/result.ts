@@ -8,6 +8,8 @@ import type { Step } from './loop.js'
 
 /** The last file that a run writes. */
 export const SCORES_FILE = 'scores.json'
+/** Tallies of the units of dev and test. */
+export const UNITS_FILE = 'units.json'
 
 export interface DevEvaluation {
   readonly step: number
