@@ -11,13 +11,16 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  readlinkSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeSync,
 } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
-import { systemReason, UsageError, UserError } from './error.js'
+import { hostname } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { isSystemError, systemReason, UsageError, UserError } from './error.js'
 
 /** Contents of a file, or a part of them; a string becomes UTF-8. */
 export type Content = Uint8Array | string
@@ -99,6 +102,65 @@ export function makeFolder(path: string): void {
 export function rename(from: string, to: string): void {
   attempt(to, 'written', () => renameSync(from, to))
   sync(dirname(resolve(to)))
+}
+
+const LOCK_FILE = 'lock'
+
+/**
+ * Claims a folder, which is made, for this process: until the returned function is called, or the process ends, another one that
+ * asks for it is refused with a UsageError. The claim of a process that was killed counts for nothing; one of another machine cannot
+ * be looked at, so a person has to decide. A claim is a link to nowhere whose target names the process: it is made with its content
+ * in one call, and on a full disk too. Where a file system has no links, there are no claims.
+ */
+export function lockFolder(path: string): () => void {
+  makeFolder(path)
+  const file = join(path, LOCK_FILE)
+  const mine = `${process.pid} on ${hostname()}`
+  while (!claim(file, mine)) {
+    const owner = readClaim(file)
+    if (owner !== undefined && owner !== mine && mayLive(owner))
+      throw new UsageError(
+        `${path}: is in use by process ${owner}; two at once would spoil each other's work (if it is gone: remove ${file})`,
+      )
+    removeQuietly(file)
+  }
+  const release = () => {
+    process.off('exit', release)
+    removeQuietly(file)
+  }
+  process.on('exit', release)
+  return release
+}
+
+/** False where a claim is there already. */
+function claim(file: string, owner: string): boolean {
+  try {
+    symlinkSync(owner, file)
+    return true
+  } catch (error) {
+    return !isSystemError(error) || error.code !== 'EEXIST'
+  }
+}
+
+function readClaim(file: string): string | undefined {
+  try {
+    return readlinkSync(file)
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether the process of a lock may be there still. */
+function mayLive(owner: string): boolean {
+  const [, pid, host] = /^(\d+) on (.+)$/.exec(owner) ?? []
+  if (pid === undefined || host !== hostname()) return pid !== undefined
+  try {
+    process.kill(Number(pid), 0)
+    return true
+  } catch (error) {
+    // a process of another person cannot be sent a signal
+    return isSystemError(error) && error.code === 'EPERM'
+  }
 }
 
 /** Refuses an output folder that exists and is not empty. */
