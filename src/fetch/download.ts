@@ -9,7 +9,7 @@ import * as z from 'zod'
 import { UserError } from '../error.js'
 import { type GrowingFile, openGrowing, rename, writeFileAtomic } from '../files.js'
 import { agrees, type Checksum, checksumName, type Digests, digests } from './checksum.js'
-import { Patience, PassingError, type RetryPolicy, usualRetries } from './retry.js'
+import { PassingError, Patience, type RetryPolicy, usualRetries } from './retry.js'
 import { type Answer, statusError, type Transport } from './transport.js'
 
 export interface Wanted {
@@ -90,7 +90,8 @@ class Download {
   async fill(): Promise<void> {
     const { file, wanted } = this
     // a part whose end nothing could check is not built upon
-    if (file.length > 0 && wanted.checksum === undefined && this.#state.etag === undefined) await this.#restart()
+    if (file.length > 0 && wanted.checksum === undefined && this.#state.etag === undefined)
+      await this.#restart()
     if (file.length > (this.#size ?? wanted.most)) await this.#restart()
     while (!this.#isWhole && file.length !== this.#size) {
       try {
@@ -110,8 +111,7 @@ class Download {
     const found = await digests(part)
     const { checksum } = wanted
     if (checksum === undefined || agrees(found, checksum)) return found
-    const complaint =
-      `${wanted.name}: ${checksumName(checksum)} is ${found[checksum.kind]}, expected ${checksum.hex}`
+    const complaint = `${wanted.name}: ${checksumName(checksum)} is ${found[checksum.kind]}, expected ${checksum.hex}`
     if (!this.#isJoined || this.#begunAnew > 0) {
       await this.#restart()
       rmSync(part, { force: true })
@@ -196,7 +196,8 @@ class Download {
   #refuseLength(said: number | undefined): void {
     const { size, most } = this.wanted
     if (said === undefined) return
-    if (size !== undefined && said !== size) throw new LyingError(`the server says ${said} bytes, expected ${size}`)
+    if (size !== undefined && said !== size)
+      throw new LyingError(`the server says ${said} bytes, expected ${size}`)
     if (said > most) throw new UserError(`${this.wanted.name}: ${said} bytes, at most ${most} are taken`)
   }
 
@@ -244,5 +245,7 @@ function contentLength(answer: Answer): number | undefined {
 /** A weak ETag says nothing of bytes. */
 function strongEtag(answer: Answer): string | undefined {
   const etag = answer.header('etag')
-  return etag !== undefined && !answer.wasEncoded && /^"[\x21\x23-\x7e]{1,500}"$/.test(etag) ? etag : undefined
+  return etag !== undefined && !answer.wasEncoded && /^"[\x21\x23-\x7e]{1,500}"$/.test(etag)
+    ? etag
+    : undefined
 }

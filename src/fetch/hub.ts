@@ -7,7 +7,7 @@ import { HubApiError, listFiles, modelInfo } from '@huggingface/hub'
 import * as z from 'zod'
 import { UserError } from '../error.js'
 import type { Checksum } from './checksum.js'
-import { Patience, PassingError, type RetryPolicy, usualRetries } from './retry.js'
+import { PassingError, Patience, type RetryPolicy, usualRetries } from './retry.js'
 import { readAll, shown, statusError, type Transport } from './transport.js'
 
 export const HUB = 'https://huggingface.co'
@@ -133,14 +133,17 @@ const WEIGHTS = ['model.safetensors', 'pytorch_model.bin'] as const
 export function modelFiles(name: string, { files }: Listing): HubFile[] {
   const at = new Map(files.map((file) => [file.path, file]))
   const small = SMALL.flatMap((path) => at.get(path) ?? [])
-  if (!at.has('config.json')) throw new UserError(`${name}: holds no config.json, so it is no model that can be read`)
+  if (!at.has('config.json'))
+    throw new UserError(`${name}: holds no config.json, so it is no model that can be read`)
   for (const weights of WEIGHTS) {
     const whole = at.get(weights)
     if (whole !== undefined) return bounded(name, [...small, whole])
     const index = at.get(`${weights}.index.json`)
     if (index !== undefined) return bounded(name, [...small, index, ...shards(name, weights, at)])
   }
-  const others = files.map(({ path }) => path).filter((path) => /\.(h5|msgpack|ot|onnx|ckpt|gguf|bin)$/.test(path))
+  const others = files
+    .map(({ path }) => path)
+    .filter((path) => /\.(h5|msgpack|ot|onnx|ckpt|gguf|bin)$/.test(path))
   const found = others.length === 0 ? 'none' : others.slice(0, 5).join(', ')
   throw new UserError(`${name}: weights that can be read are ${WEIGHTS.join(' and ')}; found ${found}`)
 }
@@ -169,9 +172,12 @@ function bounded(name: string, files: HubFile[]): HubFile[] {
 
 function fileOf(name: string, value: unknown): HubFile | undefined {
   const { success, data, error } = Entry.safeParse(value)
-  if (!success) throw new UserError(`${name}: the hub's listing is not one: ${error.issues[0]?.message ?? ''}`)
+  if (!success)
+    throw new UserError(`${name}: the hub's listing is not one: ${error.issues[0]?.message ?? ''}`)
   if (!isInside(data.path))
-    throw new UserError(`${name}: the listing names ${JSON.stringify(data.path.slice(0, 200))}, which lies outside of it`)
+    throw new UserError(
+      `${name}: the listing names ${JSON.stringify(data.path.slice(0, 200))}, which lies outside of it`,
+    )
   if (data.type !== 'file') return undefined
   const { lfs, oid, path, size } = data
   if (lfs !== undefined && /^[0-9a-f]{64}$/.test(lfs.oid))
@@ -190,8 +196,11 @@ export function isInside(path: string): boolean {
 
 function licenceOf(card: unknown, tags: unknown): string {
   const stated = (card as { license?: unknown } | null | undefined)?.license
-  const tag = (Array.isArray(tags) ? tags : []).find((one) => typeof one === 'string' && one.startsWith('license:'))
-  const text = typeof stated === 'string' ? stated : typeof tag === 'string' ? tag.slice('license:'.length) : ''
+  const tag = (Array.isArray(tags) ? tags : []).find(
+    (one) => typeof one === 'string' && one.startsWith('license:'),
+  )
+  const text =
+    typeof stated === 'string' ? stated : typeof tag === 'string' ? tag.slice('license:'.length) : ''
   // biome-ignore lint/suspicious/noControlCharactersInRegex: nothing that moves a cursor is printed
   return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '').slice(0, 100) || 'not stated'
 }
@@ -222,7 +231,8 @@ function hubFetch(name: string, { transport, retries, signal }: HubOptions): typ
 function inWords(error: unknown, { name, revision }: Repository, endpoint: string): unknown {
   if (error instanceof HubApiError) {
     const at = `${name} at ${shown(endpoint)}`
-    if (error.statusCode === 404) return new UserError(`${at}: no such repository, or no revision ${revision} of it`)
+    if (error.statusCode === 404)
+      return new UserError(`${at}: no such repository, or no revision ${revision} of it`)
     if (error.statusCode === 401 || error.statusCode === 403)
       return new UserError(
         `${at}: access denied (${error.statusCode}): there is no such repository, or its conditions have to be agreed ` +
@@ -231,5 +241,7 @@ function inWords(error: unknown, { name, revision }: Repository, endpoint: strin
     return new UserError(`${at}: the hub answered ${error.statusCode}`)
   }
   const isOdd = error instanceof SyntaxError || error instanceof TypeError || error instanceof RangeError
-  return isOdd ? new UserError(`${name}: ${shown(endpoint)} does not answer like a hub (${error.message})`) : error
+  return isOdd
+    ? new UserError(`${name}: ${shown(endpoint)} does not answer like a hub (${error.message})`)
+    : error
 }

@@ -80,7 +80,11 @@ export class Transport {
       ...this.#authorization(at),
     }
     try {
-      const { statusCode, headers: received, body } = await request(at, {
+      const {
+        statusCode,
+        headers: received,
+        body,
+      } = await request(at, {
         dispatcher: this.#dispatcher,
         headers: sent,
         headersTimeout: this.#idle,
@@ -186,7 +190,9 @@ function decoded(body: Readable, encoding: string, at: URL): Readable {
   const inflate = Object.hasOwn(inflaters, encoding) ? inflaters[encoding] : undefined
   if (inflate === undefined) {
     body.on('error', () => undefined).destroy()
-    throw new UserError(`${shown(at)}: the answer is encoded as ${encoding.slice(0, 40)}, which was not asked for`)
+    throw new UserError(
+      `${shown(at)}: the answer is encoded as ${encoding.slice(0, 40)}, which was not asked for`,
+    )
   }
   return pipeline(body, inflate(), () => undefined)
 }
@@ -205,7 +211,8 @@ function failure(error: unknown, at: URL): Error {
 }
 
 function proxyFailure(status: number): Error {
-  if (status === 407) return new UserError('the proxy wants a user and password (407): http://USER:PASSWORD@HOST')
+  if (status === 407)
+    return new UserError('the proxy wants a user and password (407): http://USER:PASSWORD@HOST')
   if (status >= 500) return new PassingError(`the proxy answered ${status}`)
   return new UserError(`the proxy answered ${status}`)
 }
