@@ -83,7 +83,8 @@ export class Patience {
 
   /** Waits before the next try; throws where it was the last, or where `error` will not pass. */
   async failed(error: unknown): Promise<void> {
-    if (this.signal?.aborted || !isPassing(error)) throw error
+    if (this.signal?.aborted) throw this.signal.reason
+    if (!isPassing(error)) throw error
     const reason = reasonOf(error)
     if (++this.#failures >= this.policy.tries)
       throw new UserError(`${this.what}: ${reason} (tried ${this.#failures} times)`)
