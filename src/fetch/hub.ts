@@ -32,6 +32,8 @@ export interface Listing {
 }
 
 const MOST_FILES = 10_000
+/** Pages of a listing, and the question for the commit. */
+const MOST_REQUESTS = 200
 /** Bytes of one answer of the hub's API. */
 const MOST_ANSWER = 16 << 20
 const MOST_WEIGHTS = 64 * 2 ** 30
@@ -210,7 +212,7 @@ function hubFetch(name: string, { transport, retries, signal }: HubOptions): typ
   let asked = 0
   return async (input) => {
     const url = String(input instanceof Request ? input.url : input)
-    if (++asked > MOST_FILES / 10) throw new UserError(`${name}: the listing has no end`)
+    if (++asked > MOST_REQUESTS) throw new UserError(`${name}: the listing has no end`)
     const patience = new Patience(retries ?? usualRetries, name, signal)
     for (;;) {
       try {
@@ -220,7 +222,8 @@ function hubFetch(name: string, { transport, retries, signal }: HubOptions): typ
         if (passing instanceof PassingError) throw passing
         const body = status === 200 ? await readAll(answer, MOST_ANSWER) : ''
         const { 'content-encoding': _, 'content-length': __, ...rest } = headers
-        return new Response(body, { status: Math.max(200, status), headers: rest })
+        // of a refusal the status says all
+        return new Response(body, { status: Math.max(200, status), headers: status === 200 ? rest : {} })
       } catch (error) {
         await patience.failed(error)
       }

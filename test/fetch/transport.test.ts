@@ -1,16 +1,13 @@
 /** One GET: redirects and their bounds, whom the token reaches, proxies, compressed answers, waits. */
-import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { retryAfter } from '../../src/fetch/retry.js'
 import { readAll, shown, type Transport } from '../../src/fetch/transport.js'
+import { certificate, noCertificate } from '../support/certificate.js'
 import { rejects } from '../support/failure.js'
 import { closeTransports, transport, tryDownload } from '../support/fetch_case.js'
 import { skip } from '../support/skip.js'
-import { temporaryFolder } from '../support/temporary.js'
 import { closeServers, type Handler, noise, proxy, serve } from '../support/web_server.js'
 
 const test = suite('transport')
@@ -156,9 +153,7 @@ test('Retry-After is seconds or a date', () => {
 
 const tls = certificate()
 const named = ['https is not left for http, and goes through a proxy by CONNECT', 'a certificate is checked']
-if (tls === undefined)
-  for (const name of named)
-    skip(test, name, 'openssl, which makes a certificate for the test, is not installed')
+if (tls === undefined) for (const name of named) skip(test, name, noCertificate)
 else {
   test(named[0], async () => {
     const plain = await serve(hello)
@@ -185,16 +180,6 @@ else {
     await rejects(transport().get(secure.url), /its certificate cannot be trusted/)
     assert.is(secure.requests.length, 0)
   })
-}
-
-function certificate(): { key: string; cert: string } | undefined {
-  const folder = temporaryFolder()
-  const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
-  const algorithm = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
-  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1']
-  const argv = ['req', '-x509', ...algorithm, '-keyout', key, '-out', cert, '-days', '2', ...subject]
-  if (spawnSync('openssl', argv).status !== 0) return undefined
-  return { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') }
 }
 
 test.run()

@@ -161,8 +161,8 @@ export interface Proxy extends WebServer {
   readonly tokens: string[]
 }
 
-/** A proxy that tunnels and forwards; with `credentials` it wants them. */
-export async function proxy(credentials?: string): Promise<Proxy> {
+/** A proxy that tunnels and forwards; with `credentials` it wants them, with `route` every tunnel ends at that port here. */
+export async function proxy(credentials?: string, route?: number): Promise<Proxy> {
   const seen: string[] = []
   const tokens: string[] = []
   const denied = (headers: IncomingMessage['headers']) =>
@@ -183,7 +183,7 @@ export async function proxy(credentials?: string): Promise<Proxy> {
     seen.push(`CONNECT ${asked.url}`)
     if (denied(asked.headers)) return socket.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n')
     const [host, port] = (asked.url ?? '').split(':')
-    const onward = connect(Number(port), host, () => {
+    const onward = connect(route ?? Number(port), route === undefined ? host : '127.0.0.1', () => {
       socket.write('HTTP/1.1 200 OK\r\n\r\n')
       onward.pipe(socket).pipe(onward)
     })
