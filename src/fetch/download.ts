@@ -157,7 +157,7 @@ class Download {
       else throw statusError(answer, wanted.name)
       await this.#take(answer)
     } finally {
-      answer.body.on('error', () => undefined).destroy()
+      answer.body.destroy()
     }
   }
 

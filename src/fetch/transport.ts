@@ -64,7 +64,7 @@ export class Transport {
     for (let redirects = 0; ; redirects++) {
       const answer = await this.#once(at, headers, signal)
       if (![301, 302, 303, 307, 308].includes(answer.status)) return answer
-      answer.body.on('error', () => undefined).destroy()
+      answer.body.destroy()
       const location = answer.header('location')
       if (redirects === MOST_REDIRECTS)
         throw new UserError(`${shown(url)}: more than ${MOST_REDIRECTS} redirects`)
@@ -91,6 +91,8 @@ export class Transport {
         bodyTimeout: this.#idle,
         signal,
       })
+      // a connection may fail while nobody reads yet; whoever reads then is told all the same
+      body.on('error', () => undefined)
       const flat = Object.fromEntries(
         Object.entries(received).map(([name, value]) => [name, [value ?? []].flat().join(', ')]),
       )
@@ -124,7 +126,7 @@ export class Transport {
 /** What a status that is no success means: a PassingError where it may pass, else a UserError. */
 export function statusError(answer: Answer, what: string): Error {
   const { status } = answer
-  answer.body.on('error', () => undefined).destroy()
+  answer.body.destroy()
   if (status === 408 || status === 425 || status === 429 || status >= 500) {
     const busy = status === 429 ? 'the server wants fewer requests (429)' : `the server answered ${status}`
     return new PassingError(busy, retryAfter(answer.header('retry-after')))
@@ -189,12 +191,12 @@ function decoded(body: Readable, encoding: string, at: URL): Readable {
   if (encoding === 'identity' || encoding === '') return body
   const inflate = Object.hasOwn(inflaters, encoding) ? inflaters[encoding] : undefined
   if (inflate === undefined) {
-    body.on('error', () => undefined).destroy()
+    body.destroy()
     throw new UserError(
       `${shown(at)}: the answer is encoded as ${encoding.slice(0, 40)}, which was not asked for`,
     )
   }
-  return pipeline(body, inflate(), () => undefined)
+  return pipeline(body, inflate(), () => undefined).on('error', () => undefined)
 }
 
 function failure(error: unknown, at: URL): Error {

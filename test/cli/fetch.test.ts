@@ -4,7 +4,7 @@ import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { badInput } from '../support/bad_input.js'
+import { type BadInput, badInput } from '../support/bad_input.js'
 import { certificate, noCertificate } from '../support/certificate.js'
 import { commandLine } from '../support/paths.js'
 import { noSharedData, sharedFile } from '../support/shared_data.js'
@@ -221,60 +221,64 @@ test('--list has sizes, licences and reasons', async () => {
   assert.match(stdout, /^ {2}BioASQ 4b, BioASQ 5b, BioASQ 6b: wants a registration with BioASQ/m)
 })
 
+const refusals: BadInput[] = [
+  ...(
+    [
+      ['MedNLI', /MedNLI wants credentialed access at PhysioNet.*https:\/\/physionet\.org/],
+      ['MIMIC-III', /MIMIC-III wants credentialed access.*https:\/\/physionet/],
+      ['i2b2-2010', /i2b2 wants a data use agreement with n2c2/],
+      ['BioASQ-4b', /wants a registration with BioASQ/],
+      ['ShARe/CLEFE', /wants a data use agreement/],
+      ['bioalbert-base-pubmed', /lies at Google Drive/],
+    ] as const
+  ).map(([name, says]) => ({
+    name: `${name} is not fetched, and it is said why`,
+    argv: ['fetch', name, '--json'],
+    status: 1 as const,
+    says,
+  })),
+  {
+    name: 'a name that is not known',
+    argv: ['fetch', 'bc5cdr'],
+    status: 2,
+    says: /known are BC5CDR-disease, BC5CDR-chem/,
+  },
+  { name: 'a repository without hf:', argv: ['fetch', 'some/thing'], status: 2, says: /is hf:some\/thing/ },
+  { name: 'a repository that is none', argv: ['fetch', 'hf:../x'], status: 2, says: /want hf:OWNER\/REPO/ },
+  {
+    name: 'an address without a checksum',
+    argv: ['fetch', 'https://h/x'],
+    status: 2,
+    says: /wants --sha256/,
+  },
+  { name: 'an address that is not https', argv: ['fetch', 'http://h/x'], status: 2, says: /only https/ },
+  {
+    name: 'an address without a name',
+    argv: ['fetch', `https://h/#sha256=${'0'.repeat(64)}`],
+    status: 2,
+    says: /no name/,
+  },
+  {
+    name: '--sha256 with a name',
+    argv: ['fetch', 'minilm', '--sha256', 'x'],
+    status: 2,
+    says: /belongs to one https/,
+  },
+  { name: 'no name', argv: ['fetch'], status: 2, says: /names are missing/ },
+  {
+    name: 'an endpoint that is none',
+    argv: ['fetch', 'minilm'],
+    status: 2,
+    says: /HF_ENDPOINT: found "nonsense"/,
+    environment: { HF_ENDPOINT: 'nonsense' },
+  },
+]
 badInput(
   test,
-  [
-    ...(
-      [
-        ['MedNLI', /MedNLI wants credentialed access at PhysioNet.*https:\/\/physionet\.org/],
-        ['MIMIC-III', /MIMIC-III wants credentialed access.*https:\/\/physionet/],
-        ['i2b2-2010', /i2b2 wants a data use agreement with n2c2/],
-        ['BioASQ-4b', /wants a registration with BioASQ/],
-        ['ShARe/CLEFE', /wants a data use agreement/],
-        ['bioalbert-base-pubmed', /lies at Google Drive/],
-      ] as const
-    ).map(([name, says]) => ({
-      name: `${name} is not fetched, and it is said why`,
-      argv: ['fetch', name, '--json'],
-      status: 1 as const,
-      says,
-    })),
-    {
-      name: 'a name that is not known',
-      argv: ['fetch', 'bc5cdr'],
-      status: 2,
-      says: /known are BC5CDR-disease, BC5CDR-chem/,
-    },
-    { name: 'a repository without hf:', argv: ['fetch', 'some/thing'], status: 2, says: /is hf:some\/thing/ },
-    { name: 'a repository that is none', argv: ['fetch', 'hf:../x'], status: 2, says: /want hf:OWNER\/REPO/ },
-    {
-      name: 'an address without a checksum',
-      argv: ['fetch', 'https://h/x'],
-      status: 2,
-      says: /wants --sha256/,
-    },
-    { name: 'an address that is not https', argv: ['fetch', 'http://h/x'], status: 2, says: /only https/ },
-    {
-      name: 'an address without a name',
-      argv: ['fetch', `https://h/#sha256=${'0'.repeat(64)}`],
-      status: 2,
-      says: /no name/,
-    },
-    {
-      name: '--sha256 with a name',
-      argv: ['fetch', 'minilm', '--sha256', 'x'],
-      status: 2,
-      says: /belongs to one https/,
-    },
-    { name: 'no name', argv: ['fetch'], status: 2, says: /names are missing/ },
-    {
-      name: 'an endpoint that is none',
-      argv: ['fetch', 'minilm'],
-      status: 2,
-      says: /HF_ENDPOINT: found "nonsense"/,
-      environment: { HF_ENDPOINT: 'nonsense' },
-    },
-  ].map((one) => ({ environment: { BIOALBERT_CACHE: temporaryFolder() }, ...one })),
+  refusals.map((one) => ({
+    ...one,
+    environment: { BIOALBERT_CACHE: temporaryFolder(), ...one.environment },
+  })),
 )
 
 const name = 'a data set comes through a proxy from where it lies, and is counted'
