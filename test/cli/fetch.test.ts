@@ -19,6 +19,8 @@ const files = Object.fromEntries(
   Object.entries(await toyModel('m')).map(([path, bytes]) => [path.slice(2), Buffer.from(bytes)]),
 )
 const TOKEN = 'hf_secret'
+/** As if this were the host that data sets come from. */
+const tls = certificate('raw.githubusercontent.com')
 
 test.after(closeServers)
 
@@ -41,9 +43,15 @@ interface Result {
 }
 
 /** Not spawnSync, which would keep the servers of this process from answering. */
-function start(folder: string, argv: readonly string[], environment: Record<string, string> = {}) {
+function start(
+  folder: string,
+  argv: readonly string[],
+  environment: Record<string, string> = {},
+  limit = '',
+) {
   const { HTTP_PROXY, HTTPS_PROXY, NO_PROXY, http_proxy, https_proxy, no_proxy, ...rest } = process.env
-  const child = spawn(process.execPath, [commandLine, 'fetch', ...argv], {
+  const line = [process.execPath, commandLine, 'fetch', ...argv]
+  const child = spawn('bash', ['-c', `${limit} exec "$@"`, 'bash', ...line], {
     cwd: folder,
     env: { ...rest, BIOALBERT_CACHE: join(folder, 'cache'), HF_TOKEN: TOKEN, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -159,6 +167,32 @@ test('an interrupt ends in 130, leaves no folder, and the next call goes on', as
   assert.ok(readFileSync(join(folder, 'o/data.bin')).equals(bytes))
   assert.equal(readdirSync(join(folder, 'cache/parts')), [])
 })
+
+test('a disk that takes no more is named, and what it took is gone on with', async () => {
+  const bytes = noise(2_000_000)
+  const server = await serve(good({ bytes, etag: '"one"' }))
+  const folder = temporaryFolder()
+  const argv = [`${server.url}/data.bin`, '--sha256', sha256(bytes)]
+  const full = await start(folder, argv, {}, 'ulimit -f 1000;').ended
+  assert.is(full.status, 1)
+  assert.match(full.stderr, /parts\/sha256-\w+: cannot be written: the file would be larger than allowed/)
+  assert.not.ok(existsSync(join(folder, 'data.bin')))
+  assert.is((await run(folder, argv)).status, 0)
+  assert.is(server.requests[1].headers.range, 'bytes=1024000-')
+  assert.ok(readFileSync(join(folder, 'data.bin')).equals(bytes))
+})
+
+const differing = 'a data set that is not as released ends in 1'
+if (tls === undefined) skip(test, differing, noCertificate)
+else
+  test(differing, async () => {
+    const server = await serve((_, response) => void response.end('a\tB\n\n'), tls)
+    const through = await proxy(undefined, server.port)
+    const environment = { HTTPS_PROXY: through.url, NODE_EXTRA_CA_CERTS: tls.file }
+    const { status, stderr } = await run(temporaryFolder(), ['s800'], environment)
+    assert.is(status, 1, stderr)
+    assert.match(stderr, /Species-800: is not as released: train has 1, 5,733 as released \(BioBERT\)/)
+  })
 
 test('one file that is wrong leaves no folder, and what was right is not fetched twice', async () => {
   const spoilt = { ...files, 'model.safetensors': Buffer.from(files['model.safetensors']) }
@@ -282,7 +316,6 @@ badInput(
 )
 
 const name = 'a data set comes through a proxy from where it lies, and is counted'
-const tls = certificate('raw.githubusercontent.com')
 if (sharedFile('sts', 'biosses') === undefined) skip(test, name, noSharedData)
 else if (tls === undefined) skip(test, name, noCertificate)
 else

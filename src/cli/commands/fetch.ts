@@ -213,6 +213,12 @@ function nextSteps({ plan, folder, wasThere }: Done, out: string): string[] {
   if (plan.set === undefined) return []
   const set = dataSet(plan.set)
   const check = checkDataSet(set, [folder], taskNamed(set.task))
+  const isToBeRead = plan.note === undefined || check.state !== 'unreadable'
+  if (check.differs.length > 0 && isToBeRead) {
+    // where no checksum was known beforehand, this is what tells
+    process.exitCode = 1
+    warn(`${folder}: is not as released: ${check.differs.join('; ')}`)
+  }
   if (check.state === 'unreadable') return plan.note === undefined || wasThere ? check.differs.slice() : []
   const state = check.release === undefined ? check.state : `${check.state} (${check.release})`
   return [
