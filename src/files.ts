@@ -6,6 +6,8 @@
 import {
   appendFileSync,
   closeSync,
+  constants,
+  copyFileSync,
   existsSync,
   fsyncSync,
   mkdirSync,
@@ -79,6 +81,77 @@ export async function writeWholeAsync(
 /** Appends to a file, which is made where there is none. */
 export function append(path: string, text: string): void {
   attempt(path, 'written', () => appendFileSync(path, text))
+}
+
+/** A file that grows piece by piece and that a later process goes on with, such as a download that broke off. */
+export interface GrowingFile {
+  /** Bytes that are there. */
+  readonly length: number
+  append(bytes: Uint8Array): Promise<void>
+  /** Throws away what is there. */
+  restart(): Promise<void>
+  /** Brings it to the disk. */
+  close(): Promise<void>
+}
+
+/** Opens a growing file, which is made where there is none. What it holds is not whole: `rename` it when it is. */
+export async function openGrowing(path: string): Promise<GrowingFile> {
+  const refused = (error: unknown): never => refuse(path, 'written', error)
+  const file = await open(path, constants.O_RDWR | constants.O_CREAT).catch(refused)
+  let length = (await file.stat()).size
+  return {
+    get length() {
+      return length
+    },
+    async append(bytes) {
+      for (let at = 0; at < bytes.length; ) {
+        const size = Math.min(CHUNK, bytes.length - at)
+        const { bytesWritten } = await file.write(bytes, at, size, length).catch(refused)
+        at += bytesWritten
+        length += bytesWritten
+      }
+    },
+    async restart() {
+      await file.truncate(0).catch(refused)
+      length = 0
+    },
+    async close() {
+      await file.sync().catch(refused)
+      await file.close().catch(refused)
+    },
+  }
+}
+
+/** Copies a file, sharing its blocks where the file system can. */
+export function copyWhole(from: string, to: string): void {
+  const temporary = temporaryName(to)
+  try {
+    attempt(to, 'written', () => copyFileSync(from, temporary, constants.COPYFILE_FICLONE))
+    sync(temporary)
+    rename(temporary, to)
+  } catch (error) {
+    removeQuietly(temporary)
+    throw error
+  }
+}
+
+/** Makes a file unless one of that name is there; says whether it did. Of two processes that try, one does. */
+export function createExclusive(path: string, text: string): boolean {
+  return attempt(path, 'written', () => {
+    let file: number
+    try {
+      file = openSync(path, 'wx')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+      throw error
+    }
+    try {
+      writeSync(file, text)
+    } finally {
+      closeSync(file)
+    }
+    return true
+  })
 }
 
 /** Brings a file, or the names in a folder, to the disk. */

@@ -19,6 +19,7 @@ const layers = [
   'evaluation',
   'profile',
   'training',
+  'fetch',
   'tasks',
   'data',
   'model',

@@ -10,6 +10,7 @@ import { Command } from 'commander'
 const summaries: Record<string, string> = {
   demo: 'run the whole of it on a small synthetic corpus',
   devices: 'what can run here, and why not',
+  fetch: 'public models and data sets by name',
   vocab: 'import a vocabulary, or train one',
   corpus: 'text files to one sentence a line',
   instances: 'pretraining instances (MLM + SOP or NSP) from a corpus',
