@@ -1,6 +1,6 @@
 /**
- * A model as a folder in Hugging Face's form: config.json, model.safetensors, and the files of its vocabulary
- * (tokenizer.json, tokenizer_config.json). The digest of the vocabulary stands in the metadata of the weights, so that
+ * A model as a folder in Hugging Face's form: config.json, weights, and the files of its vocabulary (tokenizer.json,
+ * tokenizer_config.json). Weights are written as model.safetensors; they are read from PyTorch's files and from several, too. The digest of the vocabulary stands in the metadata of the weights, so that
  * weights and a foreign vocabulary are not put together. Every file appears whole or not at all; the weights last.
  */
 import { existsSync, readFileSync } from 'node:fs'
@@ -9,13 +9,21 @@ import { InputError, UserError } from '../error.js'
 import { makeFolder, writeFileAtomic } from '../files.js'
 import type { ParameterSet } from '../graph/parameters.js'
 import type { ModelConfig } from './config.js'
-import { readSafetensors, writeSafetensors } from './formats/safetensors.js'
+import { openWeights } from './formats/index.js'
+import { writeSafetensors } from './formats/safetensors.js'
 import type { WeightsFile } from './formats/weights_file.js'
 import { formatConfig, type ProblemType, parseConfig } from './huggingface.js'
 import { arenaTensors } from './weights.js'
 
 export const CONFIG_FILE = 'config.json'
 export const WEIGHTS_FILE = 'model.safetensors'
+/** What weights are called in folders of Hugging Face; the first that is there is taken. */
+const WEIGHTS_NAMES = [
+  WEIGHTS_FILE,
+  'model.safetensors.index.json',
+  'pytorch_model.bin',
+  'pytorch_model.bin.index.json',
+] as const
 export const VOCABULARY_FILES = ['tokenizer.json', 'tokenizer_config.json'] as const
 const DIGEST = 'vocabulary_digest'
 
@@ -53,6 +61,12 @@ export interface PretrainedModel {
   readonly hasVocabulary: boolean
 }
 
+/** The weights in a folder; where there are none, the file that should be there. */
+export function weightsIn(dir: string): string {
+  const name = WEIGHTS_NAMES.find((file) => existsSync(join(dir, file)))
+  return join(dir, name ?? WEIGHTS_FILE)
+}
+
 /** Opens a model folder: the configuration and the names and shapes of the weights are read and checked. */
 export function openModel(dir: string): PretrainedModel {
   const configFile = join(dir, CONFIG_FILE)
@@ -68,7 +82,7 @@ export function openModel(dir: string): PretrainedModel {
     })
   }
   const { config, labels, problemType } = parseConfig(text, configFile)
-  const weights = readSafetensors(join(dir, WEIGHTS_FILE))
+  const weights = openWeights(weightsIn(dir))
   return {
     dir,
     config,
