@@ -1,7 +1,8 @@
 /**
  * A model as a folder in Hugging Face's form: config.json, weights, and the files of its vocabulary (tokenizer.json,
- * tokenizer_config.json). Weights are written as model.safetensors; they are read from PyTorch's files and from several, too. The digest of the vocabulary stands in the metadata of the weights, so that
- * weights and a foreign vocabulary are not put together. Every file appears whole or not at all; the weights last.
+ * tokenizer_config.json). Weights are written as model.safetensors; they are read from PyTorch's files and from several, too.
+ * The digest of the vocabulary stands in the metadata of the weights, so that weights and a foreign vocabulary are not put
+ * together. Every file appears whole or not at all; the weights last.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,7 +11,7 @@ import { makeFolder, writeFileAtomic } from '../files.js'
 import type { ParameterSet } from '../graph/parameters.js'
 import type { ModelConfig } from './config.js'
 import { openWeights } from './formats/index.js'
-import { writeSafetensors } from './formats/safetensors.js'
+import { type TensorToWrite, writeSafetensors } from './formats/safetensors.js'
 import type { WeightsFile } from './formats/weights_file.js'
 import { formatConfig, type ProblemType, parseConfig } from './huggingface.js'
 import { arenaTensors } from './weights.js'
@@ -121,12 +122,24 @@ export interface ModelToSave {
 
 /** Writes a model folder; `dir` is made if need be and other files in it stay. */
 export async function saveModel(dir: string, model: ModelToSave): Promise<void> {
-  const { config, architecture, labels, problemType, parameters, data, vocabulary, vocabularyDigest } = model
+  await writeModelFolder(dir, { ...model, tensors: arenaTensors(model.parameters, model.data) })
+}
+
+/** A model whose tensors may come from elsewhere than an arena. */
+export interface ModelFolder extends Pick<ModelToSave, 'config' | 'labels' | 'problemType' | 'vocabulary'> {
+  readonly architecture: string
+  readonly tensors: Iterable<readonly [name: string, tensor: TensorToWrite]>
+  readonly vocabularyDigest?: string
+}
+
+/** As `saveModel`. */
+export async function writeModelFolder(dir: string, model: ModelFolder): Promise<void> {
+  const { config, architecture, labels, problemType, tensors, vocabulary, vocabularyDigest } = model
   makeFolder(dir)
   for (const [file, content] of vocabulary) writeFileAtomic(join(dir, file), content)
   writeFileAtomic(join(dir, CONFIG_FILE), formatConfig(config, architecture, labels, problemType))
-  await writeSafetensors(join(dir, WEIGHTS_FILE), arenaTensors(parameters, data), {
+  await writeSafetensors(join(dir, WEIGHTS_FILE), tensors, {
     format: 'pt',
-    [DIGEST]: vocabularyDigest,
+    ...(vocabularyDigest !== undefined && { [DIGEST]: vocabularyDigest }),
   })
 }

@@ -14,6 +14,8 @@ export interface WeightFormat {
   readonly name: string
   /** Whether a path (a file, or what the names of a checkpoint's files begin with) looks like this form, by names alone. */
   recognises(path: string): boolean
+  /** Weights of this form in a folder, for one whose files have no fixed name. */
+  find?(dir: string): string | undefined
   /**
    * Reads and checks what describes the tensors; their data when they are asked for.
    * @throws InputError where a file is missing, truncated or foreign, or contradicts itself.

@@ -1,5 +1,5 @@
 /**
- * Python's pickle, protocols 0 to 5, read without running anything: the stack machine makes numbers, texts, lists, dicts and
+ * Python's pickle, protocols 1 to 5, read without running anything: the stack machine makes numbers, texts, lists, dicts and
  * what `known` says of a global, and refuses a pickle that names any other by that name and its byte. Classes are never
  * looked up, objects never made, and sizes in the file are checked against the bytes that are there.
  * Source: Lib/pickletools.py of CPython, where every opcode is described.
@@ -67,7 +67,7 @@ class Machine {
       const at = this.bytes.position
       const opcode = this.bytes.byte()
       if (opcode === STOP) return this.pop()
-      const act = OPCODES[opcode]
+      const act = OPCODES.get(opcode)
       if (act === undefined) throw this.complaint(`opcode 0x${opcode.toString(16).padStart(2, '0')}`, at)
       act(this, this.bytes)
     }
@@ -194,13 +194,6 @@ type Action = (machine: Machine, bytes: PickleBytes) => void
 
 const STOP = 0x2e
 
-/** Numbers as text, of protocol 0. */
-function numberLine(machine: Machine, bytes: PickleBytes, pattern: RegExp): string {
-  const text = bytes.line()
-  if (text.length > 400 || !pattern.test(text)) throw machine.complaint(`number '${printable(text)}'`)
-  return text
-}
-
 /** A little-endian two's complement integer of any length. */
 function long(machine: Machine, length: number, bytes: PickleBytes): number | bigint {
   if (length > 255) throw machine.complaint(`an integer of ${length} bytes`)
@@ -231,118 +224,119 @@ function latin(bytes: PickleBytes, length: number): string {
   return Buffer.from(bytes.take(length)).toString('latin1')
 }
 
-function textLine(machine: Machine, bytes: PickleBytes): string {
-  const line = bytes.line()
-  if (line.includes('\\')) throw machine.complaint(`a text with escapes, '${printable(line)}'`)
-  return line
-}
-
-function quotedLine(machine: Machine, bytes: PickleBytes): string {
-  const line = textLine(machine, bytes)
-  const [, , inner] = /^(['"])(.*)\1$/.exec(line) ?? []
-  if (inner === undefined) throw machine.complaint(`text '${printable(line)}' without quotes`)
-  return inner
-}
-
-const INTEGER = /^[+-]?\d+$/
-const INTEGER_L = /^[+-]?\d+L?$/
-const FLOAT = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$|^[+-]?(nan|inf)$/i
-
-function float(line: string): number {
-  if (/nan/i.test(line)) return Number.NaN
-  if (/inf/i.test(line)) return line.startsWith('-') ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY
-  return Number(line)
-}
-
 function lastOf(machine: Machine, count: number): PickleValue[] {
   const items: PickleValue[] = []
   for (let i = 0; i < count; i++) items.unshift(machine.pop())
   return items
 }
 
-/** What each opcode does, by its byte; any other is refused. */
-const OPCODES: Readonly<Record<number, Action>> = {
+/** What opcodes do, with their names in pickletools; any other is refused. */
+const ACTIONS: readonly [opcode: number, name: string, action: Action][] = [
   // stack
-  40: (m) => m.mark(),
-  48: (m) => void m.pop(),
-  49: (m) => void m.sinceMark(),
-  50: (m) => m.push(m.top()),
-  // memo: as text, of 1 byte, of 4 bytes, the next
-  103: (m, b) => m.recall(Number(numberLine(m, b, INTEGER))),
-  104: (m, b) => m.recall(b.byte()),
-  106: (m, b) => m.recall(b.unsigned(4)),
-  112: (m, b) => m.remember(Number(numberLine(m, b, INTEGER))),
-  113: (m, b) => m.remember(b.byte()),
-  114: (m, b) => m.remember(b.unsigned(4)),
-  148: (m) => m.rememberNext(),
-  // none, truth and numbers
-  78: (m) => m.push(null),
-  136: (m) => m.push(true),
-  137: (m) => m.push(false),
-  73: (m, b) => {
-    const line = numberLine(m, b, INTEGER)
-    m.push(line === '01' ? true : line === '00' ? false : narrow(BigInt(line)))
-  },
-  74: (m, b) => m.push(b.unsigned(4) | 0),
-  75: (m, b) => m.push(b.byte()),
-  77: (m, b) => m.push(b.unsigned(2)),
-  76: (m, b) => m.push(narrow(BigInt(numberLine(m, b, INTEGER_L).replace('L', '')))),
-  138: (m, b) => m.push(long(m, b.byte(), b)),
-  139: (m, b) => m.push(long(m, b.unsigned(4), b)),
-  70: (m, b) => m.push(float(numberLine(m, b, FLOAT))),
-  71: (m, b) => m.push(b.double()),
+  [0x28, 'MARK', (m) => m.mark()],
+  [0x30, 'POP', (m) => void m.pop()],
+  [0x31, 'POP_MARK', (m) => void m.sinceMark()],
+  [0x32, 'DUP', (m) => m.push(m.top())],
+  // memo
+  [0x68, 'BINGET', (m, b) => m.recall(b.byte())],
+  [0x6a, 'LONG_BINGET', (m, b) => m.recall(b.unsigned(4))],
+  [0x71, 'BINPUT', (m, b) => m.remember(b.byte())],
+  [0x72, 'LONG_BINPUT', (m, b) => m.remember(b.unsigned(4))],
+  [0x94, 'MEMOIZE', (m) => m.rememberNext()],
+  // none, truth and numbers; INT is what Python 2 writes past 32 bits
+  [0x4e, 'NONE', (m) => m.push(null)],
+  [0x88, 'NEWTRUE', (m) => m.push(true)],
+  [0x89, 'NEWFALSE', (m) => m.push(false)],
+  [
+    0x49,
+    'INT',
+    (m, b) => {
+      const line = b.line()
+      if (!/^[+-]?\d{1,40}$/.test(line)) throw m.complaint(`number '${printable(line)}'`)
+      m.push(line === '01' ? true : line === '00' ? false : narrow(BigInt(line)))
+    },
+  ],
+  [0x4a, 'BININT', (m, b) => m.push(b.unsigned(4) | 0)],
+  [0x4b, 'BININT1', (m, b) => m.push(b.byte())],
+  [0x4d, 'BININT2', (m, b) => m.push(b.unsigned(2))],
+  [0x8a, 'LONG1', (m, b) => m.push(long(m, b.byte(), b))],
+  [0x8b, 'LONG4', (m, b) => m.push(long(m, b.unsigned(4), b))],
+  [0x47, 'BINFLOAT', (m, b) => m.push(b.double())],
   // texts and bytes
-  83: (m, b) => m.push(quotedLine(m, b)),
-  84: (m, b) => m.push(latin(b, b.unsigned(4))),
-  85: (m, b) => m.push(latin(b, b.byte())),
-  86: (m, b) => m.push(textLine(m, b)),
-  88: (m, b) => m.push(text(m, b, b.unsigned(4))),
-  140: (m, b) => m.push(text(m, b, b.byte())),
-  141: (m, b) => m.push(text(m, b, b.unsigned(8))),
-  66: (m, b) => m.push(b.take(b.unsigned(4))),
-  67: (m, b) => m.push(b.take(b.byte())),
-  142: (m, b) => m.push(b.take(b.unsigned(8))),
+  [0x54, 'BINSTRING', (m, b) => m.push(latin(b, b.unsigned(4)))],
+  [0x55, 'SHORT_BINSTRING', (m, b) => m.push(latin(b, b.byte()))],
+  [0x58, 'BINUNICODE', (m, b) => m.push(text(m, b, b.unsigned(4)))],
+  [0x8c, 'SHORT_BINUNICODE', (m, b) => m.push(text(m, b, b.byte()))],
+  [0x8d, 'BINUNICODE8', (m, b) => m.push(text(m, b, b.unsigned(8)))],
+  [0x42, 'BINBYTES', (m, b) => m.push(b.take(b.unsigned(4)))],
+  [0x43, 'SHORT_BINBYTES', (m, b) => m.push(b.take(b.byte()))],
+  [0x8e, 'BINBYTES8', (m, b) => m.push(b.take(b.unsigned(8)))],
   // lists, tuples, dicts
-  93: (m) => m.push([]),
-  108: (m) => m.push(m.sinceMark()),
-  97: (m) => {
-    const item = m.pop()
-    m.list().push(item)
-  },
-  101: (m) => {
-    const items = m.sinceMark()
-    const list = m.list()
-    for (const item of items) list.push(item)
-  },
-  41: (m) => m.push([]),
-  116: (m) => m.push(m.sinceMark()),
-  133: (m) => m.push(lastOf(m, 1)),
-  134: (m) => m.push(lastOf(m, 2)),
-  135: (m) => m.push(lastOf(m, 3)),
-  125: (m) => m.push(new Map()),
-  100: (m) => m.dict(m.sinceMark()),
-  115: (m) => {
-    const items = lastOf(m, 2)
-    m.setItems(items)
-  },
-  117: (m) => m.setItems(m.sinceMark()),
+  [0x5d, 'EMPTY_LIST', (m) => m.push([])],
+  [0x6c, 'LIST', (m) => m.push(m.sinceMark())],
+  [
+    0x61,
+    'APPEND',
+    (m) => {
+      const item = m.pop()
+      m.list().push(item)
+    },
+  ],
+  [
+    0x65,
+    'APPENDS',
+    (m) => {
+      const items = m.sinceMark()
+      const list = m.list()
+      for (const item of items) list.push(item)
+    },
+  ],
+  [0x29, 'EMPTY_TUPLE', (m) => m.push([])],
+  [0x74, 'TUPLE', (m) => m.push(m.sinceMark())],
+  [0x85, 'TUPLE1', (m) => m.push(lastOf(m, 1))],
+  [0x86, 'TUPLE2', (m) => m.push(lastOf(m, 2))],
+  [0x87, 'TUPLE3', (m) => m.push(lastOf(m, 3))],
+  [0x7d, 'EMPTY_DICT', (m) => m.push(new Map())],
+  [0x64, 'DICT', (m) => m.dict(m.sinceMark())],
+  [
+    0x73,
+    'SETITEM',
+    (m) => {
+      const items = lastOf(m, 2)
+      m.setItems(items)
+    },
+  ],
+  [0x75, 'SETITEMS', (m) => m.setItems(m.sinceMark())],
   // globals, calls, attributes, persistent ids
-  99: (m, b) => {
-    const module = b.line()
-    m.global(module, b.line())
-  },
-  147: (m) => {
-    const [module, name] = lastOf(m, 2)
-    m.global(module, name)
-  },
-  82: (m) => m.reduce(),
-  129: (m) => m.reduce(),
-  98: (m) => m.build(),
-  81: (m) => m.persistent(),
+  [
+    0x63,
+    'GLOBAL',
+    (m, b) => {
+      const module = b.line()
+      m.global(module, b.line())
+    },
+  ],
+  [
+    0x93,
+    'STACK_GLOBAL',
+    (m) => {
+      const [module, name] = lastOf(m, 2)
+      m.global(module, name)
+    },
+  ],
+  [0x52, 'REDUCE', (m) => m.reduce()],
+  [0x81, 'NEWOBJ', (m) => m.reduce()],
+  [0x62, 'BUILD', (m) => m.build()],
+  [0x51, 'BINPERSID', (m) => m.persistent()],
   // protocol, and frames, which only help a reader to read ahead
-  128: (m, b) => {
-    const version = b.byte()
-    if (version > HIGHEST_PROTOCOL) throw m.complaint(`pickle protocol ${version}`)
-  },
-  149: (_, b) => void b.take(8),
-}
+  [
+    0x80,
+    'PROTO',
+    (m, b) => {
+      const version = b.byte()
+      if (version > HIGHEST_PROTOCOL) throw m.complaint(`pickle protocol ${version}`)
+    },
+  ],
+  [0x95, 'FRAME', (_, b) => void b.take(8)],
+]
+const OPCODES = new Map(ACTIONS.map(([opcode, , action]) => [opcode, action]))
