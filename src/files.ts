@@ -135,25 +135,6 @@ export function copyWhole(from: string, to: string): void {
   }
 }
 
-/** Makes a file unless one of that name is there; says whether it did. Of two processes that try, one does. */
-export function createExclusive(path: string, text: string): boolean {
-  return attempt(path, 'written', () => {
-    let file: number
-    try {
-      file = openSync(path, 'wx')
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
-      throw error
-    }
-    try {
-      writeSync(file, text)
-    } finally {
-      closeSync(file)
-    }
-    return true
-  })
-}
-
 /** Brings a file, or the names in a folder, to the disk. */
 export function sync(path: string): void {
   attempt(path, 'written', () => {
@@ -181,20 +162,30 @@ const LOCK_FILE = 'lock'
 
 /**
  * Claims a folder, which is made, for this process: until the returned function is called, or the process ends, another one that
- * asks for it is refused with a UsageError. The claim of a process that was killed counts for nothing; one of another machine cannot
- * be looked at, so a person has to decide. A claim is a link to nowhere whose target names the process: it is made with its content
- * in one call, and on a full disk too. Where a file system has no links, there are no claims.
+ * asks for it is refused with a UsageError.
  */
 export function lockFolder(path: string): () => void {
   makeFolder(path)
   const file = join(path, LOCK_FILE)
+  const found = claim(file)
+  if ('owner' in found)
+    throw new UsageError(
+      `${path}: is in use by process ${found.owner}; two at once would spoil each other's work (if it is gone: remove ${file})`,
+    )
+  return found.release
+}
+
+/**
+ * Makes `file` the mark of what this process alone may use, until `release` or the end of the process; or names the process that has
+ * it. The mark of a process that was killed, or of this one, counts for nothing; one of another machine cannot be looked at, and
+ * counts. A mark is a link to nowhere whose target names the process: it is made with its content in one call, and on a full disk
+ * too. Where a file system has no links, nothing is excluded.
+ */
+export function claim(file: string): { release(): void } | { owner: string } {
   const mine = `${process.pid} on ${hostname()}`
-  while (!claim(file, mine)) {
+  while (!link(file, mine)) {
     const owner = readClaim(file)
-    if (owner !== undefined && owner !== mine && mayLive(owner))
-      throw new UsageError(
-        `${path}: is in use by process ${owner}; two at once would spoil each other's work (if it is gone: remove ${file})`,
-      )
+    if (owner !== undefined && owner !== mine && mayLive(owner)) return { owner }
     removeQuietly(file)
   }
   const release = () => {
@@ -202,13 +193,13 @@ export function lockFolder(path: string): () => void {
     removeQuietly(file)
   }
   process.on('exit', release)
-  return release
+  return { release }
 }
 
-/** False where a claim is there already. */
-function claim(file: string, owner: string): boolean {
+/** False where a file of that name is there already. */
+function link(file: string, target: string): boolean {
   try {
-    symlinkSync(owner, file)
+    symlinkSync(target, file)
     return true
   } catch (error) {
     return !isSystemError(error) || error.code !== 'EEXIST'

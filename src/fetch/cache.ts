@@ -4,12 +4,12 @@
  * checked again. Of two processes that want the same file one fetches and the other waits.
  */
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { homedir, hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { cacheFromEnvironment, userCacheFromEnvironment } from '../environment.js'
-import { createExclusive, makeFolder, writeFileAtomic } from '../files.js'
+import { claim, makeFolder, writeFileAtomic } from '../files.js'
 import { agrees, type Digests, digests } from './checksum.js'
 import { type DownloadOptions, download, type Wanted } from './download.js'
 
@@ -65,13 +65,14 @@ export class Cache {
         options.onBytes?.(there.size)
         return there
       }
-      if (claim(part)) break
+      const mine = claimPart(part)
+      if (mine !== undefined)
+        try {
+          return await download(wanted, this.file(wanted), part, options)
+        } finally {
+          mine.release()
+        }
       await sleep(this.pause, undefined, { signal: options.signal })
-    }
-    try {
-      return await download(wanted, this.file(wanted), part, options)
-    } finally {
-      rmSync(lockFile(part), { force: true })
     }
   }
 
@@ -105,36 +106,15 @@ function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex')
 }
 
-function lockFile(part: string): string {
-  return `${part}.lock`
+/** The right to write a part; undefined while another process has it. Of one that cannot be looked at, silence tells the end. */
+function claimPart(part: string): { release(): void } | undefined {
+  const file = `${part}.lock`
+  const found = claim(file)
+  if ('release' in found) return found
+  const isHere = found.owner.endsWith(` on ${hostname()}`)
+  const times = [lstatSync(file, QUIET), statSync(part, QUIET)].map((status) => status?.mtimeMs ?? 0)
+  if (!isHere && Date.now() - Math.max(...times) > SILENCE) rmSync(file, { force: true })
+  return undefined
 }
 
-/** Whether this process may write the part from now on; a claim of a process that has ended is void. */
-function claim(part: string): boolean {
-  const lock = lockFile(part)
-  const mine = `${JSON.stringify({ pid: process.pid, host: hostname() })}\n`
-  if (createExclusive(lock, mine)) return true
-  let holder: { pid?: unknown; host?: unknown } = {}
-  try {
-    holder = JSON.parse(readFileSync(lock, 'utf8'))
-  } catch {
-    // just made and not written yet, just removed, or broken: its age tells
-  }
-  if (holder.host === hostname() && typeof holder.pid === 'number') {
-    if (holder.pid !== process.pid && isAlive(holder.pid)) return false
-  } else {
-    const times = [lock, part].map((file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0)
-    if (Date.now() - Math.max(...times) < SILENCE) return false
-  }
-  rmSync(lock, { force: true })
-  return createExclusive(lock, mine)
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}
+const QUIET = { throwIfNoEntry: false } as const
