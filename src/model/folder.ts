@@ -9,8 +9,9 @@ import { InputError, UserError } from '../error.js'
 import { makeFolder, writeFileAtomic } from '../files.js'
 import type { ParameterSet } from '../graph/parameters.js'
 import type { ModelConfig } from './config.js'
+import { readSafetensors, writeSafetensors } from './formats/safetensors.js'
+import type { WeightsFile } from './formats/weights_file.js'
 import { formatConfig, type ProblemType, parseConfig } from './huggingface.js'
-import { readSafetensors, type SafetensorsFile, writeSafetensors } from './safetensors.js'
 import { arenaTensors } from './weights.js'
 
 export const CONFIG_FILE = 'config.json'
@@ -45,7 +46,7 @@ export interface PretrainedModel {
   /** What a classifier of sequences was trained by, if the folder says so. */
   readonly problemType?: ProblemType
   /** Read with `loadPretrained` of weights.ts. */
-  readonly weights: SafetensorsFile
+  readonly weights: WeightsFile
   /** Digest of the vocabulary that the weights were trained with, if the folder knows it. */
   readonly vocabularyDigest?: string
   /** The folder holds a tokenizer.json. */

@@ -5,7 +5,8 @@
  */
 import { InputError } from '../error.js'
 import type { ParameterSet, Segment } from '../graph/parameters.js'
-import type { SafetensorsFile, StoredTensor, TensorToWrite } from './safetensors_format.js'
+import type { TensorToWrite } from './formats/safetensors_format.js'
+import type { StoredTensor, WeightsFile } from './formats/weights_file.js'
 
 const WORD = 'embeddings.word_embeddings.weight'
 
@@ -40,7 +41,7 @@ export function arenaTensors(
 
 /** Fills an arena from a file that must hold every tensor of `arenaTensors`. */
 export function readArena(
-  file: SafetensorsFile,
+  file: WeightsFile,
   parameters: ParameterSet,
   data: Float32Array,
   prefix = '',
@@ -60,11 +61,7 @@ export function readArena(
  * `albert.` or `bert.` may be absent (AlbertModel, BertModel), tied output embeddings may be repeated
  * (`predictions.decoder.*`).
  */
-export function loadPretrained(
-  file: SafetensorsFile,
-  parameters: ParameterSet,
-  data: Float32Array,
-): LoadReport {
+export function loadPretrained(file: WeightsFile, parameters: ParameterSet, data: Float32Array): LoadReport {
   const stored = new Map<string, StoredTensor>()
   const encoder = encoderPrefix(parameters)
   const optional = (name: string) => !name.startsWith(encoder) || name.startsWith(`${encoder}pooler.`)
@@ -118,7 +115,7 @@ function shape(segment: Segment): string {
   return `'${segment.name}' of shape [${segment.shape}]`
 }
 
-function expectShape(file: SafetensorsFile, tensor: StoredTensor, segment: Segment): void {
+function expectShape(file: WeightsFile, tensor: StoredTensor, segment: Segment): void {
   if (tensor.shape.length === segment.shape.length && tensor.shape.every((d, i) => d === segment.shape[i]))
     return
   throw new InputError({
@@ -128,7 +125,7 @@ function expectShape(file: SafetensorsFile, tensor: StoredTensor, segment: Segme
   })
 }
 
-function fill(file: SafetensorsFile, tensor: StoredTensor, segment: Segment, data: Float32Array): void {
+function fill(file: WeightsFile, tensor: StoredTensor, segment: Segment, data: Float32Array): void {
   expectShape(file, tensor, segment)
   tensor.float32(data.subarray(segment.offset, segment.offset + segment.size))
 }

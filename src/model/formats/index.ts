@@ -1,0 +1,42 @@
+/**
+ * The forms in which weights come: one line each, and openWeights finds the one that a path is of. A form gives its tensors
+ * as a `WeightsFile`, whatever it looks like on the disk, and everything behind it knows no forms.
+ */
+import { UserError } from '../../error.js'
+import type { ConfigFile } from '../huggingface.js'
+import { readSafetensors } from './safetensors.js'
+import type { WeightsFile } from './weights_file.js'
+
+export interface WeightFormat {
+  /** As people know it, and how its files are called. */
+  readonly name: string
+  /** Whether a path (a file, or what the names of a checkpoint's files begin with) looks like this form, by names alone. */
+  recognises(path: string): boolean
+  /**
+   * Reads and checks what describes the tensors; their data when they are asked for.
+   * @throws InputError where a file is missing, truncated or foreign, or contradicts itself.
+   */
+  open(path: string): WeightsFile
+  /**
+   * The model's configuration for weights that come without a config.json: from other files beside them, or from names and
+   * shapes. Absent where a form knows of neither.
+   */
+  configuration?(path: string, weights: WeightsFile): ConfigFile
+}
+
+/** The first that recognises a path is taken. */
+export const WEIGHT_FORMATS: readonly WeightFormat[] = [
+  { name: 'safetensors', recognises: (path) => path.endsWith('.safetensors'), open: readSafetensors },
+]
+
+export function weightFormat(path: string): WeightFormat {
+  const format = WEIGHT_FORMATS.find(({ recognises }) => recognises(path))
+  if (format) return format
+  const known = WEIGHT_FORMATS.map(({ name }) => name).join(', ')
+  throw new UserError(`${path}: is no file of weights that is known (want ${known})`)
+}
+
+/** Opens weights in any of the forms. */
+export function openWeights(path: string): WeightsFile {
+  return weightFormat(path).open(path)
+}
