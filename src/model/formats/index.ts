@@ -5,6 +5,8 @@
 import { UserError } from '../../error.js'
 import type { ConfigFile } from '../huggingface.js'
 import { readSafetensors } from './safetensors.js'
+import { isTensorflow, readTensorflow, tensorflowConfiguration } from './tensorflow.js'
+import type { AskedSizes } from './tensorflow_config.js'
 import type { WeightsFile } from './weights_file.js'
 
 export interface WeightFormat {
@@ -19,14 +21,20 @@ export interface WeightFormat {
   open(path: string): WeightsFile
   /**
    * The model's configuration for weights that come without a config.json: from other files beside them, or from names and
-   * shapes. Absent where a form knows of neither.
+   * shapes, and from what was asked for where those are silent. Absent where a form knows of neither.
    */
-  configuration?(path: string, weights: WeightsFile): ConfigFile
+  configuration?(path: string, weights: WeightsFile, asked?: AskedSizes): ConfigFile
 }
 
 /** The first that recognises a path is taken. */
 export const WEIGHT_FORMATS: readonly WeightFormat[] = [
   { name: 'safetensors', recognises: (path) => path.endsWith('.safetensors'), open: readSafetensors },
+  {
+    name: 'TensorFlow checkpoints',
+    recognises: isTensorflow,
+    open: readTensorflow,
+    configuration: tensorflowConfiguration,
+  },
 ]
 
 export function weightFormat(path: string): WeightFormat {
