@@ -168,7 +168,7 @@ def types(tf):
         drawn = generator.standard_normal(shape) * 100 if 'float' in name else generator.integers(0, 100, shape)
         tensors[name] = tf.cast(drawn, name)
         wide = tf.cast(tensors[name], 'float32') if name in ('float16', 'bfloat16') else tensors[name]
-        values[name] = np.ascontiguousarray(np.asarray(wide))
+        values[name] = np.array(wide)  # not ascontiguousarray, which makes [1] of a scalar
     tensors['text'] = tf.constant(['a', 'bc'])
     parts = [(name, '', tensor) for name, tensor in tensors.items()]
     merged(tf, OUT / 'types', [parts[::2], parts[1::2]])

@@ -25,6 +25,7 @@ const CONFIG_FILES = ['albert_config.json', 'bert_config.json', 'config.json']
 /** Names under which ALBERT's and BERT's vocabularies are published. */
 const VOCABULARIES = ['30k-clean.model', 'spiece.model', 'vocab.txt']
 const METADATA_FORMAT = 'tensorflow'
+const TEXT_BYTES = 1 << 20
 
 /** Whether a path (a file, a prefix, a folder) looks like a checkpoint by names alone. */
 export function isTensorflow(path: string): boolean {
@@ -71,7 +72,7 @@ export function tensorflowConfiguration(
     : 'bert'
   const folder = dirname(prefixOf(path))
   const file = CONFIG_FILES.map((name) => join(folder, name)).find((name) => existsSync(name))
-  if (file) return parseOriginalConfig(readFileSync(file, 'utf8'), file, family)
+  if (file) return parseOriginalConfig(readText(file), file, family)
   return { config: configFromShapes(weights, family, asked) }
 }
 
@@ -106,7 +107,7 @@ function prefixOf(path: string): string {
 function latestIn(folder: string): string | undefined {
   const file = join(folder, STATE_FILE)
   if (!existsSync(file) || !statSync(file).isFile()) return undefined
-  const named = /^\s*model_checkpoint_path:\s*"([^"\\]+)"/m.exec(readFileSync(file, 'utf8'))
+  const named = /^\s*model_checkpoint_path:\s*"([^"]+)"/m.exec(readText(file))
   const prefix = named && join(folder, basename(named[1].replaceAll('\\', '/')))
   if (prefix && existsSync(prefix + INDEX)) return prefix
   throw new InputError({
@@ -126,6 +127,14 @@ function refuseVersion1(prefix: string): void {
     found: 'a checkpoint of version 1 (one file)',
     expected: 'version 2, which TensorFlow 1.0 and later write: load it there and save it again',
   })
+}
+
+/** The files of a line or two beside the weights. */
+function readText(file: string): string {
+  const { size } = statSync(file)
+  if (size > TEXT_BYTES)
+    throw new InputError({ file, found: `${size} bytes`, expected: `at most ${TEXT_BYTES} of text` })
+  return readFileSync(file, 'utf8')
 }
 
 function indexesIn(folder: string): string[] {

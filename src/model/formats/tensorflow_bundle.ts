@@ -31,6 +31,19 @@ message Entry {
   repeated Slice slices = 7;
 }`
 
+type Message = 'Header' | 'Entry'
+
+/** Made when the first checkpoint is opened. */
+let types: Readonly<Record<Message, protobuf.Type>> | undefined
+
+function messageType(name: Message): protobuf.Type {
+  if (!types) {
+    const { root } = protobuf.parse(SCHEMA)
+    types = { Header: root.lookupType('Header'), Entry: root.lookupType('Entry') }
+  }
+  return types[name]
+}
+
 interface Header {
   numShards: number
   endianness: number
@@ -81,15 +94,14 @@ export interface Bundle {
  */
 export function readBundle(index: ByteSource, shard: (place: number, count: number) => ByteSource): Bundle {
   const file = index.path
-  const schema = protobuf.parse(SCHEMA).root
-  const decode = <T>(type: 'Header' | 'Entry', { value, position }: TableEntry): T => {
+  const decode = <T>(type: Message, { value, position }: TableEntry): T => {
     if (value.length > MOST.descriptionBytes)
       throw new InputError({
         file,
         found: `a description of ${value.length} bytes at byte ${position}`,
         expected: `at most ${MOST.descriptionBytes}`,
       })
-    const message = schema.lookupType(type)
+    const message = messageType(type)
     try {
       return message.toObject(message.decode(value), { longs: Number, defaults: true }) as T
     } catch (error) {

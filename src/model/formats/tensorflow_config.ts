@@ -80,28 +80,17 @@ export function configFromShapes(weights: WeightsFile, family: ModelType, asked:
   })
 }
 
-type Told = Pick<ModelConfig, 'hiddenSize' | 'intermediateSize' | 'embeddingSize'>
+type Told = Pick<ModelConfig, 'hiddenSize' | 'intermediateSize'>
 
-/** The presets of the family whose sizes are these. */
-function presetsOf(family: ModelType, { hiddenSize, intermediateSize }: Told): ModelConfig[] {
-  return presetNames(family, hiddenSize, intermediateSize).map((name) => preset(name, 1))
-}
-
-function presetNames(family: ModelType, hiddenSize: number, intermediateSize: number): string[] {
-  return PRESETS.filter((name) => {
-    const config = preset(name, 1)
-    return (
-      config.modelType === family &&
-      config.hiddenSize === hiddenSize &&
-      config.intermediateSize === intermediateSize
-    )
-  })
+function isLike(config: ModelConfig, family: ModelType, { hiddenSize, intermediateSize }: Told): boolean {
+  const { modelType, hiddenSize: H, intermediateSize: I } = config
+  return modelType === family && H === hiddenSize && I === intermediateSize
 }
 
 function fitting(path: string, name: string, family: ModelType, told: Told): ModelConfig {
   const config = preset(name, 1)
   const { hiddenSize: H, intermediateSize: I } = told
-  if (config.modelType !== family || config.hiddenSize !== H || config.intermediateSize !== I)
+  if (!isLike(config, family, told))
     throw new UsageError(
       `${path}: preset ${name} is ${config.modelType} with hidden size ${config.hiddenSize} and intermediate size ` +
         `${config.intermediateSize}, but these weights are ${family} with ${H} and ${I}`,
@@ -115,11 +104,9 @@ function silent(path: string, family: ModelType, told: Told, layers?: number, he
     ...(heads === undefined ? ['the number of heads (--heads)'] : []),
   ]
   const { hiddenSize: H, intermediateSize: I } = told
-  const names = presetNames(family, H, I)
-  const [like] = presetsOf(family, told)
-  const hint = like
-    ? `; --preset ${names[0]} has these sizes, with ${like.layers} layers and ${like.heads} heads`
-    : ''
+  const like = PRESETS.find((name) => isLike(preset(name, 1), family, told))
+  const of = like === undefined ? undefined : preset(like, 1)
+  const hint = of ? `; --preset ${like} has these sizes, with ${of.layers} layers and ${of.heads} heads` : ''
   return new UsageError(
     `${path}: no ${family}_config.json is beside it, and shapes (hidden size ${H}, intermediate size ${I}) do not tell ` +
       `${missing.join(' and ')}${hint}`,
