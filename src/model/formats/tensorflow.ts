@@ -34,6 +34,11 @@ export function isTensorflow(path: string): boolean {
   return /\.ckpt(-\d+)?$/.test(path)
 }
 
+/** The checkpoint of a folder that has one, or the latest of several. */
+export function findTensorflow(dir: string): string | undefined {
+  return indexesIn(dir).length > 0 ? prefixOf(dir) : undefined
+}
+
 /**
  * Opens a checkpoint: names, shapes and places are read and checked, values when they are asked for.
  * @throws InputError where a file is missing, truncated, foreign or damaged, or of neither family.

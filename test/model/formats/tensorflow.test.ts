@@ -9,6 +9,7 @@ import * as assert from 'uvu/assert'
 import { ParameterSet } from '../../../src/graph/parameters.js'
 import { openWeights, weightFormat } from '../../../src/model/formats/index.js'
 import {
+  findTensorflow,
   isTensorflow,
   readTensorflow,
   tensorflowConfiguration,
@@ -70,10 +71,12 @@ test('a bundle is found by its folder, its prefix and each of its files', () => 
     '/model.ckpt-7.meta',
   ]) {
     assert.ok(isTensorflow(checkpoints.albert + path), path)
-    assert.is(weightFormat(checkpoints.albert + path).name, 'TensorFlow checkpoints')
+    assert.is(weightFormat(checkpoints.albert + path).open, readTensorflow)
     assert.is(readTensorflow(checkpoints.albert + path).tensors.size, 32, path)
   }
   assert.is(readTensorflow(join(golden, 'bert')).tensors.size, 46)
+  assert.is(findTensorflow(checkpoints.albert), join(checkpoints.albert, 'model.ckpt-7'))
+  assert.is(findTensorflow(join(root, 'test/golden/albert')), undefined)
   assert.not.ok(isTensorflow(join(root, 'test/golden/albert')))
   assert.not.ok(isTensorflow('model.safetensors.index.json'))
 })
