@@ -169,15 +169,24 @@ function transposed(variable: TensorSource, name: string): TensorSource {
   }
 }
 
-/** Row-major [rows, columns] to [columns, rows], in squares that stay in the cache. */
+/** Row-major [rows, columns] to [columns, rows], in squares that stay in the cache, two or four bytes at a time. */
 function transpose(from: Uint8Array, rows: number, columns: number, bytes: number, into: Uint8Array): void {
+  const word = into.byteOffset % Math.min(bytes, 4) === 0 ? Math.min(bytes, 4) : 1
+  const source = inWords(from, word)
+  const target = inWords(into, word)
+  const words = bytes / word
   const side = 32
   for (let top = 0; top < rows; top += side)
     for (let left = 0; left < columns; left += side)
-      for (let row = top; row < Math.min(rows, top + side); row++)
-        for (let column = left; column < Math.min(columns, left + side); column++) {
-          const source = (row * columns + column) * bytes
-          const target = (column * rows + row) * bytes
-          for (let byte = 0; byte < bytes; byte++) into[target + byte] = from[source + byte]
-        }
+      for (let column = left; column < Math.min(columns, left + side); column++)
+        for (let row = top; row < Math.min(rows, top + side); row++)
+          for (let i = 0; i < words; i++)
+            target[(column * rows + row) * words + i] = source[(row * columns + column) * words + i]
+}
+
+function inWords({ buffer, byteOffset, byteLength }: Uint8Array, word: number) {
+  if (word === 4) return new Uint32Array(buffer, byteOffset, byteLength / 4)
+  return word === 2
+    ? new Uint16Array(buffer, byteOffset, byteLength / 2)
+    : new Uint8Array(buffer, byteOffset, byteLength)
 }

@@ -2,7 +2,7 @@
  * TensorFlow's checkpoints against files that TensorFlow wrote (test/golden/tensorflow_bundle.py), against tables built by hand,
  * and against broken, hostile and mutated ones.
  */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -34,10 +34,14 @@ function shardName(place: number, count: number): string {
   return `.data-${String(place).padStart(5, '0')}-of-${String(count).padStart(5, '0')}`
 }
 
-/** A checkpoint of the golden files, any of its files replaced. */
+/** A checkpoint of the golden files, any of its files replaced; others are not there. */
 function open(prefix: string, replaced: Record<string, Uint8Array> = {}): Bundle {
-  const source = (suffix: string): ByteSource =>
-    bytesSource(replaced[suffix] ?? readFileSync(join(golden, prefix + suffix)), prefix + suffix)
+  const source = (suffix: string): ByteSource => {
+    const path = join(golden, prefix + suffix)
+    const bytes = replaced[suffix] ?? (existsSync(path) ? readFileSync(path) : undefined)
+    if (bytes) return bytesSource(bytes, prefix + suffix)
+    throw new InputError({ file: prefix + suffix, found: 'no such file', expected: 'a shard' })
+  }
   return readBundle(source('.index'), (place, count) => source(shardName(place, count)))
 }
 
