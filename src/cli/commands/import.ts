@@ -65,7 +65,8 @@ async function importModel(place: string, options: Options): Promise<void> {
   const model = planImport(weights, source, task && headOf(task, source, form))
   const vocabulary = vocabularyOf(dir, options)
   const digest = await folderAtomic(out, async (temporary) => {
-    const tokenizer = vocabulary && adopt(vocabulary, temporary, model, options)
+    const tokenizer =
+      vocabulary === undefined ? undefined : adopt(vocabulary, temporary, model, options)
     await writeImported(temporary, model, tokenizer?.digest)
     if (task) keepTask(temporary, task, form, model)
     return tokenizer?.digest

@@ -52,27 +52,25 @@ class SourceReader extends RandomAccessReader {
   }
 }
 
-/** What a function of yauzl calls back with; its own complaints become an InputError. */
+/** What a function of yauzl calls back with; its own complaints become an InputError, and a call that comes late is not heard. */
 function atOnce<T>(
   { path }: ByteSource,
   act: (callback: (error: Error | null, value: T) => void) => void,
 ): T {
-  let outcome: { value: T } | undefined
+  let outcome: { error: Error | null; value: T } | undefined
+  const refuse = (found: string): never => {
+    throw new InputError({ file: path, found: `a zip archive with ${found}`, expected: EXPECTED })
+  }
   try {
     act((error, value) => {
-      if (error) throw error
-      outcome = { value }
+      outcome ??= { error, value }
     })
   } catch (error) {
     if (error instanceof InputError) throw error
-    throw new InputError({ file: path, found: `a zip archive with ${reason(error)}`, expected: EXPECTED })
+    return refuse(reason(error))
   }
-  if (outcome) return outcome.value
-  throw new InputError({
-    file: path,
-    found: 'a zip archive with an entry without a name',
-    expected: EXPECTED,
-  })
+  if (outcome === undefined) return refuse('an entry without a name')
+  return outcome.error ? refuse(reason(outcome.error)) : outcome.value
 }
 
 function reason(error: unknown): string {
