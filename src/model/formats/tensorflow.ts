@@ -1,11 +1,11 @@
 /**
  * Checkpoints of the original ALBERT and BERT code as a form of weights: found by any of their files, by the prefix that these
- * share, or by their folder, where the file `checkpoint` names the latest. What lies beside them (configuration, vocabulary)
- * is found here too. The container is in tensorflow_bundle.ts, the names in tensorflow_names.ts.
+ * share, or by their folder, where the file `checkpoint` names the latest. The configuration beside them is found
+ * here too. The container is in tensorflow_bundle.ts, the names in tensorflow_names.ts.
  */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { InputError } from '../../error.js'
+import { InputError, UsageError } from '../../error.js'
 import type { ModelType } from '../config.js'
 import type { ConfigFile } from '../huggingface.js'
 import { fileSource } from './file_source.js'
@@ -22,8 +22,6 @@ const SUFFIX = /\.(index|meta|data-\d{5}-of-\d{5})$/
 const STATE_FILE = 'checkpoint'
 /** The original's own, and what BioBERT and others call it. */
 const CONFIG_FILES = ['albert_config.json', 'bert_config.json', 'config.json']
-/** Names under which ALBERT's and BERT's vocabularies are published. */
-const VOCABULARIES = ['30k-clean.model', 'spiece.model', 'vocab.txt']
 const METADATA_FORMAT = 'tensorflow'
 const TEXT_BYTES = 1 << 20
 
@@ -36,7 +34,7 @@ export function isTensorflow(path: string): boolean {
 
 /** The checkpoint of a folder that has one, or the latest of several. */
 export function findTensorflow(dir: string): string | undefined {
-  return indexesIn(dir).length > 0 ? prefixOf(dir) : undefined
+  return isFolder(dir) && indexesIn(dir).length > 0 ? prefixOf(dir) : undefined
 }
 
 /**
@@ -66,7 +64,7 @@ export function readTensorflow(path: string): WeightsFile {
   return { path: index.path, tensors, metadata, leftOut: [...leftOut, ...unread] }
 }
 
-/** The configuration beside a checkpoint, or what its shapes and the caller say. */
+/** The configuration beside a checkpoint or in the file that is asked for, or what its shapes and the caller say. */
 export function tensorflowConfiguration(
   path: string,
   weights: WeightsFile,
@@ -76,18 +74,14 @@ export function tensorflowConfiguration(
     ? 'albert'
     : 'bert'
   const folder = dirname(prefixOf(path))
-  const file = CONFIG_FILES.map((name) => join(folder, name)).find((name) => existsSync(name))
-  if (file) return parseOriginalConfig(readText(file), file, family)
-  return { config: configFromShapes(weights, family, asked) }
-}
-
-/** The vocabulary beside a checkpoint: ALBERT's SentencePiece model or BERT's list of pieces. */
-export function tensorflowVocabulary(path: string): string | undefined {
-  const folder = dirname(prefixOf(path))
-  const named = VOCABULARIES.map((name) => join(folder, name)).find((name) => existsSync(name))
-  if (named) return named
-  const models = readdirSync(folder).filter((name) => name.endsWith('.model'))
-  return models.length === 1 ? join(folder, models[0]) : undefined
+  const file = asked.file ?? CONFIG_FILES.map((name) => join(folder, name)).find((name) => existsSync(name))
+  if (file === undefined) return { config: configFromShapes(weights, family, asked) }
+  const sizes = [asked.layers, asked.heads, asked.preset]
+  if (sizes.some((size) => size !== undefined))
+    throw new UsageError(
+      `${file} says how many layers and heads there are (leave out --layers, --heads, --preset)`,
+    )
+  return parseOriginalConfig(readText(file), file, family)
 }
 
 /** What the names of the files of a checkpoint begin with. */
@@ -134,9 +128,9 @@ function refuseVersion1(prefix: string): void {
   })
 }
 
-/** The files of a line or two beside the weights. */
+/** The small files beside the weights. */
 function readText(file: string): string {
-  const { size } = statSync(file)
+  const { size } = fileSource(file, 'text')
   if (size > TEXT_BYTES)
     throw new InputError({ file, found: `${size} bytes`, expected: `at most ${TEXT_BYTES} of text` })
   return readFileSync(file, 'utf8')

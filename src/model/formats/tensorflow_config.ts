@@ -14,6 +14,8 @@ import type { StoredTensor, WeightsFile } from './weights_file.js'
 
 /** What a person may say about weights that do not say it themselves. */
 export interface AskedSizes {
+  /** A configuration that is not where it is looked for. */
+  readonly file?: string
   readonly layers?: number
   readonly heads?: number
   /** A preset of config.ts that has these sizes. */

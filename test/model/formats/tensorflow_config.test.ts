@@ -1,14 +1,10 @@
-/** The configuration and the vocabulary of TensorFlow checkpoints: from files beside them, from shapes, and from what is asked for. */
-import { rmSync, writeFileSync } from 'node:fs'
+/** The configuration of TensorFlow checkpoints: from files beside them, from shapes, and from what is asked for. */
+import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { UsageError } from '../../../src/error.js'
-import {
-  readTensorflow,
-  tensorflowConfiguration,
-  tensorflowVocabulary,
-} from '../../../src/model/formats/tensorflow.js'
+import { readTensorflow, tensorflowConfiguration } from '../../../src/model/formats/tensorflow.js'
 import { parseOriginalConfig } from '../../../src/model/formats/tensorflow_config.js'
 import { temporaryFolder } from '../../support/temporary.js'
 import { checkpoints, copied, message, shape, written } from '../../support/tensorflow_case.js'
@@ -134,16 +130,19 @@ test('weights that are no whole encoder cannot be guessed', () => {
   )
 })
 
-test("the vocabulary beside a checkpoint is found under the names of ALBERT's and BERT's", () => {
-  const name = (files: Record<string, string>) => {
-    const folder = written({ a: shape(1) }, files)
-    return tensorflowVocabulary(folder)?.slice(folder.length + 1)
-  }
-  assert.is(name({}), undefined)
-  assert.is(name({ '30k-clean.model': '', '30k-clean.vocab': '' }), '30k-clean.model')
-  assert.is(name({ 'vocab.txt': '' }), 'vocab.txt')
-  assert.is(name({ 'own.model': '' }), 'own.model')
-  assert.is(name({ 'own.model': '', 'other.model': '' }), undefined)
+test('a configuration that is named is taken, and sizes beside one are refused', () => {
+  const bare = copied((dir) => renameSync(join(dir, 'albert_config.json'), join(dir, 'mine.json')))
+  const weights = readTensorflow(bare)
+  const file = join(bare, 'mine.json')
+  assert.is(tensorflowConfiguration(bare, weights, { file }).config.layers, 3)
+  assert.match(
+    message(() => tensorflowConfiguration(bare, weights, { file, heads: 2 }), UsageError),
+    /mine\.json says how many layers and heads there are/,
+  )
+  assert.match(
+    message(() => tensorflowConfiguration(bare, weights, { file: join(bare, 'no.json') })),
+    /no\.json: found no such file/,
+  )
 })
 
 test('a file beside the weights that is far too large is not read', () => {
