@@ -11,6 +11,7 @@ import { type ByteSource, bytesSource } from '../../../src/model/formats/byte_so
 import { crc32c } from '../../../src/model/formats/crc32c.js'
 import { readSafetensors } from '../../../src/model/formats/safetensors.js'
 import { type Bundle, readBundle } from '../../../src/model/formats/tensorflow_bundle.js'
+import { underHuggingFaceNames } from '../../../src/model/formats/tensorflow_names.js'
 import { LazyTensor } from '../../../src/model/formats/weights_file.js'
 import { sameBits } from '../../support/allclose.js'
 import { fuzz, fuzzCount } from '../../support/fuzz.js'
@@ -302,11 +303,8 @@ const small = bundle(
   1,
 )
 const goldenIndex = (name: string) => new Uint8Array(readFileSync(join(golden, `${name}.index`)))
-const contents = (name: string) => {
-  const bytes = goldenIndex(name)
-  // one block of data, whose size stands in the block that lists it; behind it come the trailer, an empty block and the list
-  return bytes.subarray(0, bytes.length - 48 - 26 - 5 - 13 - 5)
-}
+/** The block of entries, the only one: behind it come its trailer, an empty block, a list of one, each sealed, and the footer. */
+const contents = (name: string) => goldenIndex(name).subarray(0, -(5 + 8 + 5 + 15 + 5 + 48))
 const values = Object.fromEntries(
   ['albert/model.ckpt-7', 'bert/bert_model.ckpt'].map((name) => [
     name,
@@ -315,8 +313,12 @@ const values = Object.fromEntries(
 )
 const shards = {
   '.data-00000-of-00001': values['albert/model.ckpt-7'],
-  '.data-00000-of-00002': new Uint8Array(95),
-  '.data-00001-of-00002': new Uint8Array(104),
+  ...Object.fromEntries(
+    [0, 1].map((place) => [
+      shardName(place, 2),
+      new Uint8Array(readFileSync(join(golden, `types/types.ckpt${shardName(place, 2)}`))),
+    ]),
+  ),
 }
 const numbers = [0, 1, 127, 128, 2 ** 31, 2 ** 53, 2n ** 63n].map((n) => Uint8Array.from(varint(n)))
 
@@ -335,24 +337,23 @@ test('mutated indexes are refused or read, without a crash, a hang or much memor
   assert.ok(result.refused > result.cases / 2)
 })
 
-test('mutated blocks with right checksums likewise', async () => {
-  const described = block([
-    blockEntry(0, '', header({ shards: 2 })),
-    blockEntry(0, 'v', description({ ...ordinary, shape: [2, 3] })),
-  ])
+test('mutated blocks with right checksums likewise, under the names of either family', async () => {
+  const seeds = ['types/types.ckpt', 'albert/model.ckpt-7'].map(contents)
+  const described = block([blockEntry(0, '', header()), blockEntry(0, 'v', description(ordinary))])
+  const run = (bytes: Uint8Array, k: number): number => {
+    const index = k % 4 === 2 ? table([first], { list: bytes }) : table([bytes])
+    const { variables } = open('made', { ...shards, '.index': index })
+    const family = k % 2 === 0 ? 'albert' : 'bert'
+    const { tensors } = underHuggingFaceNames('made.index', variables, family)
+    for (const tensor of tensors.values()) tensor.bytes()
+    return variables.length
+  }
+  assert.equal(seeds.map(run), [12, 97])
   const result = await fuzz({
-    seeds: [
-      described,
-      Uint8Array.from(described),
-      contents('types/types.ckpt'),
-      block([blockEntry(0, '', header())]),
-    ].map((b) => Uint8Array.from(b)),
+    seeds: [...seeds, Uint8Array.from(described)],
     dictionary: [...numbers, Uint8Array.from(description(ordinary)), Uint8Array.from(header())],
     count: fuzzCount(700),
-    run: (bytes, k) => {
-      const index = k % 4 === 0 ? table([first], { list: bytes }) : table([bytes])
-      readAll(open('made', { ...shards, '.index': index }))
-    },
+    run: (bytes, k) => void run(bytes, k),
   })
   assert.ok(result.refused > 0 && result.refused < result.cases)
 })
