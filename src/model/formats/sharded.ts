@@ -55,22 +55,9 @@ function refusal(file: string, found: string, expected = 'every tensor in one of
   return new InputError({ file, found, expected })
 }
 
-/** The file of each tensor. */
-function readIndex(path: string): Map<string, string> {
-  const expected = '{"weight_map": {TENSOR: FILE}}'
-  const map = (readJson(path, expected) as { weight_map?: unknown } | null)?.weight_map
-  if (typeof map !== 'object' || map === null || Array.isArray(map) || Object.keys(map).length === 0)
-    throw refusal(path, 'no weight_map with a tensor in it', expected)
-  return new Map(
-    Object.entries(map).map(([name, file]): [string, string] => {
-      if (typeof file === 'string' && NAME.test(file)) return [name, file]
-      const found = `tensor '${name}' in ${JSON.stringify(file).slice(0, 200)}`
-      throw refusal(path, found, 'the name of a file beside the index')
-    }),
-  )
-}
+const EXPECTED = '{"weight_map": {TENSOR: FILE}}'
 
-function readJson(path: string, expected: string): unknown {
+function readIndex(path: string): Map<string, string> {
   let text: string
   try {
     const { size } = statSync(path)
@@ -79,13 +66,29 @@ function readJson(path: string, expected: string): unknown {
   } catch (error) {
     const reason = systemReason(error)
     if (reason === undefined) throw error
-    throw refusal(path, reason, expected)
+    throw refusal(path, reason, EXPECTED)
   }
+  return parseIndex(text, path)
+}
+
+/** The file of each tensor. Throws an InputError for a text that is no index or names anything but a file beside it. */
+export function parseIndex(text: string, path: string): Map<string, string> {
+  let json: unknown
   try {
-    return JSON.parse(text)
+    json = JSON.parse(text)
   } catch {
-    throw refusal(path, 'no JSON', expected)
+    throw refusal(path, 'no JSON', EXPECTED)
   }
+  const map = (json as { weight_map?: unknown } | null)?.weight_map
+  if (typeof map !== 'object' || map === null || Array.isArray(map) || Object.keys(map).length === 0)
+    throw refusal(path, 'no weight_map with a tensor in it', EXPECTED)
+  return new Map(
+    Object.entries(map).map(([name, file]): [string, string] => {
+      if (typeof file === 'string' && NAME.test(file)) return [name, file]
+      const found = `tensor '${name}' in ${JSON.stringify(file).slice(0, 200)}`
+      throw refusal(path, found, 'the name of a file beside the index')
+    }),
+  )
 }
 
 function openShard(index: string, name: string, open: (path: string) => WeightsFile): WeightsFile {
