@@ -10,11 +10,10 @@ import { dropout } from '../ops/dropout.js'
 import { layernorm } from '../ops/layernorm.js'
 import { linear } from '../ops/linear.js'
 import { linearCrossEntropy } from '../ops/linear_cross_entropy.js'
-import { linearGelu } from '../ops/linear_gelu.js'
 import { reduce } from '../ops/reduce.js'
 import { scale } from '../ops/scale.js'
 import type { Dynamic } from '../ops/shape.js'
-import { type Affine, declareDense, declareNorm, tensors } from './block.js'
+import { type Affine, activated, declareDense, declareNorm, tensors } from './block.js'
 import type { ModelConfig, ModelType } from './config.js'
 import { pickRows } from './encoder.js'
 import type { EncoderParameters } from './encoder_parameters.js'
@@ -72,7 +71,7 @@ export function total(capture: Capture, x: Tensor): Tensor {
 
 /** What the output embeddings are multiplied with: rows [M,H] give [M,E]. */
 export function mlmFeatures(capture: Capture, head: MlmHead, config: ModelConfig, rows: Tensor): Tensor {
-  const [inner] = capture.apply(linearGelu, [rows, ...tensors(capture, head.dense)], { form: config.gelu })
+  const inner = activated(capture, rows, tensors(capture, head.dense), config, true)
   return capture.apply(layernorm, [inner, ...tensors(capture, head.norm)], { eps: config.layerNormEps })[0]
 }
 

@@ -1,14 +1,23 @@
 /** The config.json of Hugging Face, of ALBERT and of BERT: told apart by `model_type`, read into a ModelConfig and written. */
 import { z } from 'zod'
 import { InputError } from '../error.js'
-import type { GeluForm } from '../ops/linear_gelu.js'
-import { checkConfig, MODEL_TYPES, type ModelConfig, type ModelType } from './config.js'
+import { type Activation, checkConfig, MODEL_TYPES, type ModelConfig, type ModelType } from './config.js'
 
-/** Hugging Face's names of the forms of GELU. */
-const ACTIVATIONS: Readonly<Record<string, GeluForm>> = {
+/** Hugging Face's names of activations. */
+const ACTIVATIONS: Readonly<Record<string, Activation>> = {
   gelu: 'erf',
   gelu_new: 'tanh',
   gelu_pytorch_tanh: 'tanh',
+  relu: 'relu',
+  silu: 'silu',
+  swish: 'silu',
+}
+/** What is written of them. */
+const NAMES: Readonly<Record<Activation, string>> = {
+  erf: 'gelu',
+  tanh: 'gelu_new',
+  relu: 'relu',
+  silu: 'silu',
 }
 const activation = z.enum(Object.keys(ACTIVATIONS))
 
@@ -131,7 +140,7 @@ export function formatConfig(
     ...(!isBert && { num_hidden_groups: 1, inner_group_num: 1 }),
     num_attention_heads: config.heads,
     intermediate_size: config.intermediateSize,
-    hidden_act: config.gelu === 'erf' ? 'gelu' : 'gelu_new',
+    hidden_act: NAMES[config.gelu],
     max_position_embeddings: config.maxPositions,
     type_vocab_size: config.segmentTypes,
     hidden_dropout_prob: config.dropout,
