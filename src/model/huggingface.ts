@@ -91,7 +91,9 @@ export function parseConfig(text: string, file: string, family?: ModelType): Con
     throw new InputError({
       file,
       found:
-        at === 'model_type' ? `model_type ${JSON.stringify(type) ?? 'missing'}` : `${at}: ${issue.message}`,
+        at === 'model_type'
+          ? `model_type ${JSON.stringify(type) ?? 'missing'}`
+          : `${at} ${shown(json, issue.path)}: ${issue.message}`,
       expected: `the configuration of an ALBERT or BERT model (model_type ${MODEL_TYPES.join(' or ')})`,
     })
   }
@@ -116,6 +118,12 @@ export function parseConfig(text: string, file: string, family?: ModelType): Con
   })
   const { problem_type: problemType, architectures } = c
   return { config, labels, problemType: problemType ?? undefined, architectures: architectures ?? undefined }
+}
+
+/** What stands at a place of a configuration. */
+function shown(json: unknown, path: readonly PropertyKey[]): string {
+  const value = path.reduce<unknown>((at, key) => (isObject(at) ? at[String(key)] : undefined), json)
+  return (JSON.stringify(value) ?? 'missing').slice(0, 100)
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

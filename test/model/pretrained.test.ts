@@ -6,6 +6,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { folderAtomic } from '../../src/files.js'
 import { openModel } from '../../src/model/folder.js'
 import { parseConfig } from '../../src/model/huggingface.js'
 import { importReport, planImport, writeImported } from '../../src/model/import.js'
@@ -51,6 +52,28 @@ for (const [name, one] of Object.entries(pretrainedCases)) {
     assert.equal([...imported.weights.tensors.keys()].sort(), [...written].sort())
   })
 }
+
+test('weights that are not finite are refused by name and place, and nothing is left of the folder', async () => {
+  const dir = join(pretrainedFolder, 'albert_token_double')
+  const { weights } = openModel(dir)
+  const name = 'albert.encoder.albert_layer_groups.0.albert_layers.0.ffn.bias'
+  const float32 = () => Float32Array.of(0, Number.NaN, ...Array(10).fill(0))
+  const broken = new Map(weights.tensors).set(name, {
+    ...weights.tensors.get(name)!,
+    name,
+    shape: [12],
+    float32,
+  })
+  const file = join(dir, 'config.json')
+  const plan = planImport({ ...weights, tensors: broken }, parseConfig(readFileSync(file, 'utf8'), file))
+  const out = join(temporaryFolder(), 'm')
+  let message = 'nothing was thrown'
+  await folderAtomic(out, (temporary) => writeImported(temporary, plan)).catch((error: Error) => {
+    message = error.message
+  })
+  assert.match(message, /ffn\.bias' with NaN at 1, expected finite numbers/)
+  assert.not(existsSync(out))
+})
 
 test('the cases are of every form of weights', () => {
   const files = Object.keys(pretrainedCases).flatMap((name) =>
