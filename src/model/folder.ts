@@ -10,7 +10,7 @@ import { InputError, UserError } from '../error.js'
 import { makeFolder, writeFileAtomic } from '../files.js'
 import type { ParameterSet } from '../graph/parameters.js'
 import type { ModelConfig } from './config.js'
-import { openWeights } from './formats/index.js'
+import { openWeights, WEIGHT_FORMATS } from './formats/index.js'
 import { type TensorToWrite, writeSafetensors } from './formats/safetensors.js'
 import type { WeightsFile } from './formats/weights_file.js'
 import { formatConfig, type ProblemType, parseConfig } from './huggingface.js'
@@ -68,8 +68,19 @@ export function weightsIn(dir: string): string {
   return join(dir, name ?? WEIGHTS_FILE)
 }
 
+/** Says of a folder whose weights are of a form that is not read as it is what to do with it. */
+function refuseCheckpoint(dir: string): void {
+  if (existsSync(weightsIn(dir)) || !existsSync(dir)) return
+  const format = WEIGHT_FORMATS.find(({ find }) => find?.(dir) !== undefined)
+  if (format)
+    throw new UserError(
+      `${dir}: holds weights in ${format.name}; make a model folder of them with import first`,
+    )
+}
+
 /** Opens a model folder: the configuration and the names and shapes of the weights are read and checked. */
 export function openModel(dir: string): PretrainedModel {
+  refuseCheckpoint(dir)
   const configFile = join(dir, CONFIG_FILE)
   let text: string
   try {

@@ -220,7 +220,7 @@ const cases: BadInput[] = [
     argv: argv(),
     files: without(tagger, 's/vocab.txt'),
     status: 2,
-    says: /s: has no spiece\.model, tokenizer\.json or vocab\.txt; name one with --vocabulary/,
+    says: /s: has no spiece\.model, 30k-clean\.model, tokenizer\.json or vocab\.txt; name one with --vocabulary/,
   },
   {
     name: 'no weights in the folder',

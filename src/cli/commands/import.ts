@@ -1,11 +1,12 @@
 /** `import`: a model that another program trained, as a folder of ours, and what became of each of its tensors. */
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { Tokenizer } from '../../data/tokenizer/tokenizer.js'
 import { adoptVocabulary, vocabularyIn } from '../../data/tokenizer/vocabulary_import.js'
 import { InputError, UsageError, UserError } from '../../error.js'
 import { folderAtomic, refuseExisting } from '../../files.js'
+import { PRESETS } from '../../model/config.js'
 import { CONFIG_FILE, weightsIn } from '../../model/folder.js'
 import { WEIGHT_FORMATS, type WeightFormat, weightFormat } from '../../model/formats/index.js'
 import type { WeightsFile } from '../../model/formats/weights_file.js'
@@ -21,12 +22,15 @@ import {
 import { taskNamed, taskNames } from '../../tasks/index.js'
 import type { Task } from '../../tasks/task.js'
 import { windowLength, writeTask } from '../../training/finetuning/model.js'
-import { addShared } from '../options.js'
+import { addShared, positiveInteger } from '../options.js'
 import { printResult, table } from '../output.js'
 
 interface Options {
   out: string
   config?: string
+  layers?: number
+  heads?: number
+  preset?: string
   vocabulary: string | boolean
   cased?: boolean
   task?: string
@@ -38,12 +42,21 @@ export function importCommand(): Command {
   const command = new Command('import')
     .description(
       'Takes over a model of the ALBERT or BERT family: a folder of Hugging Face (weights in one or several safetensors ' +
-        'files, or in pytorch_model.bin, which is read without running anything), one file of weights, or what the ' +
-        'names of a checkpoint begin with. Prints every tensor and what became of it.',
+        'files, or in pytorch_model.bin, which is read without running anything), one file of weights, or a checkpoint ' +
+        'of the original code (its folder, or what the names of its files begin with). Prints every tensor and what became of it.',
     )
     .argument('<source>', `folder, or weights: ${WEIGHT_FORMATS.map(({ name }) => name).join(', ')}`)
     .requiredOption('--out <dir>', 'folder to write')
     .option('--config <file>', 'config.json (default: the one beside the weights)')
+    .option(
+      '--layers <n>',
+      'L, where a checkpoint of TensorFlow comes without a configuration',
+      positiveInteger,
+    )
+    .option('--heads <n>', 'A, likewise', positiveInteger)
+    .addOption(
+      new Option('--preset <name>', 'layers and heads as this preset has them, likewise').choices(PRESETS),
+    )
     .option('--vocabulary <file>', 'spiece.model, vocab.txt or tokenizer.json (default: beside the weights)')
     .option('--no-vocabulary', 'write the weights without one')
     .option('--cased', 'the vocabulary keeps upper case (default: as its options or its pieces say)')
@@ -61,7 +74,7 @@ async function importModel(place: string, options: Options): Promise<void> {
     throw new UsageError(`--form ${form} is none of ${task.name} (want ${task.forms.join(', ')})`)
   const { path, format, dir } = locate(place)
   const weights = format.open(path)
-  const source = configuration(path, format, dir, weights, options.config)
+  const source = configuration(path, format, dir, weights, options)
   const model = planImport(weights, source, task && headOf(task, source, form))
   const vocabulary = vocabularyOf(dir, options)
   const digest = await folderAtomic(out, async (temporary) => {
@@ -104,11 +117,13 @@ function configuration(
   format: WeightFormat,
   dir: string,
   weights: WeightsFile,
-  asked?: string,
+  { config: asked, layers, heads, preset }: Options,
 ): ConfigFile {
+  if (format.configuration) return format.configuration(path, weights, { file: asked, layers, heads, preset })
+  if (layers !== undefined || heads !== undefined || preset !== undefined)
+    throw new UsageError('--layers, --heads and --preset are for checkpoints of TensorFlow')
   const file = asked ?? join(dir, CONFIG_FILE)
   if (asked !== undefined || existsSync(file)) return parseConfig(text(file), file, familyOf(weights))
-  if (format.configuration) return format.configuration(path, weights)
   throw new UsageError(`${path}: has no ${CONFIG_FILE} beside it; name one with --config`)
 }
 
@@ -154,7 +169,7 @@ function vocabularyOf(dir: string, { vocabulary }: Options): string | undefined 
   const file = typeof vocabulary === 'string' ? vocabulary : vocabularyIn(dir)
   if (file !== undefined) return file
   throw new UsageError(
-    `${dir}: has no spiece.model, tokenizer.json or vocab.txt; name one with --vocabulary, or leave it out with --no-vocabulary`,
+    `${dir}: has no spiece.model, 30k-clean.model, tokenizer.json or vocab.txt; name one with --vocabulary, or leave it out with --no-vocabulary`,
   )
 }
 

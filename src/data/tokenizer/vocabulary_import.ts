@@ -104,7 +104,7 @@ function requireSpecial(file: string, pieces: string[], special: string[]): void
 }
 
 /** Files that a vocabulary is made from, the first that is there: the original's before what was made of it. */
-const SOURCES = ['spiece.model', 'tokenizer.json', 'vocab.txt'] as const
+const SOURCES = ['spiece.model', '30k-clean.model', 'tokenizer.json', 'vocab.txt'] as const
 
 /** The file in a folder that a vocabulary can be made from. */
 export function vocabularyIn(dir: string): string | undefined {

@@ -6,6 +6,8 @@ import { UserError } from '../../error.js'
 import type { ConfigFile } from '../huggingface.js'
 import { readSafetensors } from './safetensors.js'
 import { readSharded } from './sharded.js'
+import { findTensorflow, isTensorflow, readTensorflow, tensorflowConfiguration } from './tensorflow.js'
+import type { AskedSizes } from './tensorflow_config.js'
 import { readTorch } from './torch.js'
 import type { WeightsFile } from './weights_file.js'
 
@@ -23,9 +25,9 @@ export interface WeightFormat {
   open(path: string): WeightsFile
   /**
    * The model's configuration for weights that come without a config.json: from other files beside them, or from names and
-   * shapes. Absent where a form knows of neither.
+   * shapes, and from what was asked for where those are silent. Absent where a form knows of neither.
    */
-  configuration?(path: string, weights: WeightsFile): ConfigFile
+  configuration?(path: string, weights: WeightsFile, asked?: AskedSizes): ConfigFile
 }
 
 /** The first that recognises a path is taken. */
@@ -45,6 +47,13 @@ export const WEIGHT_FORMATS: readonly WeightFormat[] = [
     name: '*.bin.index.json',
     recognises: (path) => path.endsWith('.bin.index.json'),
     open: (path) => readSharded(path, readTorch),
+  },
+  {
+    name: '*.index of TensorFlow',
+    recognises: isTensorflow,
+    find: findTensorflow,
+    open: readTensorflow,
+    configuration: tensorflowConfiguration,
   },
 ]
 
