@@ -17,7 +17,7 @@ import { arenaTensors } from './weights.js'
 export const CONFIG_FILE = 'config.json'
 export const WEIGHTS_FILE = 'model.safetensors'
 export const VOCABULARY_FILES = ['tokenizer.json', 'tokenizer_config.json'] as const
-const DIGEST = 'vocabulary_digest'
+export const DIGEST = 'vocabulary_digest'
 
 /** Files of a vocabulary by name. */
 export type VocabularyContents = ReadonlyMap<string, Uint8Array>
