@@ -1,9 +1,11 @@
 /**
  * A model as a folder that transformers loads by from_pretrained: config.json with its architecture and labels, weights in f32
- * under Hugging Face's names, cut into files where they are large, and the files of the vocabulary as they are.
+ * under Hugging Face's names, cut into files where they are large, and the files of the vocabulary. Those stay as they are but
+ * for the longest sequence: a tokenizer that allows more pieces than the model has positions makes it fail on long texts.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { z } from 'zod'
 import { folderAtomic, writeSynced } from '../files.js'
 import { CONFIG_FILE, DIGEST, VOCABULARY_FILES } from './folder.js'
 import { type NamedTensor, writeSharded } from './formats/sharded_writer.js'
@@ -13,6 +15,8 @@ import type { WholeModel } from './whole_model.js'
 
 /** What a vocabulary may have beside VOCABULARY_FILES, and the task that a model was fine-tuned for. */
 const OTHER_FILES = ['special_tokens_map.json', 'added_tokens.json', 'vocab.txt', 'spiece.model', 'task.json']
+
+const TOKENIZER_CONFIG = 'tokenizer_config.json'
 
 export interface ExportedFolder {
   readonly files: readonly string[]
@@ -34,7 +38,10 @@ export async function exportFolder(
     const write = (file: string, content: Uint8Array | string) => writeSynced(join(temporary, file), content)
     const has = (file: string) => existsSync(join(folder.dir, file))
     const copied = [...VOCABULARY_FILES, ...OTHER_FILES].filter(has)
-    for (const file of copied) write(file, readFileSync(join(folder.dir, file)))
+    for (const file of copied) {
+      const content = readFileSync(join(folder.dir, file))
+      write(file, file === TOKENIZER_CONFIG ? limited(content, config.maxPositions) : content)
+    }
     write(CONFIG_FILE, formatConfig(config, architecture, labels, folder.problemType))
     const metadata = {
       format: 'pt',
@@ -44,6 +51,20 @@ export async function exportFolder(
     const missing = VOCABULARY_FILES.filter((file) => !copied.includes(file))
     return { files: [CONFIG_FILE, ...copied, ...files], bytes, missing }
   })
+}
+
+/** tokenizer_config.json with a `model_max_length` of at most `positions`. What is no JSON object stays as it is. */
+function limited(content: Uint8Array, positions: number): Uint8Array | string {
+  let json: unknown
+  try {
+    json = JSON.parse(new TextDecoder().decode(content))
+  } catch {
+    return content
+  }
+  const parsed = z.looseObject({ model_max_length: z.number().optional() }).safeParse(json)
+  if (!parsed.success || (parsed.data.model_max_length ?? Number.POSITIVE_INFINITY) <= positions)
+    return content
+  return `${JSON.stringify({ ...parsed.data, model_max_length: positions }, null, 2)}\n`
 }
 
 /** Of an encoder alone, names do not say whose it is. */

@@ -1,7 +1,9 @@
 /** Model folders of every head and both families for the tests of export, and what our CPU device computes for them. */
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { layernorm, linear, linearGelu } from '../../src/autograd/layers.js'
 import { Capture, type Tensor } from '../../src/autograd/tensor.js'
+import { ALBERT_SPECIAL, writeUnigram, writeWordPiece } from '../../src/data/tokenizer/vocabulary_write.js'
 import { openDevice } from '../../src/device/open.js'
 import { ParameterSet } from '../../src/graph/parameters.js'
 import { Runtime } from '../../src/graph/runtime.js'
@@ -17,8 +19,8 @@ import type { ModelKind, WholeModel } from '../../src/model/whole_model.js'
 import { openGolden } from './albert_golden.js'
 import type { Sequence } from './onnx_case.js'
 import { random } from './random.js'
-import { folderWith } from './temporary.js'
-import { smallPieces, smallTokenizerJson } from './vocabulary.js'
+import { folderWith, temporaryFolder } from './temporary.js'
+import { smallPieces } from './vocabulary.js'
 
 export const FAMILIES = ['albert', 'bert'] as const
 export const MODEL_KINDS: readonly ModelKind[] = [
@@ -72,18 +74,33 @@ export async function nanoFolder(
       ? ['start', 'end']
       : undefined
   const problem = kind === 'SequenceClassification' ? 'single_label_classification' : undefined
-  const special = { pad_token: '[PAD]', unk_token: '[UNK]', cls_token: '[CLS]', sep_token: '[SEP]' }
-  const folder = folderWith({
-    'tokenizer.json': smallTokenizerJson(),
-    'tokenizer_config.json': JSON.stringify({
-      tokenizer_class: 'PreTrainedTokenizerFast',
-      mask_token: '[MASK]',
-      ...special,
-    }),
-    'config.json': formatConfig(config, architectureOf(family, kind), labels, problem),
-  })
+  const folder = temporaryFolder()
+  writeVocabulary(folder, family)
+  const json = formatConfig(config, architectureOf(family, kind), labels, problem)
+  writeFileSync(join(folder, 'config.json'), json)
   await writeSafetensors(join(folder, 'model.safetensors'), arenaTensors(set, data))
   return folder
+}
+
+/** The small vocabulary: WordPiece's for BERT; for ALBERT, as many pieces of a unigram model. */
+function writeVocabulary(dir: string, family: ModelType): void {
+  if (family === 'bert') {
+    writeWordPiece(dir, [...smallPieces], true)
+    return
+  }
+  const pieces = smallPieces.map((piece, id) => {
+    const special = ALBERT_SPECIAL[id]
+    if (special !== undefined) return { piece: special, score: 0 }
+    const bare = piece.replace(/^##/, '')
+    return { piece: bare === piece ? `▁${piece}` : bare, score: -1 - id / 10 }
+  })
+  writeUnigram(dir, {
+    pieces,
+    special: ALBERT_SPECIAL,
+    charsmap: new Uint8Array(),
+    digitComma: false,
+    lowercase: true,
+  })
 }
 
 /** A folder with the weights of a golden case. */
