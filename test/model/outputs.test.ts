@@ -13,6 +13,7 @@ import type { Affine } from '../../src/model/block.js'
 import type { ModelType } from '../../src/model/config.js'
 import { batchInputs, encode, pool } from '../../src/model/encoder.js'
 import { declarePretraining } from '../../src/model/pretraining.js'
+import type { GeluForm } from '../../src/ops/linear_gelu.js'
 import type { Precision } from '../../src/ops/shape.js'
 import { type Golden, openGolden, weightsInto } from '../support/albert_golden.js'
 import { allclose } from '../support/allclose.js'
@@ -56,7 +57,7 @@ async function outputsOf(
   const pooled = pool(capture, encoder.pooler!, hidden, capture.input('first_rows', [sequences], 'i32'))
   const picked = gather(hidden, capture.input('masked_rows', [masked], 'i32'))
   const features = layernorm(
-    linearGelu(picked, layer(mlm.dense), { form: golden.config.gelu }),
+    linearGelu(picked, layer(mlm.dense), { form: golden.config.gelu as GeluForm }),
     layer(mlm.norm),
     golden.config.layerNormEps,
   )

@@ -211,7 +211,7 @@ test('a configuration of another kind is refused by name', () => {
   for (const [change, says] of [
     [{ model_type: 'electra' }, /model_type "electra".*albert or bert/],
     [{ model_type: undefined }, /model_type missing/],
-    [{ hidden_act: 'relu' }, /hidden_act/],
+    [{ hidden_act: 'mish' }, /hidden_act/],
     [{ position_embedding_type: 'relative_key' }, /position_embedding_type/],
     [{ is_decoder: true }, /is_decoder/],
     [{ problem_type: 'ranking' }, /problem_type.*"regression"/],

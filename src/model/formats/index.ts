@@ -5,13 +5,17 @@
 import { UserError } from '../../error.js'
 import type { ConfigFile } from '../huggingface.js'
 import { readSafetensors } from './safetensors.js'
+import { readSharded } from './sharded.js'
+import { readTorch } from './torch.js'
 import type { WeightsFile } from './weights_file.js'
 
 export interface WeightFormat {
-  /** As people know it, and how its files are called. */
+  /** How its files are called, for people. */
   readonly name: string
   /** Whether a path (a file, or what the names of a checkpoint's files begin with) looks like this form, by names alone. */
   recognises(path: string): boolean
+  /** Weights of this form in a folder, for one whose files have no fixed name. */
+  find?(dir: string): string | undefined
   /**
    * Reads and checks what describes the tensors; their data when they are asked for.
    * @throws InputError where a file is missing, truncated or foreign, or contradicts itself.
@@ -26,14 +30,29 @@ export interface WeightFormat {
 
 /** The first that recognises a path is taken. */
 export const WEIGHT_FORMATS: readonly WeightFormat[] = [
-  { name: 'safetensors', recognises: (path) => path.endsWith('.safetensors'), open: readSafetensors },
+  { name: '*.safetensors', recognises: (path) => path.endsWith('.safetensors'), open: readSafetensors },
+  {
+    name: '*.safetensors.index.json',
+    recognises: (path) => path.endsWith('.safetensors.index.json'),
+    open: (path) => readSharded(path, readSafetensors),
+  },
+  {
+    name: '*.bin, *.pt or *.pth of PyTorch',
+    recognises: (path) => /\.(bin|pth?)$/.test(path),
+    open: readTorch,
+  },
+  {
+    name: '*.bin.index.json',
+    recognises: (path) => path.endsWith('.bin.index.json'),
+    open: (path) => readSharded(path, readTorch),
+  },
 ]
 
 export function weightFormat(path: string): WeightFormat {
   const format = WEIGHT_FORMATS.find(({ recognises }) => recognises(path))
   if (format) return format
   const known = WEIGHT_FORMATS.map(({ name }) => name).join(', ')
-  throw new UserError(`${path}: is no file of weights that is known (want ${known})`)
+  throw new UserError(`${path}: weights are not called like that (want ${known})`)
 }
 
 /** Opens weights in any of the forms. */

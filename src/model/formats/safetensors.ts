@@ -14,7 +14,7 @@ export type { TensorToWrite } from './safetensors_format.js'
  * @throws InputError where the file is missing, truncated or foreign, or its header contradicts itself or the file.
  */
 export function readSafetensors(path: string): WeightsFile {
-  return parseSafetensors(fileSource(path, 'a safetensors file'))
+  return { ...parseSafetensors(fileSource(path, 'a safetensors file')), files: [path] }
 }
 
 /**

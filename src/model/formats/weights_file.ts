@@ -51,6 +51,8 @@ export interface StoredTensor {
 export interface WeightsFile {
   /** Of the file, or what errors call it. */
   readonly path: string
+  /** All files that the tensors lie in, or are described in, where they lie in files. */
+  readonly files?: readonly string[]
   /** In the order of their data in the file. */
   readonly tensors: ReadonlyMap<string, StoredTensor>
   readonly metadata: ReadonlyMap<string, string>
