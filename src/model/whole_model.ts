@@ -4,7 +4,6 @@
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { z } from 'zod'
 import { InputError } from '../error.js'
 import { type Parameter, ParameterSet } from '../graph/parameters.js'
 import { type Affine, declareDense } from './block.js'
@@ -13,7 +12,8 @@ import { declareEncoder } from './encoder.js'
 import type { EncoderParameters } from './encoder_parameters.js'
 import { CONFIG_FILE, type HeadName, openModel, type PretrainedModel } from './folder.js'
 import { declareMlmHead, declarePairHead, type MlmHead } from './heads.js'
-import { loadPretrained } from './weights.js'
+import { parseConfig } from './huggingface.js'
+import { loadPretrained, tensorsByName } from './weights.js'
 
 /** `MaskedLM` is pretraining without the head of sentence pairs, `Model` an encoder alone. */
 const KINDS = [
@@ -117,8 +117,8 @@ function classifierName(kind: ModelKind): 'classifier' | 'qa_outputs' | undefine
 }
 
 /** The names of the outputs: those of config.json, else as many as the weights have, called as Hugging Face does it. */
-function labelsOf({ labels, weights }: PretrainedModel, name: string): readonly string[] {
-  const count = weights.tensors.get(`${name}.bias`)?.shape[0] ?? labels?.length
+function labelsOf({ config, labels, weights }: PretrainedModel, name: string): readonly string[] {
+  const count = tensorsByName(weights, config.modelType).get(`${name}.bias`)?.shape[0] ?? labels?.length
   if (labels?.length === count && labels !== undefined) return labels
   if (labels !== undefined && labels.length > 0)
     throw new InputError({
@@ -129,14 +129,12 @@ function labelsOf({ labels, weights }: PretrainedModel, name: string): readonly 
   return Array.from({ length: count ?? 2 }, (_, i) => `LABEL_${i}`)
 }
 
-const architectures = z.object({ architectures: z.array(z.string()).nullish() })
-
 /** What the folder says that it is, or what its weights are. */
 function kindOf(folder: PretrainedModel): ModelKind {
   const { dir, config, weights } = folder
   const file = join(dir, CONFIG_FILE)
-  const said = architectures.safeParse(JSON.parse(readFileSync(file, 'utf8'))).data?.architectures?.[0]
-  if (said === undefined) return kindOfWeights(weights.tensors)
+  const said = parseConfig(readFileSync(file, 'utf8'), file).architectures?.[0]
+  if (said === undefined) return kindOfWeights(tensorsByName(weights, config.modelType))
   const kind = KINDS.find((one) => architecture(config, one) === said)
   if (kind !== undefined) return kind
   throw new InputError({

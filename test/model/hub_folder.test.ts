@@ -82,6 +82,7 @@ for (const family of FAMILIES)
       const size = [...tensors.values()].reduce((n, tensor) => n + tensor.byteLength, 0)
       assert.ok(size <= largest || tensors.size === 1, `${shard}: ${size} bytes in ${tensors.size} tensors`)
     }
+    sameBits(readWholeModel(out).data, readWholeModel(dir).data, { name: 'weights as they load' })
     assert.ok(shards.some((shard) => statSync(join(out, shard)).size > largest / 2))
   })
 

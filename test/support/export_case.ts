@@ -1,7 +1,7 @@
 /** Model folders of every head and both families for the tests of export, and what our CPU device computes for them. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { layernorm, linear, linearGelu } from '../../src/autograd/layers.js'
+import { linear } from '../../src/autograd/layers.js'
 import { Capture, type Tensor } from '../../src/autograd/tensor.js'
 import { ALBERT_SPECIAL, writeUnigram, writeWordPiece } from '../../src/data/tokenizer/vocabulary_write.js'
 import { openDevice } from '../../src/device/open.js'
@@ -12,7 +12,7 @@ import { declareDense } from '../../src/model/block.js'
 import { type ModelConfig, type ModelType, preset } from '../../src/model/config.js'
 import { batchInputs, declareEncoder, encode, pool } from '../../src/model/encoder.js'
 import { writeSafetensors } from '../../src/model/formats/safetensors.js'
-import { declareMlmHead, declarePairHead } from '../../src/model/heads.js'
+import { declareMlmHead, declarePairHead, mlmFeatures } from '../../src/model/heads.js'
 import { formatConfig } from '../../src/model/huggingface.js'
 import { arenaTensors } from '../../src/model/weights.js'
 import type { ModelKind, WholeModel } from '../../src/model/whole_model.js'
@@ -153,8 +153,7 @@ export async function ownOutputs(
   const wanted = new Map<string, Tensor>()
   if (kind === 'Model') wanted.set('last_hidden_state', hidden).set('pooler_output', pooled!)
   if (mlm) {
-    const inner = linearGelu(hidden, layer(mlm.dense), { form: config.gelu })
-    const features = layernorm(inner, layer(mlm.norm), config.layerNormEps)
+    const features = mlmFeatures(capture, mlm, config, hidden)
     const tied = { weight: capture.parameter(encoder.word), bias: capture.parameter(mlm.bias) }
     wanted.set(kind === 'MaskedLM' ? 'logits' : 'prediction_logits', linear(features, tied))
   }

@@ -8,9 +8,8 @@
  */
 
 import type { Parameter } from '../../graph/parameters.js'
-import type { GeluForm } from '../../ops/linear_gelu.js'
 import type { Affine } from '../block.js'
-import type { ModelConfig } from '../config.js'
+import type { Activation, ModelConfig } from '../config.js'
 import type { EncoderParameters } from '../encoder_parameters.js'
 import type { OnnxGraph, Weight } from './onnx_graph.js'
 
@@ -86,14 +85,18 @@ export function layernorm(
   return graph.node('LayerNormalization', inputs, attributes, result)
 }
 
-/** GELU in the form that the configuration says. */
-export function gelu({ graph, config }: OnnxContext, x: string): string {
-  if (graph.opset >= GELU_OPSET)
-    return graph.node('Gelu', [x], { approximate: config.gelu === 'tanh' ? 'tanh' : 'none' })
-  return GELU[config.gelu](graph, x)
+/** The activation that the configuration says. */
+export function activated({ graph, config }: OnnxContext, x: string): string {
+  const { gelu } = config
+  if (graph.opset >= GELU_OPSET && (gelu === 'erf' || gelu === 'tanh'))
+    return graph.node('Gelu', [x], { approximate: gelu === 'tanh' ? 'tanh' : 'none' })
+  return ACTIVATIONS[gelu](graph, x)
 }
 
-const GELU: Readonly<Record<GeluForm, (graph: OnnxGraph, x: string) => string>> = {
+const ACTIVATIONS: Readonly<Record<Activation, (graph: OnnxGraph, x: string) => string>> = {
+  relu: (graph, x) => graph.node('Relu', [x]),
+  /** x / (1 + exp(-x)) */
+  silu: (graph, x) => graph.node('Mul', [x, graph.node('Sigmoid', [x])]),
   /** x (1 + erf(x / sqrt 2)) / 2 */
   erf(graph, x) {
     const inner = graph.node('Erf', [graph.node('Div', [x, graph.scalar(Math.SQRT2)])])
@@ -147,7 +150,7 @@ function blockGraph(
     return layernorm(context, graph.node('Add', [output, x]), part(block.attentionNorm))
   })
   return graph.within('ffn', () => {
-    const inner = gelu(context, dense(context, attended, part(block.ffn)))
+    const inner = activated(context, dense(context, attended, part(block.ffn)))
     const output = dense(context, inner, part(block.ffnOutput))
     return layernorm(context, graph.node('Add', [output, attended]), part(block.outputNorm), result)
   })

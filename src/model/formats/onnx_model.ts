@@ -7,10 +7,10 @@
 import type { WholeModel } from '../whole_model.js'
 import { partOf } from '../whole_model.js'
 import {
+  activated,
   BATCH,
   dense,
   encoderGraph,
-  gelu,
   LENGTH,
   layernorm,
   type OnnxContext,
@@ -82,7 +82,7 @@ function spanLogits(context: OnnxContext, model: WholeModel, hidden: string): vo
 function wordLogits(context: OnnxContext, model: WholeModel, hidden: string, result: string): void {
   const { graph, weights, config } = context
   const { dense: inner, norm, bias } = model.mlm!
-  const x = layernorm(context, gelu(context, dense(context, hidden, [inner, 0])), [norm, 0])
+  const x = layernorm(context, activated(context, dense(context, hidden, [inner, 0])), [norm, 0])
   const words = graph.weight(weights.of(model.encoder.word))
   const rows = graph.node('Flatten', [x], { axis: 2 })
   const logits = graph.node('Gemm', [rows, words, graph.weight(weights.of(bias))], { transB: 1 })
