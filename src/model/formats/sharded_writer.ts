@@ -16,7 +16,7 @@ const FLOAT_BYTES = 4
 export type NamedTensor = readonly [name: string, tensor: TensorToWrite]
 
 export interface ShardedFiles {
-  /** Names of the files with weights, in order. */
+  /** Names of the files with weights, in order, and of the index where there is one. */
   readonly files: readonly string[]
   /** Of all tensors together. */
   readonly bytes: number
@@ -53,7 +53,7 @@ export async function writeSharded(
     }
     writeFileAtomic(join(dir, INDEX_FILE), `${JSON.stringify(json, null, 2)}\n`)
   }
-  return { files, bytes }
+  return { files: shards.length > 1 ? [...files, INDEX_FILE] : files, bytes }
 }
 
 /** Tensors in their order, file by file. */
