@@ -26,7 +26,7 @@ const WEIGHTS_NAMES = [
   'pytorch_model.bin.index.json',
 ] as const
 export const VOCABULARY_FILES = ['tokenizer.json', 'tokenizer_config.json'] as const
-const DIGEST = 'vocabulary_digest'
+export const DIGEST = 'vocabulary_digest'
 
 /** Files of a vocabulary by name. */
 export type VocabularyContents = ReadonlyMap<string, Uint8Array>
