@@ -11,7 +11,7 @@ const summaries: Record<string, string> = {
   demo: 'run the whole of it on a small synthetic corpus',
   devices: 'what can run here, and why not',
   vocab: 'import a vocabulary, or train one',
-  corpus: 'text files to one sentence a line',
+  corpus: 'text of many formats to one sentence a line',
   instances: 'pretraining instances (MLM + SOP or NSP) from a corpus',
   synthesize: 'write a synthetic corpus with labelled entities',
   pretrain: 'pretrain a model on instances',
