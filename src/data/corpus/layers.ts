@@ -168,8 +168,8 @@ async function* gunzipped(bytes: Bytes, name: string, place: Place): AsyncGenera
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? ''
     if (!code.startsWith('Z_')) throw error
-    const found = code === 'Z_BUF_ERROR' ? 'that it breaks off' : `${(error as Error).message}`
-    throw new LayerError(place.byte, `gzip data: ${found}`, 'a whole gzip file')
+    const what = code === 'Z_BUF_ERROR' ? 'breaks off' : `cannot be read (${(error as Error).message})`
+    throw new LayerError(place.byte, `gzip data that ${what}`, 'a whole gzip file')
   } finally {
     gunzip.destroy()
     await feeding
@@ -219,7 +219,11 @@ async function* untarred(bytes: Bytes, place: Place): AsyncGenerator<{ name: str
     failure ??=
       error instanceof LayerError || error instanceof UserError
         ? error
-        : new LayerError(place.byte, `a tar archive: ${(error as Error).message}`, 'a whole tar archive')
+        : new LayerError(
+            place.byte,
+            `a tar archive that cannot be read (${(error as Error).message})`,
+            'a whole tar archive',
+          )
     throw failure
   }
   try {

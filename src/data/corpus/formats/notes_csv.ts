@@ -12,7 +12,7 @@ import type { CorpusFormat, CorpusParser, CorpusRecord } from '../format.js'
 
 /** Largest row in bytes. */
 const LARGEST_ROW = 4 << 20
-/** Bytes that may be read a second time after broken rows, so that a file of nothing else does not take for ever. */
+/** Bytes that may be read again after broken rows, beyond those read so far: a file of nothing else does not take for ever. */
 const MOST_READ_AGAIN = 64 << 20
 const MARK = Buffer.from('\ufeff')
 
@@ -74,7 +74,7 @@ class NotesParser implements CorpusParser {
     } else if (this.seeking) this.seek(true)
     else this.parse(undefined, true)
     if (this.columns === undefined && this.records.length === 0 && !this.givenUp)
-      this.broken(0, 'an empty file', 'a header with the columns ROW_ID and TEXT')
+      this.records.push(broken(0, 'an empty file', 'a header with the columns ROW_ID and TEXT'))
     return this.taken()
   }
 
@@ -84,8 +84,13 @@ class NotesParser implements CorpusParser {
     for (;;) {
       const error = this.feed(given, last)
       if (error === undefined) break
-      this.broken(this.rowsEnd, describe(error), 'rows of quoted fields, as the header names them')
-      if (this.columns === undefined || this.tooOften()) return this.giveUp()
+      this.records.push(
+        broken(this.rowsEnd, describe(error), 'rows of quoted fields, as the header names them'),
+      )
+      if (this.columns === undefined || this.readAgain > MOST_READ_AGAIN + this.rowsEnd) {
+        this.giveUp()
+        return
+      }
       this.seekFromRow()
       if (!this.findRow(last)) return
       given = Buffer.from(this.row.subarray(0, this.rowLength))
@@ -117,7 +122,7 @@ class NotesParser implements CorpusParser {
         const start = this.rowsEnd
         this.rowsEnd = this.csvStart + info.bytes
         if (this.columns === undefined) this.readHeader(cells)
-        else this.readRow(cells, start)
+        else this.records.push(recordOf(cells, this.columns, start))
         return null
       },
     })
@@ -132,23 +137,6 @@ class NotesParser implements CorpusParser {
     const [text, id, error] = ['TEXT', 'ROW_ID', 'ISERROR'].map((name) => names.indexOf(name))
     if (text < 0 || id < 0) throw new HeaderError(quote(names.join(',')))
     this.columns = { count: names.length, text, id, error }
-  }
-
-  private readRow(cells: Buffer[], start: number): void {
-    const { count, text, id, error } = this.columns as Columns
-    if (cells.length !== count)
-      return this.broken(start, `${cells.length} columns`, `${count} as in the header`)
-    const [note, name] = [cells[text], cells[id].toString('latin1').trim()]
-    if (!isUtf8(note)) return this.broken(start, 'bytes that are not UTF-8', 'UTF-8 text')
-    if (!/^\d{1,15}$/.test(name)) return this.broken(start, `ROW_ID ${quote(name)}`, 'a number')
-    const drop = (reason: string) => this.records.push({ kind: 'dropped', reason, id: name, byte: start })
-    if (error >= 0 && cells[error].toString('latin1').trim() === '1') {
-      drop('entered_in_error')
-      return
-    }
-    const paragraphs = paragraphsOf(note.toString('utf8'))
-    if (paragraphs.length === 0) drop('no_text')
-    else this.records.push({ kind: 'document', id: name, paragraphs })
   }
 
   /** The broken row but for its first line, in which the next row may begin, is read again. */
@@ -169,6 +157,8 @@ class NotesParser implements CorpusParser {
   private findRow(last: boolean): boolean {
     const held = this.row.subarray(0, this.rowLength)
     for (let feed = held.indexOf(10); feed >= 0; feed = held.indexOf(10, feed + 1)) {
+      const begins = held[feed + 1] ?? 0
+      if (held.length - feed > 20 && begins !== 34 && (begins < 48 || begins > 57)) continue
       const start = /^"?\d{1,15}"?(,|$)/.exec(held.toString('latin1', feed + 1, feed + 20))
       if (start === null && held.length - feed > 20) continue
       if (start?.[1] === ',') {
@@ -186,14 +176,11 @@ class NotesParser implements CorpusParser {
     return false
   }
 
-  private tooOften(): boolean {
-    return this.readAgain > MOST_READ_AGAIN
-  }
-
   private giveUp(): void {
-    const at = this.rowsEnd
-    if (this.columns !== undefined)
-      this.broken(at, 'too many rows whose quotes do not close', 'CSV; the rest of the file is left out')
+    if (this.columns !== undefined) {
+      const expected = 'CSV; the rest of the file is left out'
+      this.records.push(broken(this.rowsEnd, 'too many rows whose quotes do not close', expected))
+    }
     this.givenUp = true
     this.row = Buffer.alloc(0)
   }
@@ -215,11 +202,6 @@ class NotesParser implements CorpusParser {
     this.rowStart += count
   }
 
-  private broken(byte: number, found: string, expected: string): void {
-    const detail = `found ${found}, expected ${expected}`
-    this.records.push({ kind: 'dropped', reason: 'broken', byte, detail })
-  }
-
   private taken(): CorpusRecord[] {
     const records = this.records
     this.records = []
@@ -228,6 +210,23 @@ class NotesParser implements CorpusParser {
 }
 
 class HeaderError extends Error {}
+
+function recordOf(cells: readonly Buffer[], columns: Columns, byte: number): CorpusRecord {
+  const { count, text, id: idAt, error } = columns
+  if (cells.length !== count) return broken(byte, `${cells.length} columns`, `${count} as in the header`)
+  const [note, id] = [cells[text], cells[idAt].toString('latin1').trim()]
+  if (!isUtf8(note)) return broken(byte, 'bytes that are not UTF-8', 'UTF-8 text')
+  if (!/^\d{1,15}$/.test(id)) return broken(byte, `ROW_ID ${quote(id)}`, 'a number')
+  if (error >= 0 && cells[error].toString('latin1').trim() === '1')
+    return { kind: 'dropped', reason: 'entered_in_error', id, byte }
+  const paragraphs = paragraphsOf(note.toString('utf8'))
+  if (paragraphs.length === 0) return { kind: 'dropped', reason: 'no_text', id, byte }
+  return { kind: 'document', id, paragraphs }
+}
+
+function broken(byte: number, found: string, expected: string): CorpusRecord {
+  return { kind: 'dropped', reason: 'broken', byte, detail: `found ${found}, expected ${expected}` }
+}
 
 function describe(error: Error): string {
   if (error instanceof HeaderError) return `the columns ${error.message}`
