@@ -37,6 +37,8 @@ export interface CorpusOptions {
   maxWords?: number
   /** Fill lines from the following sentences up to `maxWords`. Default false. */
   fillWords?: boolean
+  /** Small files are made together up to so many bytes. Default 16 MiB. */
+  partBytes?: number
   /** Ends the work; finished parts stay, and the promise is rejected with the signal's reason. */
   signal?: AbortSignal
   /** Hears of bytes read so far, of how many; those of parts that were there before count as read from the beginning. */
@@ -58,7 +60,7 @@ export async function writeCorpus(options: CorpusOptions): Promise<CorpusReport>
   const outputs = new Set([out, `${out}.report.json`].map((path) => resolve(path)))
   const isOutput = (path: string) => outputs.has(path) || dirname(path) === resolve(folder)
   const { files, others } = findInputs(inputs, settings.format, isOutput)
-  const parts = cutIntoParts(files).map((part) => ({
+  const parts = cutIntoParts(files, options.partBytes).map((part) => ({
     files: part,
     stem: join(folder, nameOf(part, settings)),
   }))

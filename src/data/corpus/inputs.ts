@@ -69,12 +69,12 @@ export function findInputs(
 }
 
 /** Consecutive files, gathered into parts. */
-export function cutIntoParts(files: readonly InputFile[]): InputFile[][] {
+export function cutIntoParts(files: readonly InputFile[], bytes = PART_BYTES): InputFile[][] {
   const parts: InputFile[][] = []
   let size = 0
   for (const file of files) {
     const last = parts[parts.length - 1]
-    if (last !== undefined && size + file.size <= PART_BYTES && last.length < PART_FILES) last.push(file)
+    if (last !== undefined && size + file.size <= bytes && last.length < PART_FILES) last.push(file)
     else {
       parts.push([file])
       size = 0
@@ -93,7 +93,7 @@ export function formatOf(
   { format, named }: { format?: string; named: boolean },
 ): CorpusFormat | undefined {
   if (foreign(head) !== undefined) return undefined
-  if (!named && /(^|\/)\./.test(name)) return undefined
+  if (!named && /(^|\/)\.[^/]*$/.test(name)) return undefined
   if (format !== undefined) return formatNamed(format)
   const found = recognise(name, head)
   return found?.name === 'text' && !named && !/\.(txt|text)$/i.test(name) ? undefined : found

@@ -140,11 +140,9 @@ test('archives that break off give what was whole, and say where', async () => {
     { name: 'one', content: text },
     { name: 'two', content: long },
   ])
-  const [one, two, ...more] = await read(file(archive.subarray(0, 3000)))
+  const [one, two] = await read(file(archive.subarray(0, 3000)))
   assert.is(one, `one: ${text}`)
   assert.match(two, /^\d+: found a tar archive that cannot be read .*, expected a whole tar archive$/)
-  assert.match(more.join(), /^two: /)
-  assert.is(more.length, 1)
 })
 
 test('a broken gzip file inside a tar leaves the next one readable', async () => {

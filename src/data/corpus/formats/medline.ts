@@ -23,7 +23,7 @@ export const medline: CorpusFormat = {
 }
 
 /** Tags that are kept, with what continues them; others are passed over. */
-const KEPT = new Set(['PMID', 'TI', 'AB', 'PT'])
+const KEPT = new Set(['PMID', 'TI', 'AB', 'PT', 'RIN', 'ROF'])
 
 class MedlineParser implements CorpusParser {
   private records: CorpusRecord[] = []
@@ -113,14 +113,17 @@ class MedlineParser implements CorpusParser {
         detail: `found ${found}, expected "PMID- " and a number`,
       }
     }
-    if (this.values('PT').some((type) => /^retracted publication$/i.test(type)))
-      return { kind: 'dropped', reason: 'retracted', byte, id }
-    const paragraphs = [
-      ...this.values('TI'),
-      ...this.values('AB').flatMap((abstract) => sections(abstract, this.options.labels)),
-    ]
-    if (paragraphs.length === 0) return { kind: 'dropped', reason: 'no_text', byte, id }
-    return { kind: 'document', id, paragraphs }
+    if (this.isRetracted()) return { kind: 'dropped', reason: 'retracted', byte, id }
+    const abstract = this.values('AB').flatMap((text) => sections(text, this.options.labels))
+    if (abstract.length === 0) return { kind: 'dropped', reason: 'no_text', byte, id }
+    return { kind: 'document', id, paragraphs: [...this.values('TI'), ...abstract] }
+  }
+
+  /** By its publication type, or by a later notice; and the notice itself. */
+  private isRetracted(): boolean {
+    const types = this.values('PT')
+    if (types.some((type) => /^retract(ed publication|ion of publication)$/i.test(type))) return true
+    return this.fields.some(({ tag }) => tag === 'RIN' || tag === 'ROF')
   }
 
   private values(tag: string): string[] {
