@@ -13,24 +13,47 @@
 import type { XmlElement } from './xml_tree.js'
 
 export type Manner = 'word' | 'script' | 'math' | 'space' | 'drop' | 'apart'
-/** Manners by name, or the text itself for an element with a rule of its own. */
-export type Manners = (element: XmlElement) => Manner | { readonly text: string }
+/** Manners by name, or the text itself for an element with a rule of its own. Asked once for each element. */
+export type Manners = (element: XmlElement) => Manner | { readonly text: string; readonly script?: true }
 
 export const CITED = '\ufffe'
 export const CITED_END = '\uffff'
 
 /** Text of an element's inside, white space as it stands. */
 export function inlineText(element: XmlElement, manners: Manners): string {
-  let text = ''
-  let script = false
-  for (const child of element.children) {
-    const part = typeof child === 'string' ? child : childText(child, manners)
+  const { children } = element
+  if (children.length === 1 && typeof children[0] === 'string') return children[0]
+  const parts: string[] = []
+  let last = ''
+  let afterScript = false
+  for (const child of children) {
+    const manner = typeof child === 'string' ? undefined : manners(child)
+    const part = typeof child === 'string' ? child : childText(child, manner ?? 'drop', manners)
     if (part === '') continue
-    const lifted = typeof child !== 'string' && manners(child) === 'script'
-    text += joint(text, part, lifted && isSuperscript(child), script) + part
-    script = lifted
+    const script = manner === 'script' || (typeof manner === 'object' && manner.script === true)
+    if (isDigit(last)) {
+      const raised = script && typeof child !== 'string' && child.name === 'sup'
+      if (raised && /^\s*[-+\u2212\u2013]?\d/.test(part)) parts.push('^')
+      else if (afterScript && isDigit(part[0])) parts.push(' ')
+    }
+    parts.push(part)
+    last = part[part.length - 1]
+    afterScript = script
   }
-  return text
+  return parts.join('')
+}
+
+function childText(child: XmlElement, manner: ReturnType<Manners>, manners: Manners): string {
+  if (typeof manner === 'object') return manner.text
+  if (manner === 'drop') return ''
+  if (manner === 'space') return ' '
+  if (manner === 'math') return mathText(child)
+  const text = inlineText(child, manners)
+  return manner === 'apart' ? ` ${text} ` : text
+}
+
+function isDigit(character: string): boolean {
+  return character >= '0' && character <= '9' && character.length === 1
 }
 
 const spaces = /[\s\u180e]+/g
@@ -40,26 +63,6 @@ const unseen = /[\u00ad\u200b\u2060\ufeff]/g
 /** One space for any white space, none at the ends. */
 export function tidy(text: string): string {
   return text.replace(unseen, '').replace(spaces, ' ').trim()
-}
-
-function childText(child: XmlElement, manners: Manners): string {
-  const manner = manners(child)
-  if (typeof manner === 'object') return manner.text
-  if (manner === 'drop') return ''
-  if (manner === 'space') return ' '
-  if (manner === 'math') return mathText(child)
-  const text = inlineText(child, manners)
-  return manner === 'apart' ? ` ${text} ` : text
-}
-
-function isSuperscript(element: XmlElement): boolean {
-  return element.name === 'sup'
-}
-
-function joint(before: string, part: string, superscript: boolean, afterScript: boolean): string {
-  if (!/\d$/.test(before)) return ''
-  if (superscript) return /^\s*[-+\u2212\u2013]?\d/.test(part) ? '^' : ''
-  return afterScript && /^\d/.test(part) ? ' ' : ''
 }
 
 /* MathML */
