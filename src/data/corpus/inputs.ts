@@ -92,7 +92,7 @@ export function formatOf(
   { name, head }: { name: string; head: Uint8Array },
   { format, named }: { format?: string; named: boolean },
 ): CorpusFormat | undefined {
-  if (foreign(head) !== undefined) return undefined
+  if (container(head) !== undefined) return undefined
   if (!named && /(^|\/)\.[^/]*$/.test(name)) return undefined
   if (format !== undefined) return formatNamed(format)
   const found = recognise(name, head)
@@ -112,7 +112,7 @@ function isInput(path: string, format?: string): boolean {
 function refuseUnknown(path: string, format?: string): void {
   const { head, archive } = look(path)
   if (archive || formatOf({ name: withoutGz(path), head }, { format, named: true }) !== undefined) return
-  const { found, instead } = foreign(head) ?? { found: looksLike(withoutGz(path), head), instead: expected() }
+  const { found, instead } = container(head) ?? looksLike(withoutGz(path), head)
   throw new InputError({ file: path, found, expected: instead })
 }
 
@@ -149,26 +149,27 @@ const containers: readonly { start: string; found: string; command: string }[] =
 ]
 
 /** What a file is that no format can be, and what to do about it. */
-function foreign(head: Uint8Array): { found: string; instead: string } | undefined {
+function container(head: Uint8Array): { found: string; instead: string } | undefined {
   const start = Buffer.from(head.subarray(0, 8)).toString('latin1')
-  const container = containers.find((one) => start.startsWith(one.start))
-  if (container !== undefined)
-    return {
-      found: container.found,
-      instead: `gzip, tar or plain files; \`${container.command}\` unpacks it`,
-    }
+  const known = containers.find((one) => start.startsWith(one.start))
+  if (known !== undefined)
+    return { found: known.found, instead: `gzip, tar or plain files; \`${known.command}\` unpacks it` }
   if (isGzip(head)) return { found: 'gzip inside gzip', instead: 'gzip once; `gunzip` unpacks it' }
-  if (/^(\xff\xfe|\xfe\xff)/.test(start))
-    return { found: 'UTF-16 text', instead: 'UTF-8; `iconv -f UTF-16 -t UTF-8` converts it' }
   return undefined
 }
 
-function looksLike(name: string, head: Uint8Array): string {
+function looksLike(name: string, head: Uint8Array): { found: string; instead: string } {
   const start = Buffer.from(head).toString('latin1')
-  if (start.includes('\0')) return 'binary data'
-  if (/\.(xml|nxml)$/i.test(name) || /^\s*<(\?xml|!DOCTYPE)/.test(start)) return 'XML of an unknown kind'
-  if (/\.csv$/i.test(name)) return 'CSV without the columns ROW_ID and TEXT'
-  return 'a file of an unknown kind'
+  if (/^(\xff\xfe|\xfe\xff)/.test(start))
+    return { found: 'UTF-16 text', instead: 'UTF-8; `iconv -f UTF-16 -t UTF-8` converts it' }
+  const found = start.includes('\0')
+    ? 'binary data'
+    : /\.(xml|nxml)$/i.test(name) || /^\s*<(\?xml|!DOCTYPE)/.test(start)
+      ? 'XML of an unknown kind'
+      : /\.csv$/i.test(name)
+        ? 'CSV without the columns ROW_ID and TEXT'
+        : 'a file of an unknown kind'
+  return { found, instead: expected() }
 }
 
 /** The files under a folder, by name; hidden ones and links to folders are left out. */
