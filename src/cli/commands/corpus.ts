@@ -1,5 +1,5 @@
 /** `corpus`: files and folders of text in any format to one sentence a line, a blank line between documents. */
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { writeCorpus } from '../../data/corpus/corpus.js'
 import type { CorpusReport } from '../../data/corpus/corpus_report.js'
 import { formats } from '../../data/corpus/formats/index.js'
@@ -27,7 +27,9 @@ export function corpusCommand(): Command {
     .argument('<path...>', 'files and folders, plain, .gz, .tar or .tar.gz; each file is told by its content')
     .requiredOption('--out <file>', 'file to write; the report goes to FILE.report.json')
     .option('--format <name>', 'format of all files, in place of what they look like')
-    .option('--keep-labels', 'keep the labels of structured abstracts (default)')
+    .addOption(
+      new Option('--keep-labels', 'keep the labels of structured abstracts (default)').conflicts('labels'),
+    )
     .option('--no-labels', 'leave out the labels of structured abstracts')
     .option('--strict', 'stop at the first record that is broken, in place of counting it')
     .option('--workers <n>', 'worker threads (default: one for each core)', positiveInteger)

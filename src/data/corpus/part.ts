@@ -58,6 +58,7 @@ export interface PartReport {
 const DEFECTS = new Set(['broken', 'too_large'])
 const MOST_DEFECTS = 5
 const FLUSH = 1 << 20
+const MOST_PENDING = 1 << 14
 
 /** Makes a part; `hear` is told of bytes read. */
 export async function makePart(
@@ -134,7 +135,7 @@ class PartMaker {
     const take = async (records: readonly CorpusRecord[]) => {
       for (const record of records) {
         this.take(record, source, name)
-        if (this.pendingSize > FLUSH) await this.flush()
+        if (this.pendingSize > FLUSH || this.index.length > MOST_PENDING) await this.flush()
       }
     }
     try {
@@ -201,7 +202,9 @@ function told({ byte, reason, detail }: DroppedRecord): Omit<Defect, 'file'> {
 
 function nameOf(file: InputFile, { inside }: Member): string {
   if (inside === undefined) return file.path
-  return `${file.path}: ${inside.length > 200 ? `${inside.slice(0, 200)}...` : inside}`
+  // a name from outside may be long, and drive a terminal
+  const shown = inside.replace(/\p{Cc}/gu, '?')
+  return `${file.path}: ${shown.length > 200 ? `${shown.slice(0, 200)}...` : shown}`
 }
 
 function count(counts: Record<string, number>, reason: string): void {

@@ -52,7 +52,8 @@ test('folders are gone through by name, with gzip and tar in them; other files a
     'a/k.tar.gz': gzipSync(
       await tar({
         'x/LICENSE': sentence('no'),
-        '../one.txt': sentence('one'), './a/._one.txt': sentence('no'),
+        '../one.txt': sentence('one'),
+        './a/._one.txt': sentence('no'),
         'two.jsonl': json(record(2, 'two')),
       }),
     ),
@@ -140,9 +141,10 @@ test('formats whose ids are of one kind share them, others do not', async () => 
   const root = folderWith({
     'a.nbib': `PMID- 7\nAB  - ${sentence('abstract')}\n\nPMID- 7\nAB  - ${sentence('newer')}\n`,
     'b.jsonl': json(record(7, 'json')),
+    'b.xml': pubmed(7, 'update'),
     'c.csv': `ROW_ID,TEXT\n7,${sentence('note')}\n`,
   })
-  assert.is((await corpus([root])).text, joined('newer', 'json', 'note'))
+  assert.is((await corpus([root])).text, joined('json', 'update', 'note'))
 })
 
 test('the report lies beside the corpus and says the same', async () => {
@@ -156,6 +158,28 @@ test('the report lies beside the corpus and says the same', async () => {
   assert.is(defect.byte, Buffer.byteLength(json(record(1, 'a'))))
   assert.match(defect.detail, /^found fields "text" in line 2, expected an object/)
   assert.not.ok(existsSync(`${out}.parts`))
+})
+
+function pubmed(id: number, name: string, more = ''): string {
+  const citation = `<PMID Version="1">${id}</PMID><Article><Abstract><AbstractText>${sentence(name)}</AbstractText></Abstract></Article>`
+  const article = `<PubmedArticle><MedlineCitation>${citation}</MedlineCitation></PubmedArticle>`
+  return `<?xml version="1.0"?>\n<PubmedArticleSet>\n${article}\n${more}</PubmedArticleSet>\n`
+}
+
+test('an update file replaces and deletes', async () => {
+  const root = folderWith({
+    '1.xml': pubmed(1, 'one'),
+    '2.xml.gz': gzipSync(pubmed(2, 'two')),
+    '3.xml': pubmed(
+      1,
+      'one again',
+      '<DeleteCitation><PMID Version="1">2</PMID><PMID>9</PMID></DeleteCitation>\n',
+    ),
+    '4.xml': pubmed(9, 'nine'),
+  })
+  const { text, report } = await corpus([root])
+  assert.is(text, joined('one again', 'nine'))
+  assert.equal(report.dropped, { duplicate: 1, deleted: 1 })
 })
 
 /** Files whose records have ids in common, some with a broken one. */
