@@ -2,8 +2,7 @@
  * The whole corpus from its parts: the documents of every part in order, but for those that another record of their id takes the
  * place of. Those are moved in the counts of their source from what is kept to what is left out, and why.
  */
-import { statSync } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { writeWholeAsync } from '../../files.js'
 import { findLosers, lostReason } from './duplicates.js'
 import type { PartReport } from './part.js'
@@ -33,11 +32,11 @@ export async function assemble({ path, stems, reports, signal }: Assembly): Prom
     let first = 0
     for (const [i, stem] of stems.entries()) {
       signal?.throwIfAborted()
-      const file = await open(`${stem}.text`)
+      const file = openSync(`${stem}.text`, 'r')
       try {
         await copyPart(file, stem, marks.subarray(first, first + reports[i].entries), reports[i], joined)
       } finally {
-        await file.close()
+        closeSync(file)
       }
       first += reports[i].entries
     }
@@ -51,18 +50,18 @@ class Joined {
   constructor(private readonly write: (bytes: Uint8Array) => Promise<void>) {}
 
   /** Copies bytes [start, end), whole documents. */
-  async copy(file: FileHandle, start: number, end: number): Promise<void> {
+  async copy(file: number, start: number, end: number): Promise<void> {
     if (start === end) return
     if (this.any) await this.write(BLANK_LINE)
     this.any = true
     for (let at = start; at < end - 1; at += CHUNK) {
-      await this.write(await readAt(file, at, Math.min(CHUNK, end - 1 - at)))
+      await this.write(readAt(file, at, Math.min(CHUNK, end - 1 - at)))
     }
   }
 }
 
 async function copyPart(
-  file: FileHandle,
+  file: number,
   stem: string,
   marks: Uint8Array,
   report: PartReport,
@@ -78,7 +77,7 @@ async function copyPart(
       const bytes = block.bytes(i)
       if (marks[ordinal] !== 0) {
         await joined.copy(file, start, end)
-        leaveOut(report, block.source(i), marks[ordinal], await readAt(file, end, bytes))
+        leaveOut(report, block.source(i), marks[ordinal], readAt(file, end, bytes))
         start = end + bytes
       }
       end += bytes
@@ -95,12 +94,12 @@ function leaveOut({ sources }: PartReport, source: number, mark: number, bytes: 
   dropped[reason] = (dropped[reason] ?? 0) + 1
 }
 
-async function readAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
+function readAt(file: number, position: number, length: number): Buffer {
   const bytes = Buffer.allocUnsafe(length)
   for (let got = 0; got < length; ) {
-    const { bytesRead } = await file.read(bytes, got, length - got, position + got)
-    if (bytesRead === 0) throw new Error('a part of the corpus is shorter than its index says')
-    got += bytesRead
+    const more = readSync(file, bytes, got, length - got, position + got)
+    if (more === 0) throw new Error('a part of the corpus is shorter than its index says')
+    got += more
   }
   return bytes
 }

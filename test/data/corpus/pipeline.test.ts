@@ -205,7 +205,7 @@ test('the bytes do not depend on the number of workers', async () => {
   const one = await corpus([many], { partBytes })
   assert.ok(one.report.parts >= 12)
   assert.ok(one.report.dropped.duplicate > 50)
-  for (const workers of [2, 5]) {
+  for (const workers of [2, 3]) {
     const { text, report, out } = await corpus([many], { workers, partBytes })
     assert.ok(text === one.text)
     assert.equal({ ...report, out }, { ...one.report, out })
@@ -283,7 +283,7 @@ test('Ctrl-C ends with status 130 and keeps finished parts', async () => {
   const root = temporaryFolder()
   // parts of one file each, of long lines that are quick to read
   const padding = json({ text: '', padding: 'x'.repeat(17 << 20) })
-  for (let i = 0; i < 8; i++) writeFileSync(join(root, `${i}.jsonl`), json(record(i, String(i))) + padding)
+  for (let i = 0; i < 5; i++) writeFileSync(join(root, `${i}.jsonl`), json(record(i, String(i))) + padding)
   const out = join(folder, 'interrupted')
   const argv = [program, 'corpus', root, '--out', out, '--workers', '1', '--quiet']
   const watch = async (): Promise<void> => {
@@ -306,7 +306,7 @@ test('Ctrl-C ends with status 130 and keeps finished parts', async () => {
     parts.join(),
   )
   assert.is((await run(argv)).status, 0)
-  assert.is(readFileSync(out, 'utf8'), joined('0', '1', '2', '3', '4', '5', '6', '7'))
+  assert.is(readFileSync(out, 'utf8'), joined('0', '1', '2', '3', '4'))
 })
 
 test('parts of files or options that have changed are made again', async () => {
