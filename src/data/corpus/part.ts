@@ -10,7 +10,7 @@ import type { CorpusRecord, DroppedRecord, ParserOptions } from './format.js'
 import { formatOf, type InputFile } from './inputs.js'
 import { LayerError, type Member, membersOf } from './layers.js'
 import { encodeEntries, type IndexEntry, KIND, type Kind, keyOf, NO_KEY } from './part_index.js'
-import { documentLines, type LineCounts, noLines, type Rules } from './rules.js'
+import { documentText, type LineCounts, noLines, type Rules } from './rules.js'
 
 export interface Settings extends ParserOptions {
   /** A format for all files; by default each is told by its name and first bytes. */
@@ -163,13 +163,13 @@ class PartMaker {
       }
       return
     }
-    const lines = documentLines(record.paragraphs, this.settings.rules, counts.lines)
-    if (lines.length === 0) {
+    const lines = documentText(record.paragraphs, this.settings.rules, counts.lines)
+    if (lines === '') {
       count(counts.dropped, 'short')
       note(KIND.dropped, 0, record.version)
       return
     }
-    const text = `${lines.join('\n')}\n\n`
+    const text = `${lines}\n`
     note(KIND.document, Buffer.byteLength(text), record.version)
     this.pending.push(text)
     this.pendingSize += text.length

@@ -5,7 +5,7 @@
  * for those who want lines of full length.
  */
 import { UsageError } from '../../error.js'
-import { splitSentences } from './sentences.js'
+import { eachSentence } from './sentences.js'
 
 export interface Rules {
   /** Shortest line in characters. */
@@ -43,19 +43,24 @@ export function checkRules({ minCharacters, maxWords }: Rules): void {
     throw new UsageError(`longest line: found ${maxWords}, want 1 word or more`)
 }
 
-/** The lines of one document; `counts` is added to. */
-export function documentLines(paragraphs: readonly string[], rules: Rules, counts: LineCounts): string[] {
+/** The lines of one document, each with its end; empty where none is long enough. `counts` is added to. */
+export function documentText(paragraphs: readonly string[], rules: Rules, counts: LineCounts): string {
   const lines = new Lines(rules, counts)
   for (const paragraph of paragraphs) {
-    for (const sentence of splitSentences(paragraph)) lines.sentence(sentence)
+    for (const { start, end } of eachSentence(paragraph)) lines.sentence(paragraph.slice(start, end))
   }
   lines.end()
-  if (lines.kept.length > 0) counts.documents++
-  return lines.kept
+  const text = lines.text()
+  if (text !== '') counts.documents++
+  return text
 }
 
+/** Lines that are joined at once, so that millions of short ones take no more than their text. */
+const BLOCK = 4096
+
 class Lines {
-  readonly kept: string[] = []
+  private readonly blocks: string[] = []
+  private kept: string[] = []
   /** Words of the line at hand. */
   private words: string[] = []
 
@@ -90,12 +95,23 @@ class Lines {
     this.words = []
   }
 
+  text(): string {
+    this.close()
+    return this.blocks.join('')
+  }
+
+  private close(): void {
+    if (this.kept.length === 0) return
+    this.blocks.push(`${this.kept.join('\n')}\n`)
+    this.kept = []
+  }
+
   private add(line: string, words: number): void {
     if (line.length < this.rules.minCharacters) {
       this.counts.short++
       return
     }
-    this.kept.push(line)
+    if (this.kept.push(line) === BLOCK) this.close()
     this.counts.sentences++
     this.counts.words += words
     this.counts.characters += line.length

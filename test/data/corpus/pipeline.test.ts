@@ -282,7 +282,7 @@ test('a run that is killed at any moment goes on to the same bytes', async () =>
 test('Ctrl-C ends with status 130 and keeps finished parts', async () => {
   const root = temporaryFolder()
   // parts of one file each, of long lines that are quick to read
-  const padding = json({ text: '', padding: 'x'.repeat(17 << 20) })
+  const padding = json({ text: '', padding: 'x'.repeat(9 << 20) }).repeat(2)
   for (let i = 0; i < 5; i++) writeFileSync(join(root, `${i}.jsonl`), json(record(i, String(i))) + padding)
   const out = join(folder, 'interrupted')
   const argv = [program, 'corpus', root, '--out', out, '--workers', '1', '--quiet']

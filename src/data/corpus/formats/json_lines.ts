@@ -25,18 +25,21 @@ export const jsonLines: CorpusFormat = {
 
 type Fields = Readonly<Record<string, unknown>>
 
+/** Longest line in bytes. */
+const LONGEST = 16 << 20
+
 const EXPECTED = 'an object with "text", or "title" and "abstract", or "paragraphs"'
 
 class JsonLinesParser implements CorpusParser {
   private records: CorpusRecord[] = []
   private readonly lines = new LineSplitter((line, byte, number, fault) => {
     if (line === undefined) {
-      const { found, expected } = describeFault(fault ?? 'encoding')
+      const { found, expected } = describeFault(fault ?? 'encoding', LONGEST)
       const reason = fault === 'length' ? 'too_large' : 'broken'
       const detail = `found ${found} in line ${number}, expected ${expected}`
       this.records.push({ kind: 'dropped', reason, byte, detail })
     } else if (line.trim() !== '') this.records.push(recordOf(line, byte, number))
-  })
+  }, LONGEST)
 
   write(bytes: Uint8Array): CorpusRecord[] {
     this.lines.write(bytes)
