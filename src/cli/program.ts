@@ -13,7 +13,7 @@ const summaries: Record<string, string> = {
   fetch: 'public models and data sets by name',
   vocab: 'import a vocabulary, or train one',
   import: 'take over a model that another program trained',
-  corpus: 'text files to one sentence a line',
+  corpus: 'text of many formats to one sentence a line',
   instances: 'pretraining instances (MLM + SOP or NSP) from a corpus',
   synthesize: 'write a synthetic corpus with labelled entities',
   pretrain: 'pretrain a model on instances',
