@@ -10,34 +10,34 @@ import { complain, Refusal } from './refusal.js'
 const BODIES = 64
 
 export function readBodies(app: FastifyInstance, bodyLimit: number): void {
-  const parse = app.getDefaultJsonParser('error', 'error')
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'buffer', bodyLimit }, (request, body, done) => {
-    let text: string
-    try {
-      text = new TextDecoder('utf-8', { fatal: true }).decode(body as Buffer)
-    } catch {
-      done(complain({ found: 'bytes that are not UTF-8', expected: 'JSON in UTF-8' }))
-      return
-    }
-    const refused = (error: Error) => done(notJson(text, error))
-    if (text.trim() === '') done(complain({ found: 'no body', expected: 'JSON' }))
-    else parse(request, text, (error, value) => (error ? refused(error) : done(null, value)))
-  })
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer', bodyLimit },
+    async (_: FastifyRequest, body: Buffer) => parsed(body),
+  )
   app.addHook('onRequest', checkedHeaders)
   app.addHook('onRequest', intake(bodyLimit))
 }
 
-function notJson(text: string, error: Error): Refusal {
-  // V8 names the place, and secure-json-parse a key that would change what objects inherit
-  const place = /position (\d+)/.exec(error.message)?.[1]
-  if (/forbidden/.test(error.message))
-    return complain({ found: 'a key __proto__ or constructor.prototype', expected: 'no such key' })
-  const found =
-    place === undefined
-      ? 'JSON that ends early or is none'
-      : `no JSON at character ${place} of ${text.length}`
-  return complain({ found, expected: 'JSON' })
+function parsed(body: Buffer): unknown {
+  let text: string
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(body)
+  } catch {
+    throw complain({ found: 'bytes that are not UTF-8', expected: 'JSON in UTF-8' })
+  }
+  if (text.trim() === '') throw complain({ found: 'no body', expected: 'JSON' })
+  try {
+    // a key __proto__ is a field like any other here, and refused with them
+    return JSON.parse(text)
+  } catch (error) {
+    // V8 names the place of some faults
+    const place = /position (\d+)/.exec((error as Error).message)?.[1]
+    const found =
+      place === undefined ? 'text that is no JSON' : `no JSON at character ${place} of ${text.length}`
+    throw complain({ found, expected: 'JSON' })
+  }
 }
 
 async function checkedHeaders({ headers, method }: FastifyRequest): Promise<void> {

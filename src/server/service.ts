@@ -5,7 +5,7 @@
 
 import { UserError } from '../error.js'
 import type { Example } from '../model/head.js'
-import { Batcher, type BatchRunner } from './batcher.js'
+import { Batcher, type BatchRunner, DeviceLost } from './batcher.js'
 import { Refusal } from './refusal.js'
 import { TextLanes } from './text_lanes.js'
 import type { TextWorkSettings } from './text_work.js'
