@@ -23,6 +23,9 @@ export function faultOf(error: unknown, { bodyLimit }: FaultContext): Refusal {
       return wrongType('another Content-Type, or none')
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
       return complain({ found: 'a body of another length', expected: 'as many bytes as Content-Length says' })
+    // nobody is there to read this
+    case 'ECONNRESET':
+      return new Refusal(499, 'closed', 'the client has left')
     case 'FST_ERR_BAD_URL':
       return complain({ found: 'a path that does not decode', expected: 'a path in UTF-8, percent-encoded' })
   }

@@ -7,7 +7,7 @@ import { taskModel } from '../support/task_model.js'
 
 const test = suite('server, connections')
 const folder = await taskModel('entities')
-const times = { headers: 300, request: 600, idle: 400, answer: 500 }
+const times = { headers: 500, request: 3000, idle: 400, answer: 500 }
 let one: ServerCase
 let batches = 0
 let gate: Promise<void> | undefined
@@ -28,7 +28,8 @@ const asked = (body: string, more = '') =>
   `POST /v1/predict HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n${more}\r\n${body}`
 const body = '{"text": "fever and cough"}'
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
-const alive = async () => assert.is((await post(one.url, { text: 'fever' })).status, 200)
+const alive = async () =>
+  assert.match(await raw(one.url, asked(body, 'connection: close\r\n')), /^HTTP\/1\.1 200 /)
 
 test('what is no HTTP gets 400 and the end of its connection', async () => {
   const cases: (string | Uint8Array)[] = [
@@ -119,12 +120,9 @@ test('a client that leaves costs the device nothing', async () => {
 
 test('more connections than allowed are not taken, and room comes back', async () => {
   const sockets = await Promise.all(Array.from({ length: 60 }, () => opened(one.url)))
-  const ended = sockets.map(
-    (socket) => new Promise<boolean>((resolve) => socket.on('close', () => resolve(true))),
-  )
-  await pause(100)
-  const early = await Promise.all(ended.map((end) => Promise.race([end, pause(0).then(() => false)])))
-  assert.ok(early.filter(Boolean).length >= 20, `${early.filter(Boolean).length} of 60 were ended`)
+  let ended = 0
+  for (const socket of sockets) socket.on('close', () => ended++)
+  await until(() => ended >= 20, 400)
   for (const socket of sockets) socket.destroy()
   await pause(50)
   await alive()
@@ -132,17 +130,21 @@ test('more connections than allowed are not taken, and room comes back', async (
 
 test('a client that does not read its answers is ended, and others are served', async () => {
   const socket = await opened(one.url)
+  socket.on('error', () => undefined)
   socket.pause()
-  const long = JSON.stringify({ texts: Array(200).fill('fever and cough and zinc '.repeat(10)) })
-  const end = new Promise((resolve) => socket.on('close', resolve))
+  const count = 3_000
   // far more answers than the buffers of both sides hold
-  for (let i = 0; i < 400 && !socket.destroyed; i++) socket.write(asked(long))
+  socket.write('GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(count))
   await alive()
-  await until(() => one.server.service.requests === 0, 20_000)
+  await pause(3 * times.answer)
+  let text = ''
+  socket.on('data', (chunk) => {
+    text += chunk
+  })
   socket.resume()
-  socket.on('data', () => undefined)
-  socket.destroy()
-  await end
+  await until(() => socket.destroyed)
+  const answers = text.split('HTTP/1.1 200 OK').length - 1
+  assert.ok(answers > 0 && answers < count, `${answers} of ${count} answers`)
   await alive()
 })
 

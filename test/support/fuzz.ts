@@ -106,7 +106,8 @@ function shown(bytes: Uint8Array): string {
 }
 
 function bytesOf(input: Uint8Array | string): Uint8Array {
-  return typeof input === 'string' ? Buffer.from(input) : input
+  // the slice of a Buffer would be a view of it, and a mutation would change the seed for all cases that follow
+  return new Uint8Array(typeof input === 'string' ? Buffer.from(input) : input)
 }
 
 async function within(promise: Promise<void>, limit: number): Promise<void> {
