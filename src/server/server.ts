@@ -127,11 +127,12 @@ interface State {
 function addHooks(app: FastifyInstance, state: State, metrics: Metrics, times: Times): void {
   app.addHook('onRequest', async (request, reply) => {
     state.open++
+    const start = performance.now()
     reply.raw.once('close', () => {
       state.open--
       const { url } = request.routeOptions
       if (!reply.raw.writableFinished) metrics.disconnected()
-      else metrics.answered(url ?? 'none', reply.statusCode, reply.elapsedTime / 1000)
+      else metrics.answered(url ?? 'none', reply.statusCode, (performance.now() - start) / 1000)
     })
     if (state.ending && request.method === 'POST') throw ending()
   })
@@ -146,21 +147,25 @@ function addHooks(app: FastifyInstance, state: State, metrics: Metrics, times: T
 function addRoutes(app: FastifyInstance, service: Service, state: State, options: ServerOptions): void {
   const { task, context, entity, bodyLimit } = options
   const form = inputForm(task.name)
-  const description = openapi({
-    task: task.name,
-    summary: task.summary,
-    context,
-    entity,
-    form,
-    version: version(),
-    bodyLimit,
-  })
+  const description = JSON.stringify(
+    openapi({
+      task: task.name,
+      summary: task.summary,
+      context,
+      entity,
+      form,
+      version: version(),
+      bodyLimit,
+    }),
+  )
   app.post('/v1/predict', {
     // refused before the body is read
     onRequest: async () => service.checkRoom(),
     handler: (request, reply) => predict(service, form, request, reply),
   })
-  app.get('/openapi.json', async () => description)
+  app.get('/openapi.json', async (_, reply) =>
+    reply.type('application/json; charset=utf-8').send(description),
+  )
   app.get('/health', async () => ({ status: 'ok' }))
   app.get('/ready', async () => {
     if (state.ending) throw ending()

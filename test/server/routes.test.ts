@@ -56,6 +56,8 @@ test('/metrics counts requests by status, batches and pieces', async () => {
     after.map((value, i) => value - before[i]),
     [1, 1, 5, 1],
   )
+  assert.ok((await figure('bioalbert_request_seconds_sum{route="/v1/predict"}')) > 0)
+  assert.ok((await figure('bioalbert_batch_seconds_total')) > 0)
   assert.is(await figure('bioalbert_queue_requests'), 0)
   assert.is(await figure('bioalbert_queue_pieces'), 0)
   const { text } = await get(one.url, '/metrics')
