@@ -30,3 +30,26 @@ export function cudaAddonFromEnvironment(): string | undefined {
 export function sharedDataFromEnvironment(): string | undefined {
   return process.env.BIOALBERT_SHARED_DATA || undefined
 }
+
+/** `BIOALBERT_CACHE`: folder in which `fetch` keeps what it downloaded, instead of the user's cache folder. */
+export function cacheFromEnvironment(): string | undefined {
+  return process.env.BIOALBERT_CACHE || undefined
+}
+
+/** Where programs keep what they can get again: `XDG_CACHE_HOME`, or on Windows `LOCALAPPDATA`. */
+export function userCacheFromEnvironment(): string | undefined {
+  return (process.platform === 'win32' ? process.env.LOCALAPPDATA : process.env.XDG_CACHE_HOME) || undefined
+}
+
+/** What Hugging Face's own tools read: `HF_ENDPOINT` (a mirror of the hub), `HF_TOKEN`, `HF_HUB_OFFLINE`. */
+export function hubFromEnvironment(): { endpoint?: string; token?: string; offline: boolean } {
+  const { HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE } = process.env
+  const offline = /^(1|on|yes|true)$/i.test(HF_HUB_OFFLINE ?? '')
+  return { endpoint: HF_ENDPOINT || undefined, token: HF_TOKEN || undefined, offline }
+}
+
+/** `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`; in lower case they go before, as with other programs. */
+export function proxiesFromEnvironment(): { http?: string; https?: string; none?: string } {
+  const read = (name: string) => process.env[name.toLowerCase()] ?? process.env[name]
+  return { http: read('HTTP_PROXY'), https: read('HTTPS_PROXY'), none: read('NO_PROXY') }
+}

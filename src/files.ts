@@ -6,18 +6,23 @@
 import {
   appendFileSync,
   closeSync,
+  constants,
+  copyFileSync,
   existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
   readdirSync,
+  readlinkSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeSync,
 } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
-import { systemReason, UsageError, UserError } from './error.js'
+import { hostname } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { isSystemError, systemReason, UsageError, UserError } from './error.js'
 
 /** Contents of a file, or a part of them; a string becomes UTF-8. */
 export type Content = Uint8Array | string
@@ -78,6 +83,58 @@ export function append(path: string, text: string): void {
   attempt(path, 'written', () => appendFileSync(path, text))
 }
 
+/** A file that grows piece by piece and that a later process goes on with, such as a download that broke off. */
+export interface GrowingFile {
+  /** Bytes that are there. */
+  readonly length: number
+  append(bytes: Uint8Array): Promise<void>
+  /** Throws away what is there. */
+  restart(): Promise<void>
+  /** Brings it to the disk. */
+  close(): Promise<void>
+}
+
+/** Opens a growing file, which is made where there is none. What it holds is not whole: `rename` it when it is. */
+export async function openGrowing(path: string): Promise<GrowingFile> {
+  const refused = (error: unknown): never => refuse(path, 'written', error)
+  const file = await open(path, constants.O_RDWR | constants.O_CREAT).catch(refused)
+  let length = (await file.stat()).size
+  return {
+    get length() {
+      return length
+    },
+    async append(bytes) {
+      for (let at = 0; at < bytes.length; ) {
+        const size = Math.min(CHUNK, bytes.length - at)
+        const { bytesWritten } = await file.write(bytes, at, size, length).catch(refused)
+        at += bytesWritten
+        length += bytesWritten
+      }
+    },
+    async restart() {
+      await file.truncate(0).catch(refused)
+      length = 0
+    },
+    async close() {
+      await file.sync().catch(refused)
+      await file.close().catch(refused)
+    },
+  }
+}
+
+/** Copies a file, sharing its blocks where the file system can. */
+export function copyWhole(from: string, to: string): void {
+  const temporary = temporaryName(to)
+  try {
+    attempt(to, 'written', () => copyFileSync(from, temporary, constants.COPYFILE_FICLONE))
+    sync(temporary)
+    rename(temporary, to)
+  } catch (error) {
+    removeQuietly(temporary)
+    throw error
+  }
+}
+
 /** Brings a file, or the names in a folder, to the disk. */
 export function sync(path: string): void {
   attempt(path, 'written', () => {
@@ -99,6 +156,75 @@ export function makeFolder(path: string): void {
 export function rename(from: string, to: string): void {
   attempt(to, 'written', () => renameSync(from, to))
   sync(dirname(resolve(to)))
+}
+
+const LOCK_FILE = 'lock'
+
+/**
+ * Claims a folder, which is made, for this process: until the returned function is called, or the process ends, another one that
+ * asks for it is refused with a UsageError.
+ */
+export function lockFolder(path: string): () => void {
+  makeFolder(path)
+  const file = join(path, LOCK_FILE)
+  const found = claim(file)
+  if ('owner' in found)
+    throw new UsageError(
+      `${path}: is in use by process ${found.owner}; two at once would spoil each other's work (if it is gone: remove ${file})`,
+    )
+  return found.release
+}
+
+/**
+ * Makes `file` the mark of what this process alone may use, until `release` or the end of the process; or names the process that has
+ * it. The mark of a process that was killed, or of this one, counts for nothing; one of another machine cannot be looked at, and
+ * counts. A mark is a link to nowhere whose target names the process: it is made with its content in one call, and on a full disk
+ * too. Where a file system has no links, nothing is excluded.
+ */
+export function claim(file: string): { release(): void } | { owner: string } {
+  const mine = `${process.pid} on ${hostname()}`
+  while (!link(file, mine)) {
+    const owner = readClaim(file)
+    if (owner !== undefined && owner !== mine && mayLive(owner)) return { owner }
+    removeQuietly(file)
+  }
+  const release = () => {
+    process.off('exit', release)
+    removeQuietly(file)
+  }
+  process.on('exit', release)
+  return { release }
+}
+
+/** False where a file of that name is there already. */
+function link(file: string, target: string): boolean {
+  try {
+    symlinkSync(target, file)
+    return true
+  } catch (error) {
+    return !isSystemError(error) || error.code !== 'EEXIST'
+  }
+}
+
+function readClaim(file: string): string | undefined {
+  try {
+    return readlinkSync(file)
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether the process of a lock may be there still. */
+function mayLive(owner: string): boolean {
+  const [, pid, host] = /^(\d+) on (.+)$/.exec(owner) ?? []
+  if (pid === undefined || host !== hostname()) return pid !== undefined
+  try {
+    process.kill(Number(pid), 0)
+    return true
+  } catch (error) {
+    // a process of another person cannot be sent a signal
+    return isSystemError(error) && error.code === 'EPERM'
+  }
 }
 
 /** Refuses an output folder that exists and is not empty. */

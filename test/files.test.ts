@@ -2,15 +2,18 @@
  * Failed writes: whatever cannot be written is named, with the reason, and nothing half-written is left. Disks that are
  * full (/dev/full, and a small file system where one may be mounted) and files that may not grow (`ulimit -f`).
  */
-import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readdirSync, readFileSync, readlinkSync, symlinkSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { UserError } from '../src/error.js'
+import { UsageError, UserError } from '../src/error.js'
 import {
   append,
   folderAtomic,
+  lockFolder,
   makeFolder,
   writeFileAtomic,
   writeWhole,
@@ -240,6 +243,39 @@ test('nothing else in the sources opens, makes or names a file to write', () => 
       return imports.some((one) => writers.test(one.replace(/\s+/g, ' '))) || writers.test(text)
     })
   assert.equal(others, [])
+})
+
+test('a folder that another process uses is refused by its number, until that process is gone', async () => {
+  const folder = join(temporaryFolder(), 'runs')
+  const files = join(root, 'dist', 'src', 'files.js')
+  const claim = `import { lockFolder } from ${JSON.stringify(files)}; lockFolder(${JSON.stringify(folder)}); console.log('claimed'); setInterval(() => {}, 1000)`
+  const other = spawn(process.execPath, ['--input-type=module', '-e', claim], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  try {
+    await once(other.stdout, 'data')
+    assert.throws(
+      () => lockFolder(folder),
+      (error: Error) => error instanceof UsageError && error.message.includes(`process ${other.pid} on `),
+    )
+  } finally {
+    other.kill('SIGKILL')
+    await once(other, 'exit')
+  }
+  assert.equal(readdirSync(folder), ['lock'], 'a process that is killed leaves its claim')
+  const release = lockFolder(folder)
+  assert.is(readlinkSync(join(folder, 'lock')), `${process.pid} on ${hostname()}`)
+  release()
+  assert.equal(readdirSync(folder), [])
+})
+
+test('a claim of another machine, which cannot be looked at, is left to the person; one that says nothing is not', () => {
+  const folder = folderWith({ 'damaged/lock': 'no link' })
+  makeFolder(join(folder, 'elsewhere'))
+  symlinkSync('1 on another.machine', join(folder, 'elsewhere', 'lock'))
+  assert.throws(() => lockFolder(join(folder, 'elsewhere')), /process 1 on another\.machine.*remove .*lock/)
+  lockFolder(join(folder, 'damaged'))()
+  assert.equal(readdirSync(join(folder, 'damaged')), [])
 })
 
 test.run()

@@ -20,6 +20,7 @@ const layers = [
   'profile',
   'server',
   'training',
+  'fetch',
   'tasks',
   'data',
   'model',

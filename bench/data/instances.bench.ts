@@ -38,7 +38,7 @@ async function run(folder: string): Promise<void> {
   const corpus = join(folder, 'corpus.txt')
   const vocabulary = join(folder, 'vocabulary')
   const out = join(folder, 'instances')
-  writeCorpus({ files: [sample], out: corpus })
+  await writeCorpus({ inputs: [sample], out: corpus })
   importVocabulary(spiece, vocabulary)
   const json = (command: string, argv: string[]): Record<string, unknown> => {
     const { status, stdout, stderr } = spawnSync(command, argv, { encoding: 'utf8' })

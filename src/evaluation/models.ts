@@ -4,13 +4,13 @@
  */
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, readSync } from 'node:fs'
-import { basename, join, resolve } from 'node:path'
+import { basename, resolve } from 'node:path'
 import { Tokenizer } from '../data/tokenizer/tokenizer.js'
 import { UsageError } from '../error.js'
 import { ParameterSet } from '../graph/parameters.js'
 import { type ModelConfig, preset } from '../model/config.js'
 import { declareEncoder } from '../model/encoder.js'
-import { openModel, WEIGHTS_FILE } from '../model/folder.js'
+import { openModel } from '../model/folder.js'
 import { listCheckpoints } from '../training/checkpoint.js'
 import type { ModelRecord } from './record.js'
 
@@ -84,14 +84,14 @@ function folderModels(
 }
 
 function folderModel(dir: string, name: string, step?: number): BenchmarkModel {
-  const { config } = openModel(dir)
+  const { config, weights } = openModel(dir)
   return {
     name,
     dir,
     parameters: encoderParameters(config),
     ...(step !== undefined && { step }),
     start: { model: dir },
-    digest: digestOf(join(dir, WEIGHTS_FILE)),
+    digest: digestOf(weights.files ?? [weights.path]),
     config,
   }
 }
@@ -102,18 +102,20 @@ function encoderParameters(config: ModelConfig): number {
   return set.count
 }
 
-/** In pieces: the weights of a large model need not be in memory twice. */
-function digestOf(file: string): string {
+/** Of the files' contents one after another, in pieces: the weights of a large model need not be in memory twice. */
+function digestOf(files: readonly string[]): string {
   const hash = createHash('sha256')
   const piece = Buffer.allocUnsafe(1 << 22)
-  const descriptor = openSync(file, 'r')
-  try {
-    for (let read = -1; read !== 0; ) {
-      read = readSync(descriptor, piece)
-      hash.update(piece.subarray(0, read))
+  for (const file of files) {
+    const descriptor = openSync(file, 'r')
+    try {
+      for (let read = -1; read !== 0; ) {
+        read = readSync(descriptor, piece)
+        hash.update(piece.subarray(0, read))
+      }
+    } finally {
+      closeSync(descriptor)
     }
-  } finally {
-    closeSync(descriptor)
   }
   return hash.digest('hex')
 }

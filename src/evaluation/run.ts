@@ -5,6 +5,7 @@
  */
 import { join } from 'node:path'
 import { UserError } from '../error.js'
+import { lockFolder } from '../files.js'
 import { dataSet } from '../tasks/datasets.js'
 import type { Rate } from '../tasks/metrics/bootstrap.js'
 import type { PlannedRun, RunPlace } from './plan.js'
@@ -63,6 +64,19 @@ export async function runEvaluation(
   evaluation: Evaluation,
   runner: Runner,
   hooks: EvaluationHooks = {},
+): Promise<BenchmarkRecord> {
+  const release = lockFolder(evaluation.out)
+  try {
+    return await runWanted(evaluation, runner, hooks)
+  } finally {
+    release()
+  }
+}
+
+async function runWanted(
+  evaluation: Evaluation,
+  runner: Runner,
+  hooks: EvaluationHooks,
 ): Promise<BenchmarkRecord> {
   const { out, runs, wanted } = evaluation
   const ended = new Map<string, ScoredRun>()

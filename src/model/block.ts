@@ -1,7 +1,9 @@
 /**
  * What the encoders are made of: dense layers, layer normalisations, and the transformer block with post-layernorm.
  *
- *   a = LN(x + drop(attention(x) Wo^T + bo)),  y = LN(a + drop(gelu(a W1^T + b1) W2^T + b2))      all [N,H]
+ *   a = LN(x + drop(attention(x) Wo^T + bo)),  y = LN(a + drop(f(a W1^T + b1) W2^T + b2))      all [N,H]
+ *
+ * f is GELU unless the configuration says otherwise.
  *
  * Where each layer has weights of its own they are one parameter each, stacked along a first dimension, so that graph
  * and program have one block whatever the number of layers; files and optimizers see the tensors of every layer.
@@ -16,10 +18,12 @@ import {
   zeros,
 } from '../graph/parameters.js'
 import { attention } from '../ops/attention.js'
+import { cast } from '../ops/cast.js'
 import { dropoutAddLayernorm } from '../ops/dropout_add_layernorm.js'
 import { linear } from '../ops/linear.js'
 import { linearGelu } from '../ops/linear_gelu.js'
 import type { Dynamic } from '../ops/shape.js'
+import { unary } from '../ops/unary.js'
 import type { ModelConfig } from './config.js'
 
 /** Weight and bias of a dense layer or of a layer normalisation. */
@@ -128,6 +132,26 @@ export interface BlockOptions {
   readonly training: boolean
 }
 
+/**
+ * A dense layer and the activation behind it: x [*,in] to y [*,out]. Without `training` no backward pass will come. GELU is one
+ * op with its dense layer; other functions follow it, in f32 whatever the type of x.
+ */
+export function activated(
+  capture: Capture,
+  x: Tensor,
+  [weight, bias]: readonly [Tensor, Tensor],
+  { gelu }: Pick<ModelConfig, 'gelu'>,
+  training: boolean,
+): Tensor {
+  if (gelu === 'tanh' || gelu === 'erf')
+    return capture.apply(linearGelu, [x, weight, bias], { form: gelu, save: training })[0]
+  const [z] = capture.apply(linear, [x, weight, bias], {})
+  const { dtype } = z.spec
+  const wide = dtype === 'f32' ? z : capture.apply(cast, [z], { to: 'f32' })[0]
+  const [y] = capture.apply(unary, [wide], { fn: gelu })
+  return dtype === 'bf16' ? capture.apply(cast, [y], { to: 'bf16' })[0] : y
+}
+
 /** One layer: x [N,H] to y [N,H]. `layer` gives weight and bias of one of its parts in the iteration at hand. */
 export function block(
   capture: Capture,
@@ -152,8 +176,7 @@ export function block(
     return addNorm(dense(context, parameters.attentionOutput), x, parameters.attentionNorm)
   })
   return capture.named('ffn', () => {
-    const attrs = { form: config.gelu, save: training }
-    const [inner] = capture.apply(linearGelu, [attended, ...layer(parameters.ffn)], attrs)
+    const inner = activated(capture, attended, layer(parameters.ffn), config, training)
     return addNorm(dense(inner, parameters.ffnOutput), attended, parameters.outputNorm)
   })
 }

@@ -3,11 +3,15 @@
  * huggingface.ts reads and writes them as config.json.
  */
 import { UsageError } from '../error.js'
-import type { GeluForm } from '../ops/linear_gelu.js'
+import { GELU_FORMS } from '../ops/linear_gelu.js'
 
 /** `albert`: all layers share one block, embeddings have a size of their own. `bert`: neither. */
 export const MODEL_TYPES = ['albert', 'bert'] as const
 export type ModelType = (typeof MODEL_TYPES)[number]
+
+/** Forms of GELU, which is fused with its dense layer, and functions that are not GELU at all. */
+export const ACTIVATIONS = [...GELU_FORMS, 'relu', 'silu'] as const
+export type Activation = (typeof ACTIVATIONS)[number]
 
 export interface ModelConfig {
   readonly modelType: ModelType
@@ -20,8 +24,11 @@ export interface ModelConfig {
   readonly intermediateSize: number
   readonly maxPositions: number
   readonly segmentTypes: number
-  /** The form of GELU in blocks and MLM head: `tanh` in ALBERT, `erf` in BERT, unless a config.json says otherwise. */
-  readonly gelu: GeluForm
+  /**
+   * The activation in blocks and MLM head: GELU in its form `tanh` in ALBERT, `erf` in BERT, unless a config.json says
+   * otherwise, which may name another function as well.
+   */
+  readonly gelu: Activation
   /** Dropout of hidden states and of attention probabilities, from 0 up to but not 1. */
   readonly dropout: number
   /** Dropout in front of a classifier while fine-tuning. */

@@ -10,11 +10,10 @@ import { dropout } from '../ops/dropout.js'
 import { layernorm } from '../ops/layernorm.js'
 import { linear } from '../ops/linear.js'
 import { linearCrossEntropy } from '../ops/linear_cross_entropy.js'
-import { linearGelu } from '../ops/linear_gelu.js'
 import { reduce } from '../ops/reduce.js'
 import { scale } from '../ops/scale.js'
 import type { Dynamic } from '../ops/shape.js'
-import { type Affine, declareDense, declareNorm, tensors } from './block.js'
+import { type Affine, activated, declareDense, declareNorm, tensors } from './block.js'
 import type { ModelConfig, ModelType } from './config.js'
 import { pickRows } from './encoder.js'
 import type { EncoderParameters } from './encoder_parameters.js'
@@ -70,6 +69,12 @@ export function total(capture: Capture, x: Tensor): Tensor {
   return capture.apply(reduce, [reshape(x, [-1])], { fn: 'sum', axis: 0, keep: true })[0]
 }
 
+/** What the output embeddings are multiplied with: rows [M,H] give [M,E]. */
+export function mlmFeatures(capture: Capture, head: MlmHead, config: ModelConfig, rows: Tensor): Tensor {
+  const inner = activated(capture, rows, tensors(capture, head.dense), config, true)
+  return capture.apply(layernorm, [inner, ...tensors(capture, head.norm)], { eps: config.layerNormEps })[0]
+}
+
 /** Masked language modelling at the rows `index` i32 [masked] with labels i32 [masked]. */
 export function mlmLoss(
   capture: Capture,
@@ -81,11 +86,7 @@ export function mlmLoss(
   labels: Tensor,
 ): Loss {
   return capture.named('mlm', () => {
-    const rows = pickRows(capture, hidden, index)
-    const [inner] = capture.apply(linearGelu, [rows, ...tensors(capture, head.dense)], { form: config.gelu })
-    const [x] = capture.apply(layernorm, [inner, ...tensors(capture, head.norm)], {
-      eps: config.layerNormEps,
-    })
+    const x = mlmFeatures(capture, head, config, pickRows(capture, hidden, index))
     const output = [capture.parameter(encoder.word), capture.parameter(head.bias)]
     const [loss, , correct] = capture.apply(linearCrossEntropy, [x, ...output, labels], {})
     return { sum: total(capture, loss), correct: total(capture, correct) }

@@ -1,14 +1,23 @@
 /** The config.json of Hugging Face, of ALBERT and of BERT: told apart by `model_type`, read into a ModelConfig and written. */
 import { z } from 'zod'
 import { InputError } from '../error.js'
-import type { GeluForm } from '../ops/linear_gelu.js'
-import { checkConfig, MODEL_TYPES, type ModelConfig } from './config.js'
+import { type Activation, checkConfig, MODEL_TYPES, type ModelConfig, type ModelType } from './config.js'
 
-/** Hugging Face's names of the forms of GELU. */
-const ACTIVATIONS: Readonly<Record<string, GeluForm>> = {
+/** Hugging Face's names of activations. */
+const ACTIVATIONS: Readonly<Record<string, Activation>> = {
   gelu: 'erf',
   gelu_new: 'tanh',
   gelu_pytorch_tanh: 'tanh',
+  relu: 'relu',
+  silu: 'silu',
+  swish: 'silu',
+}
+/** What is written of them. */
+const NAMES: Readonly<Record<Activation, string>> = {
+  erf: 'gelu',
+  tanh: 'gelu_new',
+  relu: 'relu',
+  silu: 'silu',
 }
 const activation = z.enum(Object.keys(ACTIVATIONS))
 
@@ -26,6 +35,7 @@ const shared = {
   type_vocab_size: z.number(),
   layer_norm_eps: z.number().default(1e-12),
   initializer_range: z.number().default(0.02),
+  architectures: z.array(z.string()).nullish(),
   id2label: z.record(z.string(), z.string()).optional(),
   problem_type: z.enum(PROBLEM_TYPES).nullish(),
 }
@@ -60,17 +70,20 @@ export interface ConfigFile {
   /** Names of a classifier's labels, by index. */
   readonly labels?: string[]
   readonly problemType?: ProblemType
+  /** Classes of transformers that the weights are of. */
+  readonly architectures?: readonly string[]
 }
 
-/** Reads a config.json of Hugging Face. */
-export function parseConfig(text: string, file: string): ConfigFile {
+/** Reads a config.json of Hugging Face; `family` is taken where it does not name one, as old ones do not. */
+export function parseConfig(text: string, file: string, family?: ModelType): ConfigFile {
   let json: unknown
   try {
     json = JSON.parse(text)
   } catch (error) {
     throw new InputError({ file, found: (error as Error).message, expected: 'a JSON object' })
   }
-  const parsed = schema.safeParse(json)
+  const nameless = family !== undefined && isObject(json) && json.model_type === undefined
+  const parsed = schema.safeParse(nameless ? { ...(json as object), model_type: family } : json)
   if (!parsed.success) {
     const issue = parsed.error.issues[0]
     const at = issue.path.join('.') || 'configuration'
@@ -78,7 +91,9 @@ export function parseConfig(text: string, file: string): ConfigFile {
     throw new InputError({
       file,
       found:
-        at === 'model_type' ? `model_type ${JSON.stringify(type) ?? 'missing'}` : `${at}: ${issue.message}`,
+        at === 'model_type'
+          ? `model_type ${JSON.stringify(type) ?? 'missing'}`
+          : `${at} ${shown(json, issue.path)}: ${issue.message}`,
       expected: `the configuration of an ALBERT or BERT model (model_type ${MODEL_TYPES.join(' or ')})`,
     })
   }
@@ -101,7 +116,18 @@ export function parseConfig(text: string, file: string): ConfigFile {
     layerNormEps: c.layer_norm_eps,
     initializerRange: c.initializer_range,
   })
-  return { config, labels, problemType: c.problem_type ?? undefined }
+  const { problem_type: problemType, architectures } = c
+  return { config, labels, problemType: problemType ?? undefined, architectures: architectures ?? undefined }
+}
+
+/** What stands at a place of a configuration. */
+function shown(json: unknown, path: readonly PropertyKey[]): string {
+  const value = path.reduce<unknown>((at, key) => (isObject(at) ? at[String(key)] : undefined), json)
+  return (JSON.stringify(value) ?? 'missing').slice(0, 100)
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** The config.json that Hugging Face reads. */
@@ -122,7 +148,7 @@ export function formatConfig(
     ...(!isBert && { num_hidden_groups: 1, inner_group_num: 1 }),
     num_attention_heads: config.heads,
     intermediate_size: config.intermediateSize,
-    hidden_act: config.gelu === 'erf' ? 'gelu' : 'gelu_new',
+    hidden_act: NAMES[config.gelu],
     max_position_embeddings: config.maxPositions,
     type_vocab_size: config.segmentTypes,
     hidden_dropout_prob: config.dropout,

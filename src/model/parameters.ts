@@ -4,13 +4,9 @@
  */
 import { InputError } from '../error.js'
 import { Runtime } from '../graph/runtime.js'
-import {
-  bytesSource,
-  encodeSafetensors,
-  parseSafetensors,
-  type SafetensorsFile,
-  type TensorToWrite,
-} from './safetensors_format.js'
+import { bytesSource } from './formats/byte_source.js'
+import { encodeSafetensors, parseSafetensors, type TensorToWrite } from './formats/safetensors_format.js'
+import type { WeightsFile } from './formats/weights_file.js'
 import { arenaTensors, readArena } from './weights.js'
 
 /** What has the values of a parameter set: a Trainer, an Evaluator, a Runtime. */
@@ -51,7 +47,7 @@ export async function decodeParameters(
 }
 
 /** As `decodeParameters`, from an open file. */
-export async function setParameters(file: SafetensorsFile, holder: ParameterHolder): Promise<Metadata> {
+export async function setParameters(file: WeightsFile, holder: ParameterHolder): Promise<Metadata> {
   const runtime = runtimeOf(holder)
   const { parameters } = runtime
   const values = new Float32Array(parameters.arenaElements)

@@ -1,6 +1,7 @@
 /** The parameters of a model of one's own in safetensors files. */
+
+import { readSafetensors, writeSafetensors } from './formats/safetensors.js'
 import { contentOf, type Metadata, type ParameterHolder, setParameters } from './parameters.js'
-import { readSafetensors, writeSafetensors } from './safetensors.js'
 
 /**
  * Writes all parameters and `metadata` to a file, which appears whole or not at all.

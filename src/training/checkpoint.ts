@@ -9,7 +9,7 @@ import { InputError } from '../error.js'
 import { abandonFolder, makeFolder, rename, sync, writeSynced } from '../files.js'
 import type { ParameterSet } from '../graph/parameters.js'
 import { type ModelToSave, saveModel, WEIGHTS_FILE } from '../model/folder.js'
-import { readSafetensors, writeSafetensors } from '../model/safetensors.js'
+import { readSafetensors, writeSafetensors } from '../model/formats/safetensors.js'
 import { arenaTensors, readArena } from '../model/weights.js'
 
 const STATE_FILE = 'state.json'

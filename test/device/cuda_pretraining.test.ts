@@ -13,7 +13,7 @@ if ('reason' in opened) skip(test, 'golden steps, and losses of a nano model', o
 else {
   const { device } = opened
   judge(device)
-  const stems = ['albert', 'bert', 'bf16', 'heads']
+  const stems = ['albert', 'bert', 'bf16', 'heads', 'activations']
   await importSuites(stems.map((stem) => new URL(`../model/${stem}.test.js`, import.meta.url)))
   followsTheCpu(test, device, { steps: 2, bf16: true })
   test('all memory is given back', async () => {

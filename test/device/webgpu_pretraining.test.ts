@@ -1,4 +1,4 @@
-/** On WebGPU, pretraining steps follow the CPU's, and golden steps of heads transformers. */
+/** On WebGPU, pretraining steps follow the CPU's, and golden steps of heads and of other activations transformers. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Runtime } from '../../src/graph/runtime.js'
@@ -19,7 +19,8 @@ if ('reason' in opened) skip(test, 'losses of a nano model follow the CPU', open
 else {
   const { device } = opened
   judge(device)
-  await importSuites([new URL('../model/heads.test.js', import.meta.url)])
+  const stems = ['heads', 'activations']
+  await importSuites(stems.map((stem) => new URL(`../model/${stem}.test.js`, import.meta.url)))
   followsTheCpu(test, device)
 
   test('bf16 is refused by the name of the kernel', async () => {

@@ -2,7 +2,7 @@
 
     python test/golden/dtypes.py            # writes test/golden/dtypes.safetensors
 
-The values stand as literals in test/model/safetensors.test.ts as well.
+The values stand as literals in test/model/formats/safetensors.test.ts as well.
 """
 
 import pathlib

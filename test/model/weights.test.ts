@@ -6,9 +6,9 @@ import * as assert from 'uvu/assert'
 import { ParameterSet } from '../../src/graph/parameters.js'
 import { preset } from '../../src/model/config.js'
 import { architectureOf, openModel, readVocabularyContents, saveModel } from '../../src/model/folder.js'
+import { readSafetensors, type TensorToWrite, writeSafetensors } from '../../src/model/formats/safetensors.js'
 import { formatConfig, parseConfig } from '../../src/model/huggingface.js'
 import { declarePretraining } from '../../src/model/pretraining.js'
-import { readSafetensors, type TensorToWrite, writeSafetensors } from '../../src/model/safetensors.js'
 import { tokenHead } from '../../src/model/token_classification.js'
 import { arenaTensors, loadPretrained } from '../../src/model/weights.js'
 import { sameBits } from '../support/allclose.js'
@@ -130,6 +130,31 @@ test('weights of the other family are refused by a name that they lack', async (
   }
 })
 
+test('embeddings that are there as output embeddings alone are taken from those, with or without a prefix', async () => {
+  for (const [of, decoder] of [
+    [config, 'predictions.decoder.weight'],
+    [bert, 'cls.predictions.decoder.weight'],
+  ] as const)
+    for (const wrapper of ['', 'module.'])
+      for (const bare of [false, true]) {
+        const { report, data } = await through(
+          (tensors) => {
+            const word = `${of.modelType}.embeddings.word_embeddings.weight`
+            tensors.set(decoder, tensors.get(word) as TensorToWrite)
+            tensors.delete(word)
+            for (const [name, tensor] of [...tensors]) {
+              tensors.delete(name)
+              tensors.set(wrapper + (bare ? name.replace(/^(albert|bert)\./, '') : name), tensor)
+            }
+          },
+          pretraining(of),
+          of,
+        )
+        assert.equal(report, { missing: [], ignored: [] })
+        sameBits(data, values(pretraining(of)))
+      }
+})
+
 test('heads that are missing or left over are listed, not refused', async () => {
   const missing = await through((tensors) => {
     for (const name of [...tensors.keys()]) if (name.startsWith('sop_')) tensors.delete(name)
@@ -155,6 +180,10 @@ test('an encoder that lacks a tensor, has another one, or one of another shape i
     [
       (t) => t.set('albert.embeddings.LayerNorm.bias', { shape: [31], data: new Float32Array(31) }),
       /LayerNorm\.bias', F32 \[31\], expected .*\[32\]/,
+    ],
+    [
+      (t) => t.set('albert.embeddings.LayerNorm.gamma', { shape: [32], data: new Float32Array(32) }),
+      /LayerNorm\.(weight|gamma)' and '.*LayerNorm\.(weight|gamma)', which are the same parameter/,
     ],
     [
       (t) => t.set('predictions.decoder.weight', { shape: [2, 2], data: new Float32Array(4) }),
@@ -211,12 +240,19 @@ test('a configuration of another kind is refused by name', () => {
   for (const [change, says] of [
     [{ model_type: 'electra' }, /model_type "electra".*albert or bert/],
     [{ model_type: undefined }, /model_type missing/],
-    [{ hidden_act: 'relu' }, /hidden_act/],
+    [{ hidden_act: 'mish' }, /hidden_act/],
     [{ position_embedding_type: 'relative_key' }, /position_embedding_type/],
-    [{ is_decoder: true }, /is_decoder/],
+    [{ is_decoder: true }, /is_decoder true/],
+    [{ hidden_size: undefined }, /hidden_size missing/],
     [{ problem_type: 'ranking' }, /problem_type.*"regression"/],
   ] as const)
     assert.throws(() => parseConfig(JSON.stringify({ ...json, ...change }), 'config.json'), says)
+  const albert = JSON.parse(formatConfig(config, 'AlbertForPreTraining'))
+  for (const name of ['num_hidden_groups', 'inner_group_num'])
+    assert.throws(
+      () => parseConfig(JSON.stringify({ ...albert, [name]: 2 }), 'config.json'),
+      new RegExp(`found ${name} 2: .*expected 1`),
+    )
   const { config: read } = parseConfig(JSON.stringify({ ...json, classifier_dropout: null }), 'config.json')
   assert.is(read.classifierDropout, bert.dropout)
   const none = parseConfig(JSON.stringify({ ...json, problem_type: null }), 'config.json')

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ParameterSet } from '../../src/graph/parameters.js'
+import { readSafetensors } from '../../src/model/formats/safetensors.js'
 import { parseConfig } from '../../src/model/huggingface.js'
-import { readSafetensors } from '../../src/model/safetensors.js'
 import { root } from './paths.js'
 
 export type Golden = ReturnType<typeof openGolden>

@@ -105,8 +105,8 @@ function shown(bytes: Uint8Array): string {
   return `${bytes.length} bytes ${head}${bytes.length > 200 ? '...' : ''}`
 }
 
+/** A copy, and no Buffer: the slice of a Buffer is a view, and changing it would change the seed. */
 function bytesOf(input: Uint8Array | string): Uint8Array {
-  // the slice of a Buffer would be a view of it, and a mutation would change the seed for all cases that follow
   return new Uint8Array(typeof input === 'string' ? Buffer.from(input) : input)
 }
 

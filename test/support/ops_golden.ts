@@ -1,6 +1,6 @@
 /** The golden file of single ops that test/golden/ops.py wrote: PyTorch in float64 on float32 inputs. */
 import { join } from 'node:path'
-import { readSafetensors } from '../../src/model/safetensors.js'
+import { readSafetensors } from '../../src/model/formats/safetensors.js'
 import type { TestTensor } from './op_case.js'
 import { root } from './paths.js'
 

@@ -3,16 +3,15 @@
  * and ten steps of LAMB and of AdamW.
  */
 import type { suite } from 'uvu'
-import type { ModelType } from '../../src/model/config.js'
 import { optimizerInputs } from '../../src/training/optimizer.js'
 import { openGolden, weightsInto } from './albert_golden.js'
 import { allclose } from './allclose.js'
 import { buildGolden, close } from './golden_program.js'
 import { isJudged, testedIsas } from './op_check.js'
 
-/** Adds the tests of one golden case. */
-export function checkParity(test: ReturnType<typeof suite>, family: ModelType, name: string): void {
-  const golden = openGolden(name, family)
+/** Adds the tests of one golden case, of the folder that is called after its family or after what its cases are of. */
+export function checkParity(test: ReturnType<typeof suite>, folder: string, name: string): void {
+  const golden = openGolden(name, folder)
   for (const isa of testedIsas())
     for (const recompute of isJudged() ? [false] : [false, true])
       test(`${name}: outputs and every gradient (${isa}${recompute ? ', recompute' : ''})`, async () => {

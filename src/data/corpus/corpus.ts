@@ -1,252 +1,165 @@
 /**
- * From text files to the corpus that `instances` reads: one sentence a line, a blank line between documents.
- * Input: plain text, a blank line between documents, every other line a paragraph. The rules of the papers:
- * blank lines inside a document vanish, lines shorter than 20 characters are removed, no line is longer than
- * 512 words (a longer sentence goes on in the next line). Shorter lines are filled from the next ones when
- * instances gather sentences; `fillWords` does it here already, for those who want lines of full length.
- * Other inputs (PubMed XML, JATS, notes as CSV) come in through `readers`.
+ * From files of text to the corpus that `instances` reads: one sentence a line, a blank line between documents. Inputs are found
+ * (inputs.ts) and cut into parts; workers read their layers (layers.ts) and formats (formats/) and write parts of lines by the rules
+ * of the papers (rules.ts) into `OUT.parts`; when all are there, records of one id are weighed (duplicates.ts) and the
+ * corpus is put together from the parts. A part is named by what it was made of, files and settings, so that a run that was
+ * killed goes on with the parts that fit and makes the others; the bytes do not depend on that, nor on the number of workers.
  */
-import { closeSync, openSync, readSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { basename, dirname, join, resolve } from 'node:path'
 import { InputError, UsageError, UserError } from '../../error.js'
-import { writeWhole } from '../../files.js'
-import { splitSentences } from './sentences.js'
-
-/** A document: its paragraphs. */
-export type Paragraphs = string[]
-
-/** Reads the documents of one file; the table `readers` names what there is. */
-export type DocumentReader = (file: string) => Generator<Paragraphs>
-
-/** Readers by format. A new input format is one entry here and its test in `formatOf`. */
-export const readers: Record<string, DocumentReader> = { text: readText }
-
-/** What a file holds, by its name and first bytes. */
-export function formatOf(file: string, head: string): string {
-  if (/\.(xml|nxml)$/i.test(file) || /^\s*<(\?xml|!DOCTYPE|PubmedArticleSet|article)\b/.test(head))
-    return 'XML'
-  if (/\.csv$/i.test(file)) return 'CSV'
-  if (/\.(gz|zip|bz2|xz)$/i.test(file) || head.startsWith('\x1f')) return 'compressed'
-  if (head.includes('\0')) return 'binary'
-  return 'text'
-}
+import { makeFolder, rename, writeFileAtomic } from '../../files.js'
+import { assemble } from './assemble.js'
+import { type CorpusReport, reportOf } from './corpus_report.js'
+import { formats } from './formats/index.js'
+import { cutIntoParts, findInputs, type InputFile } from './inputs.js'
+import type { PartReport, Settings } from './part.js'
+import { makeParts } from './part_pool.js'
+import { checkRules } from './rules.js'
 
 export interface CorpusOptions {
-  files: string[]
+  /** Files and folders. */
+  inputs: readonly string[]
   out: string
+  /** The format of all files; by default each is told by its name and first bytes. */
+  format?: string
+  /** Keep the labels of structured abstracts. Default true. */
+  labels?: boolean
+  /** Stop at the first record that is broken. Default false: it is counted. */
+  strict?: boolean
+  /** Worker threads. Default: one for each core. */
+  workers?: number
   /** Shortest line in characters. Default 20. */
   minCharacters?: number
   /** Longest line in words. Default 512. */
   maxWords?: number
   /** Fill lines from the following sentences up to `maxWords`. Default false. */
   fillWords?: boolean
+  /** Small files are made together up to so many bytes. Default 16 MiB. */
+  partBytes?: number
+  /** Ends the work; finished parts stay, and the promise is rejected with the signal's reason. */
+  signal?: AbortSignal
+  /** Hears of bytes read so far, of how many; those of parts that were there before count as read from the beginning. */
+  progress?: (bytes: number, total: number) => void
 }
 
-export interface CorpusCounts {
-  documents: number
-  sentences: number
-  words: number
-  characters: number
-  /** Lines left out because they were too short. */
-  short: number
-  /** Sentences that were divided because they were too long. */
-  long: number
-}
+/** Raised when the form of parts changes, so that older ones are made again. */
+const PART_VERSION = 1
+/** The corpus, until it is moved to its place. */
+const WHOLE = 'whole'
+const PART_FILE = /^([0-9a-f]{24})\.(text|index|json)(\.partial-\d+)?$|^whole(\.partial-\d+)?$/
 
-const CHUNK = 1 << 20
-const LONGEST_LINE = 64 << 20
+/** Writes the corpus and beside it `OUT.report.json`; each appears whole or not at all. */
+export async function writeCorpus(options: CorpusOptions): Promise<CorpusReport> {
+  const { inputs, out, workers = availableParallelism(), signal, progress = () => {} } = options
+  const settings = settingsOf(options)
+  const folder = `${out}.parts`
+  refuseBadOut(out)
+  const outputs = new Set([out, `${out}.report.json`].map((path) => resolve(path)))
+  const isOutput = (path: string) => outputs.has(path) || dirname(path) === resolve(folder)
+  const { files, others } = findInputs(inputs, settings.format, isOutput)
+  const parts = cutIntoParts(files, options.partBytes).map((part) => ({
+    files: part,
+    stem: join(folder, nameOf(part, settings)),
+  }))
+  const stems = new Set(parts.map(({ stem }) => basename(stem)))
+  makeFolder(folder)
+  clear(folder, stems)
 
-/** Reads UTF-8 text line by line; anything that is not UTF-8 is refused with its line. */
-export function* readLines(file: string): Generator<string> {
-  let descriptor: number
+  const total = files.reduce((sum, { size }) => sum + size, 0)
+  const missing = parts.filter(
+    ({ stem }, i) => !existsSync(`${stem}.json`) && parts.findIndex((part) => part.stem === stem) === i,
+  )
+  let read = total - missing.flatMap((part) => part.files).reduce((sum, { size }) => sum + size, 0)
+  progress(read, total)
+  const hear = (bytes: number): void => {
+    read += bytes
+    progress(read, total)
+  }
   try {
-    descriptor = openSync(file, 'r')
+    await makeParts(missing, { workers, settings, hear, signal })
   } catch (error) {
-    throw new UserError(`${file}: cannot be read (${(error as Error).message})`)
+    clear(folder, stems)
+    removeEmpty(folder)
+    throw error
   }
-  try {
-    const decoder = new TextDecoder('utf-8', { fatal: true })
-    const chunk = Buffer.alloc(CHUNK)
-    let held = ''
-    let line = 1
-    for (;;) {
-      const length = readSync(descriptor, chunk, 0, CHUNK, null)
-      let text: string
-      try {
-        text = held + decoder.decode(chunk.subarray(0, length), { stream: length > 0 })
-      } catch {
-        // The offending line is found again byte by byte, for the message alone.
-        throw new InputError({
-          file,
-          line: brokenLine(file) ?? line,
-          found: 'bytes that are not UTF-8',
-          expected: 'UTF-8 text',
-        })
-      }
-      let from = 0
-      for (let to = text.indexOf('\n'); to >= 0; to = text.indexOf('\n', from)) {
-        yield text.slice(from, text[to - 1] === '\r' && to > from ? to - 1 : to)
-        from = to + 1
-        line++
-      }
-      held = text.slice(from)
-      if (length === 0) {
-        if (held !== '') yield held
-        return
-      }
-      if (held.length > LONGEST_LINE) {
-        throw new InputError({
-          file,
-          line,
-          found: `a line longer than ${LONGEST_LINE >> 20} MiB`,
-          expected: 'text',
-        })
-      }
-    }
-  } finally {
-    closeSync(descriptor)
+  signal?.throwIfAborted()
+
+  const reports = parts.map(({ stem }) => JSON.parse(readFileSync(`${stem}.json`, 'utf8')) as PartReport)
+  const whole = join(folder, WHOLE)
+  await assemble({ path: whole, stems: parts.map(({ stem }) => stem), reports, signal })
+  const report = reportOf({ out, reports, otherFiles: others, reusedParts: parts.length - missing.length })
+  if (report.documents > 0) {
+    writeFileAtomic(`${out}.report.json`, `${JSON.stringify(report, null, 2)}\n`)
+    rename(whole, out)
+  }
+  clear(folder)
+  removeEmpty(folder)
+  if (report.documents === 0) throw nothingFound(inputs, settings, report)
+  return report
+}
+
+function settingsOf(options: CorpusOptions): Settings {
+  const { format, labels = true, strict = false, workers = 1 } = options
+  const { minCharacters = 20, maxWords = 512, fillWords = false } = options
+  const rules = { minCharacters, maxWords, fillWords }
+  checkRules(rules)
+  if (format !== undefined && !formats.some(({ name }) => name === format)) {
+    const names = formats.map(({ name }) => name).join(', ')
+    throw new UsageError(`format: found ${JSON.stringify(format)}, want one of ${names}`)
+  }
+  if (!Number.isInteger(workers) || workers < 1)
+    throw new UsageError(`workers: found ${workers}, want a whole number of 1 or more`)
+  return { format, labels, strict, rules }
+}
+
+function refuseBadOut(out: string): void {
+  const above = dirname(resolve(out))
+  if (!(statSync(above, { throwIfNoEntry: false })?.isDirectory() ?? false))
+    throw new UserError(`${out}: cannot be written: ${above} is no folder`)
+  if (statSync(out, { throwIfNoEntry: false })?.isDirectory())
+    throw new UsageError(`${out}: is a folder, want the name of a file to write`)
+}
+
+/** Name of a part: what it is made of, and how. */
+function nameOf(files: readonly InputFile[], settings: Settings): string {
+  const made = files.map(({ path, size, modified, found }) => [resolve(path), size, modified, found])
+  return createHash('sha256')
+    .update(JSON.stringify([PART_VERSION, settings, made]))
+    .digest('hex')
+    .slice(0, 24)
+}
+
+/** Removes what runs have left in the folder of parts, but for finished ones of `keep`. Files of others are let be. */
+function clear(folder: string, keep: ReadonlySet<string> = new Set()): void {
+  const names = new Set(readdirSync(folder))
+  for (const name of names) {
+    const match = PART_FILE.exec(name)
+    if (match === null) continue
+    const [, stem, , partial] = match
+    const finished = stem !== undefined && partial === undefined && names.has(`${stem}.json`)
+    if (!finished || !keep.has(stem)) rmSync(join(folder, name), { force: true })
   }
 }
 
-/** The first line of a file that is not UTF-8. */
-function brokenLine(file: string): number | undefined {
-  const descriptor = openSync(file, 'r')
-  try {
-    const chunk = Buffer.alloc(CHUNK)
-    let held = Buffer.alloc(0)
-    for (let line = 1; ; ) {
-      const length = readSync(descriptor, chunk, 0, CHUNK, null)
-      const bytes = Buffer.concat([held, chunk.subarray(0, length)])
-      let from = 0
-      for (
-        let to = bytes.indexOf(10);
-        to >= 0 || (length === 0 && from < bytes.length);
-        to = bytes.indexOf(10, from)
-      ) {
-        const end = to < 0 ? bytes.length : to
-        try {
-          new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(from, end))
-        } catch {
-          return line
-        }
-        from = end + 1
-        line++
-      }
-      if (length === 0) return undefined
-      held = Buffer.from(bytes.subarray(from))
-    }
-  } finally {
-    closeSync(descriptor)
-  }
+function removeEmpty(folder: string): void {
+  if (readdirSync(folder).length === 0) rmdirSync(folder)
 }
 
-function* readText(file: string): Generator<Paragraphs> {
-  let paragraphs: Paragraphs = []
-  for (const line of readLines(file)) {
-    const paragraph = line.replace(/^\ufeff/, '').trim()
-    if (paragraph !== '') paragraphs.push(paragraph)
-    else if (paragraphs.length > 0) {
-      yield paragraphs
-      paragraphs = []
-    }
-  }
-  if (paragraphs.length > 0) yield paragraphs
-}
-
-/** The lines of one document, by the rules above; `counts` is added to. */
-export function documentLines(
-  paragraphs: Paragraphs,
-  options: { minCharacters: number; maxWords: number; fillWords: boolean },
-  counts: CorpusCounts,
-): string[] {
-  const { minCharacters, maxWords, fillWords } = options
-  const lines: string[] = []
-  let filling: string[] = []
-  for (const paragraph of paragraphs) {
-    for (const sentence of splitSentences(paragraph)) {
-      const words = sentence.split(/\s+/u)
-      if (words.length > maxWords) counts.long++
-      if (fillWords) {
-        filling.push(...words)
-        while (filling.length >= maxWords) lines.push(filling.splice(0, maxWords).join(' '))
-      } else {
-        for (let from = 0; from < words.length; from += maxWords) {
-          lines.push(words.slice(from, from + maxWords).join(' '))
-        }
-      }
-    }
-  }
-  if (filling.length > 0) lines.push(filling.join(' '))
-  filling = []
-  const kept = lines.filter((line) => line.length >= minCharacters)
-  counts.short += lines.length - kept.length
-  if (kept.length > 0) counts.documents++
-  counts.sentences += kept.length
-  for (const line of kept) {
-    counts.characters += line.length
-    counts.words += line.split(' ').length
-  }
-  return kept
-}
-
-/** Writes the corpus; the file appears whole or not at all. `progress` hears of every document. */
-export function writeCorpus(
-  options: CorpusOptions,
-  progress: (counts: CorpusCounts) => void = () => {},
-): CorpusCounts {
-  const { files, out, minCharacters = 20, maxWords = 512, fillWords = false } = options
-  if (!Number.isInteger(minCharacters) || minCharacters < 0) {
-    throw new UsageError(`shortest line: found ${minCharacters}, want a whole number of characters`)
-  }
-  if (!Number.isInteger(maxWords) || maxWords < 1) {
-    throw new UsageError(`longest line: found ${maxWords}, want 1 word or more`)
-  }
-  const counts: CorpusCounts = { documents: 0, sentences: 0, words: 0, characters: 0, short: 0, long: 0 }
-  const formats = files.map((file) => inputFormat(file))
-  writeWhole(out, (write) => {
-    let pending: string[] = []
-    let pendingSize = 0
-    const flush = (): void => {
-      write(pending.join(''))
-      pending = []
-      pendingSize = 0
-    }
-    for (const [i, file] of files.entries()) {
-      for (const paragraphs of readers[formats[i]](file)) {
-        const lines = documentLines(paragraphs, { minCharacters, maxWords, fillWords }, counts)
-        if (lines.length === 0) continue
-        const text = `${counts.documents > 1 ? '\n' : ''}${lines.join('\n')}\n`
-        pending.push(text)
-        pendingSize += text.length
-        if (pendingSize > CHUNK) flush()
-        progress(counts)
-      }
-    }
-    if (counts.documents === 0) {
-      throw new InputError({
-        file: files.join(', '),
-        found: `no line of ${minCharacters} characters or more`,
-        expected: 'text, a blank line between documents',
-      })
-    }
-    flush()
+function nothingFound(
+  inputs: readonly string[],
+  { rules }: Settings,
+  { defects, dropped }: CorpusReport,
+): Error {
+  const [first] = defects
+  if (first !== undefined)
+    return new UserError(`${first.file}: byte ${first.byte}: ${first.detail}; nothing else was found`)
+  const others = Object.entries(dropped).map(([reason, count]) => `${count} ${reason}`)
+  return new InputError({
+    file: inputs.join(', '),
+    found: `no line of ${rules.minCharacters} characters or more${others.length > 0 ? ` (records left out: ${others.join(', ')})` : ''}`,
+    expected: 'documents of text',
   })
-  return counts
-}
-
-/** The format of an input that there is a reader for; anything else is refused before work begins. */
-function inputFormat(file: string): string {
-  let head: string
-  try {
-    const descriptor = openSync(file, 'r')
-    const bytes = Buffer.alloc(4096)
-    head = bytes.toString('latin1', 0, readSync(descriptor, bytes, 0, bytes.length, 0))
-    closeSync(descriptor)
-  } catch (error) {
-    throw new UserError(`${file}: cannot be read (${(error as Error).message})`)
-  }
-  const expected = `plain text (${Object.keys(readers).join(', ')}), a blank line between documents`
-  if (head === '') throw new InputError({ file, found: 'an empty file', expected })
-  const format = formatOf(file, head)
-  if (!(format in readers)) throw new InputError({ file, found: `${format} input`, expected })
-  return format
 }

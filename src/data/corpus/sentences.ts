@@ -47,9 +47,8 @@ const OPENERS = new Set(
 const CANDIDATE = /[.?!]+(?:['"’”)\]]|\[\d[\d,\s–-]*\])*(?=\s)/gu
 const LONGEST_ASIDE = 400
 
-/** The sentences of a paragraph as offsets. */
-export function sentenceSpans(text: string): Span[] {
-  const spans: Span[] = []
+/** The sentences of a paragraph as offsets, one after another: a paragraph may have millions. */
+export function* eachSentence(text: string): Generator<Span> {
   let start = skipSpace(text, 0)
   let depthAt = start
   let depth = 0
@@ -64,14 +63,18 @@ export function sentenceSpans(text: string): Span[] {
     }
     if (depth > 0 && closesSoon(text, end)) continue
     if (!endsSentence(text, start, match.index, end)) continue
-    spans.push({ start, end })
+    yield { start, end }
     start = skipSpace(text, end)
     depthAt = start
     depth = 0
   }
   const end = text.trimEnd().length
-  if (start < end) spans.push({ start, end })
-  return spans
+  if (start < end) yield { start, end }
+}
+
+/** The sentences of a paragraph as offsets. */
+export function sentenceSpans(text: string): Span[] {
+  return [...eachSentence(text)]
 }
 
 /** The sentences of a paragraph. */

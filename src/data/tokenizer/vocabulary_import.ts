@@ -2,8 +2,10 @@
  * Vocabularies that others trained: SentencePiece unigram models (`spiece.model`, ALBERT) and WordPiece lists
  * (`vocab.txt`, BERT), written as a vocabulary folder that Tokenizer and Hugging Face load.
  */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { InputError, UserError } from '../../error.js'
+import { makeFolder, writeFileAtomic } from '../../files.js'
 import { PIECE, readSpiece } from './spiece.js'
 import { ALBERT_SPECIAL, BERT_SPECIAL, writeUnigram, writeWordPiece } from './vocabulary_write.js'
 
@@ -99,4 +101,39 @@ function requireSpecial(file: string, pieces: string[], special: string[]): void
     found: `a vocabulary of ${pieces.length} without ${missing.join(' ')}`,
     expected: `the special pieces ${special.join(' ')}`,
   })
+}
+
+/** Files that a vocabulary is made from, the first that is there: the original's before what was made of it. */
+const SOURCES = ['spiece.model', '30k-clean.model', 'tokenizer.json', 'vocab.txt'] as const
+
+/** The file in a folder that a vocabulary can be made from. */
+export function vocabularyIn(dir: string): string | undefined {
+  const name = SOURCES.find((file) => existsSync(join(dir, file)))
+  return name && join(dir, name)
+}
+
+/**
+ * As `importVocabulary`, of a file that may be a tokenizer.json too, which is taken as it is; a tokenizer_config.json beside
+ * the file says whether text is made lower case, where `options` do not.
+ */
+export function adoptVocabulary(file: string, dir: string, options: ImportOptions = {}): string {
+  const beside = join(dirname(file), 'tokenizer_config.json')
+  if (basename(file) === 'tokenizer.json') {
+    const there = [file, ...(existsSync(beside) ? [beside] : [])]
+    makeFolder(dir)
+    for (const path of there) writeFileAtomic(join(dir, basename(path)), readFileSync(path))
+    return 'tokenizer.json'
+  }
+  const lowercase = options.lowercase ?? lowerCaseIn(beside)
+  return importVocabulary(file, dir, { ...options, lowercase }).kind
+}
+
+function lowerCaseIn(file: string): boolean | undefined {
+  if (!existsSync(file)) return undefined
+  try {
+    const { do_lower_case: lower } = JSON.parse(readFileSync(file, 'utf8')) as { do_lower_case?: unknown }
+    return typeof lower === 'boolean' ? lower : undefined
+  } catch {
+    throw new InputError({ file, found: 'no JSON object', expected: 'the options of a tokenizer' })
+  }
 }

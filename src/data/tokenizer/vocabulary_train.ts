@@ -5,7 +5,7 @@
  */
 import { InputError, UsageError } from '../../error.js'
 import { refuseExisting } from '../../files.js'
-import { readLines } from '../corpus/corpus.js'
+import { readLines } from '../files/lines.js'
 import { unigramNormalizer } from './normalizer.js'
 import { METASPACE } from './tokenizer_json.js'
 import { trainUnigram, UNIT, VocabularySizeError } from './unigram_trainer.js'

@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path'
 import type { Device } from '../../device/device.js'
-import { makeFolder, writeFileAtomic } from '../../files.js'
+import { lockFolder, writeFileAtomic } from '../../files.js'
 import { compile, memoryPlan, Runtime } from '../../graph/runtime.js'
 import { pruneCheckpoints, removeLeftovers } from '../checkpoint.js'
 import { refuseTooLarge } from '../memory.js'
@@ -17,7 +17,7 @@ import type { FinetuneRun } from './setup.js'
 
 /**
  * Runs to the end and returns the scores. Throws a UserError for a loss that is not finite, for too little memory,
- * for checkpoints of other settings, and an Interruption when it was stopped.
+ * for checkpoints of other settings and a folder that another process uses, and an Interruption when it was stopped.
  */
 export async function finetune(
   run: FinetuneRun,
@@ -26,11 +26,16 @@ export async function finetune(
   resume: boolean,
   hooks: FinetuneHooks = {},
 ): Promise<FinetuneResult> {
-  const runtime = openRuntime(run, device)
+  const release = lockFolder(out)
   try {
-    return await runPhases(run, runtime, out, resume, hooks)
+    const runtime = openRuntime(run, device)
+    try {
+      return await runPhases(run, runtime, out, resume, hooks)
+    } finally {
+      runtime.free()
+    }
   } finally {
-    runtime.free()
+    release()
   }
 }
 
@@ -42,7 +47,6 @@ async function runPhases(
   hooks: FinetuneHooks,
 ): Promise<FinetuneResult> {
   const { parameters, options, task } = run
-  makeFolder(out)
   removeLeftovers(out)
   const restored = resume ? await restore(out, run, runtime) : undefined
   if (restored === undefined) await writeStart(run, runtime)

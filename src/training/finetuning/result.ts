@@ -28,7 +28,7 @@ export interface FinetuneHooks {
   onScoring?(done: number, examples: number): void
   /** Training on train and dev begins, with so many steps. */
   onRetrain?(steps: number): void
-  /** Whether the person wants to stop; asked after every step. */
+  /** Whether the person wants to stop; asked after every step and every batch of a scoring. */
   interrupted?(): boolean
 }
 

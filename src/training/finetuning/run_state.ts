@@ -42,6 +42,8 @@ export interface RunState extends Position {
   readonly best?: Best
   /** There once weights were chosen and training on train and dev began. */
   readonly chosen?: Chosen
+  /** Dev is to be scored first: a person stopped the scoring that belongs to this step. */
+  readonly unscored?: boolean
   /** What is wrong with the last evaluation. */
   readonly collapsed: string | null
   /** Of the whole run so far, and of its training steps alone. */

@@ -34,6 +34,9 @@ export async function writeStart(
   await writeArenas(runtime, continued?.arenas ?? { parameters: initial, moment1: zeros(), moment2: zeros() })
 }
 
+/** Thrown out of a scoring for whose end a person does not want to wait. */
+class ScoringStopped extends Error {}
+
 /** One run under way. */
 export class Session {
   readonly settings: Record<string, unknown>
@@ -44,6 +47,7 @@ export class Session {
   private tokens: number
   private readonly updates: number
   private readonly start: Position
+  private readonly isUnscored: boolean
   private readonly began = performance.now()
   private readonly secondsBefore: number
   private readonly log: TrainingLog
@@ -61,6 +65,7 @@ export class Session {
     this.settings = restored?.settings ?? settingsOf(run)
     this.updates = restored ? (restored.updates ?? 0) : (continued?.updates ?? 0)
     this.start = restored ?? { step: 0, draw: continued?.draw ?? 0 }
+    this.isUnscored = restored?.unscored ?? false
     this.secondsBefore = restored?.seconds ?? 0
     const { best, chosen, collapsed, trainingSeconds, tokens } = restored ?? FRESH
     Object.assign(this, { best, chosen })
@@ -79,6 +84,7 @@ export class Session {
   async choose(): Promise<void> {
     const { schedule, evalEvery } = this.run
     const isBoundary = (step: number) => step % evalEvery === 0 || step === schedule.total
+    if (this.isUnscored) await this.evaluateDev(this.start)
     await this.steps(this.run.train.examples, schedule, schedule.total, 0, this.start, {
       isBoundary,
       onBoundary: (position) => this.evaluateDev(position),
@@ -122,17 +128,22 @@ export class Session {
   }
 
   async evaluate({ split, examples }: Part, fitted: Best['fitted']): Promise<Evaluation> {
-    const { task, context } = this.run
-    const logits = await this.logits(examples)
+    const { task, context, schedule } = this.run
+    const logits = await this.logits(examples).catch((error) => {
+      // the last checkpoint stands in front of this scoring
+      throw error instanceof ScoringStopped ? new Interruption(this.out, schedule.total) : error
+    })
     const answers = answersOf(task, split.items, examples, logits, { ...context, fitted })
     return { logits, answers, scores: task.score(split.items, answers, context.labels) }
   }
 
+  /** Throws ScoringStopped where a person wants to stop before the last batch. */
   private logits(examples: Part['examples']): Promise<Float32Array[]> {
     let done = 0
     return this.predictor.logits(examples, (more) => {
       done += more
       this.hooks.onScoring?.(done, examples.length)
+      if (done < examples.length && this.hooks.interrupted?.()) throw new ScoringStopped()
     })
   }
 
@@ -236,7 +247,11 @@ export class Session {
   private async evaluateDev(position: Position): Promise<void> {
     const { task, dev, context } = this.run
     const { items } = dev.split
-    const logits = await this.logits(dev.examples)
+    const logits = await this.logits(dev.examples).catch(async (error) => {
+      if (!(error instanceof ScoringStopped)) throw error
+      await this.save(position, true)
+      throw new Interruption(this.out, position.step)
+    })
     const fitted = task.fit?.(items, dev.examples, logits, context) ?? {}
     const answers = answersOf(task, items, dev.examples, logits, { ...context, fitted })
     const scores = task.score(items, answers, context.labels)
@@ -259,12 +274,13 @@ export class Session {
     await saveModel(this.out, { ...this.description, data: await this.runtime.readState('parameters') })
   }
 
-  private async save({ step, draw }: Position): Promise<void> {
+  private async save({ step, draw }: Position, unscored = false): Promise<void> {
     const { settings, updates, best, chosen, collapsed, seconds, trainingSeconds, tokens } = this
     this.log.sync()
     const state: RunState = {
       ...{ step, draw, settings, updates, best, chosen, collapsed },
       ...{ seconds, trainingSeconds, tokens },
+      ...(unscored && { unscored }),
     }
     const arenas = await readRuntimeArenas(this.runtime)
     const kind = kindOf(this.run.task)

@@ -9,7 +9,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { Instance } from '../../data/instances/stream.js'
 import type { Device } from '../../device/device.js'
 import { UserError } from '../../error.js'
-import { makeFolder } from '../../files.js'
+import { lockFolder, makeFolder } from '../../files.js'
 import { Runtime } from '../../graph/runtime.js'
 import { architectureOf, saveModel } from '../../model/folder.js'
 import { listCheckpoints, pruneCheckpoints, removeLeftovers, saveCheckpoint } from '../checkpoint.js'
@@ -85,11 +85,14 @@ export async function pretrain(
   run: PretrainRun,
 ): Promise<PretrainResult> {
   refuseTooLarge(setup.memory, device)
-  const runtime = new Runtime(device, setup.programs.parameters, setup.programs.graphs)
+  const release = lockFolder(run.out)
+  let runtime: Runtime | undefined
   try {
+    runtime = new Runtime(device, setup.programs.parameters, setup.programs.graphs)
     return await new Pretraining(setup, runtime, run).run()
   } finally {
-    runtime.free()
+    runtime?.free()
+    release()
   }
 }
 

@@ -5,8 +5,7 @@
 import { z } from 'zod'
 import type { Pairs } from '../../data/instances/instances.js'
 import { UsageError } from '../../error.js'
-import { checkConfig, MODEL_TYPES, type ModelConfig, preset } from '../../model/config.js'
-import { GELU_FORMS } from '../../ops/linear_gelu.js'
+import { ACTIVATIONS, checkConfig, MODEL_TYPES, type ModelConfig, preset } from '../../model/config.js'
 import type { FloatType } from '../../ops/shape.js'
 import { DEFAULT_OPTIMIZER, type OptimizerSettings } from '../optimizer.js'
 import { checkSchedule, type Schedule } from '../schedule.js'
@@ -50,7 +49,7 @@ const settingsSchema = z.object({
     intermediateSize: whole,
     maxPositions: whole,
     segmentTypes: whole,
-    gelu: z.enum(GELU_FORMS).default('tanh'),
+    gelu: z.enum(ACTIVATIONS).default('tanh'),
     dropout: z.number(),
     classifierDropout: z.number(),
     layerNormEps: z.number(),

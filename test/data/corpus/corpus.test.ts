@@ -19,34 +19,34 @@ function file(content: string | Uint8Array, suffix = '.txt'): string {
   return path
 }
 
-function corpus(content: string, more: Partial<CorpusOptions> = {}): string {
+async function corpus(content: string | Uint8Array, more: Partial<CorpusOptions> = {}): Promise<string> {
   const out = join(folder, `c${files++}`)
-  writeCorpus({ files: [file(content)], out, ...more })
+  await writeCorpus({ inputs: [file(content)], out, workers: 1, ...more })
   return readFileSync(out, 'utf8')
 }
 
 const first = 'The first sentence is here.'
 const second = 'The second sentence follows it.'
 
-test('one sentence a line, a blank line between documents', () => {
+test('one sentence a line, a blank line between documents', async () => {
   assert.is(
-    corpus(`A title of a document.\n${first} ${second}\n\n\n  \n${second}\n`),
+    await corpus(`A title of a document.\n${first} ${second}\n\n\n  \n${second}\n`),
     `A title of a document.\n${first}\n${second}\n\n${second}\n`,
   )
 })
 
-test('lines shorter than the least are removed, and documents of nothing else with them', () => {
+test('lines shorter than the least are removed, and documents of nothing else with them', async () => {
   assert.is(
-    corpus(`RESULTS:\n${first} Short one. ${second}\n\nTiny.\n\n${first}`),
+    await corpus(`RESULTS:\n${first} Short one. ${second}\n\nTiny.\n\n${first}`),
     `${first}\n${second}\n\n${first}\n`,
   )
-  assert.is(corpus('Exactly 20 letters..\nOnly 19 letters now', {}), 'Exactly 20 letters..\n')
-  assert.is(corpus(`Tiny one.\n${first}`, { minCharacters: 0 }), `Tiny one.\n${first}\n`)
+  assert.is(await corpus('Exactly 20 letters..\nOnly 19 letters now'), 'Exactly 20 letters..\n')
+  assert.is(await corpus(`Tiny one.\n${first}`, { minCharacters: 0 }), `Tiny one.\n${first}\n`)
 })
 
-test('sentences longer than the most words are divided', () => {
+test('sentences longer than the most words are divided', async () => {
   const words = Array.from({ length: 1100 }, (_, i) => `word${i}`)
-  const lines = corpus(words.join(' ')).trimEnd().split('\n')
+  const lines = (await corpus(words.join(' '))).trimEnd().split('\n')
   assert.equal(
     lines.map((line) => line.split(' ').length),
     [512, 512, 76],
@@ -54,9 +54,9 @@ test('sentences longer than the most words are divided', () => {
   assert.is(lines.join(' '), words.join(' '))
 })
 
-test('lines are filled from the following sentences where that is asked for', () => {
+test('lines are filled from the following sentences where that is asked for', async () => {
   const text = `${first} ${second} ${first}`
-  const lines = corpus(`${text}\n\n${second}`, { fillWords: true, maxWords: 6, minCharacters: 0 })
+  const lines = await corpus(`${text}\n\n${second}`, { fillWords: true, maxWords: 6, minCharacters: 0 })
   assert.is(lines.replaceAll('\n\n', ' ').replaceAll('\n', ' ').trim(), `${text} ${second}`)
   assert.equal(
     lines
@@ -67,57 +67,93 @@ test('lines are filled from the following sentences where that is asked for', ()
   )
 })
 
-test('white space of every kind becomes one blank, carriage returns and a byte order mark vanish', () => {
+test('white space of every kind becomes one blank, carriage returns and a byte order mark vanish', async () => {
   assert.is(
-    corpus('\ufeffThe  first\t sentence\u00a0is here.\r\n\r\nThe second\u2003one is another.\r\n'),
+    await corpus('\ufeffThe  first\t sentence\u00a0is here.\r\n\r\nThe second\u2003one is another.\r\n'),
     'The first sentence is here.\n\nThe second one is another.\n',
   )
 })
 
-test('a file without a newline at its end loses nothing, several files are several documents', () => {
+test('a file without a newline at its end loses nothing, several files are several documents', async () => {
   const out = join(folder, 'joined')
-  const counts = writeCorpus({ files: [file(first), file(second)], out })
+  const { documents, sentences, words, short } = await writeCorpus({
+    inputs: [file(first), file(second)],
+    out,
+  })
   assert.is(readFileSync(out, 'utf8'), `${first}\n\n${second}\n`)
-  assert.equal([counts.documents, counts.sentences, counts.words, counts.short], [2, 2, 10, 0])
+  assert.equal([documents, sentences, words, short], [2, 2, 10, 0])
 })
 
-test('characters that straddle a read are whole', () => {
+test('characters that straddle a read are whole', async () => {
   const paragraph = `${'é'.repeat(31)} β-catenin was found. `.repeat(30_000)
-  assert.is(corpus(paragraph).replaceAll('\n', ' ').trim(), paragraph.trim())
+  assert.is((await corpus(paragraph)).replaceAll('\n', ' ').trim(), paragraph.trim())
 })
 
-test('bad input is refused with file and line, and nothing is written', () => {
+test('a sentence of a million words is one document like any other', async () => {
+  const words = 'word '.repeat(1_000_000).trim()
+  assert.is((await corpus(words)).replaceAll('\n', ' ').trim(), words)
+  assert.is((await corpus(words, { fillWords: true })).replaceAll('\n', ' ').trim(), words)
+})
+
+async function refusal(options: CorpusOptions): Promise<string> {
+  try {
+    await writeCorpus(options)
+  } catch (error) {
+    if (error instanceof UserError) return error.message
+    throw error
+  }
+  return 'nothing was refused'
+}
+
+test('bad input is refused by name, and nothing is written', async () => {
+  const latin1 = Buffer.concat([Buffer.from(`${first}\n${second}\n`), Buffer.of(0x66, 0xe9, 0x0a)])
   const cases: [string, RegExp][] = [
     [file(''), /an empty file/],
-    [file('Tiny.\n\nTiny too.\n'), /no line of 20 characters/],
-    [file(Buffer.concat([Buffer.from(`${first}\n${second}\n`), Buffer.of(0x66, 0xe9, 0x0a)])), /:3: .*UTF-8/],
-    [file(Buffer.concat([Buffer.from(`${first}\n`.repeat(60_000)), Buffer.of(0xc3)])), /:60001: .*UTF-8/],
-    [file('<?xml version="1.0"?><PubmedArticleSet/>', '.data'), /XML/],
-    [file('a,b\n1,2\n', '.csv'), /CSV/],
-    [file(Buffer.of(0x1f, 0x8b, 8, 0), '.bin'), /compressed/],
-    [file(Buffer.of(0x41, 0, 0x42, 0), '.bin'), /binary/],
-    [join(folder, 'absent.txt'), /cannot be read/],
-    [folder, /cannot be read|folder/],
+    [file('Tiny.\n\nTiny too.\n'), /no line of 20 characters or more \(records left out: 2 short\)/],
+    [file(latin1), /byte 60: found bytes that are not UTF-8 in line 3, expected UTF-8 text; nothing else/],
+    [file('<?xml version="1.0"?><other/>', '.data'), /XML of an unknown kind/],
+    [file('a,b\n1,2\n', '.csv'), /CSV without the columns ROW_ID and TEXT, expected one of the formats/],
+    [file(Buffer.of(0x1f, 0x8b, 9, 0), '.bin'), /gzip data that cannot be read/],
+    [file(Buffer.of(0x41, 0, 0x42, 0), '.bin'), /binary data/],
+    [
+      file('PK\x03\x04abc', '.zip'),
+      /found a zip archive, expected gzip, tar or plain files; `unzip` unpacks it/,
+    ],
+    [file('BZh91AY', '.xml.bz2'), /found a bzip2 file, .*`bunzip2`/],
+    [file(Buffer.from('\xfd7zXZ\0', 'latin1'), '.xz'), /found an xz file, .*`unxz`/],
+    [file(Buffer.from('\ufeffText of a file.', 'utf16le')), /found UTF-16 text, .*iconv/],
+    [join(folder, 'absent.txt'), /cannot be read \(no such file/],
   ]
   for (const [path, says] of cases) {
     const out = join(folder, 'never')
-    assert.throws(
-      () => writeCorpus({ files: [path], out }),
-      (error: Error) =>
-        error instanceof UserError && error.message.includes(path) && says.test(error.message),
-      path,
-    )
+    const message = await refusal({ inputs: [path], out, workers: 1 })
+    assert.ok(message.includes(path), message)
+    assert.match(message, says)
     assert.not.ok(existsSync(out))
   }
-  assert.not.ok(readdirSync(folder).some((name) => name.includes('partial')))
+  assert.not.ok(readdirSync(folder).some((name) => /partial|parts|never/.test(name)))
+})
+
+test('options that make no sense are refused', async () => {
+  const inputs = [file(first)]
+  const out = join(folder, 'never')
+  assert.match(await refusal({ inputs, out, format: 'pdf' }), /format: found "pdf", want one of .*text/)
+  assert.match(await refusal({ inputs, out, workers: 0 }), /workers: found 0/)
+  assert.match(await refusal({ inputs, out, maxWords: 0 }), /longest line: found 0/)
+  assert.match(await refusal({ inputs, out, minCharacters: -1 }), /shortest line: found -1/)
+  assert.match(await refusal({ inputs, out: folder }), /is a folder/)
+  assert.match(
+    await refusal({ inputs, out: join(folder, 'no', 'where') }),
+    /cannot be written: .* is no folder/,
+  )
 })
 
 const sample = sharedFile('corpus', 'pubmed_sample.txt')
 if (sample === undefined) skip(test, 'documents and words of the PubMed sample are kept', noSharedData)
 else {
-  test('documents and words of the PubMed sample are kept', () => {
+  test('documents and words of the PubMed sample are kept', async () => {
     const out = join(folder, 'pubmed')
-    const counts = writeCorpus({ files: [sample], out })
+    const counts = await writeCorpus({ inputs: [sample], out })
     assert.is(counts.documents, 12_696)
     // What is missing are the words of lines that were too short.
     assert.ok(counts.words <= 2_853_395 && counts.words > 2_851_000, `${counts.words}`)

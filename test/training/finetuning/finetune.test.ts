@@ -4,12 +4,17 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { importVocabulary } from '../../../src/data/tokenizer/vocabulary_import.js'
-import { readSafetensors } from '../../../src/model/safetensors.js'
+import { readSafetensors } from '../../../src/model/formats/safetensors.js'
 import type { TokenClassificationModel } from '../../../src/model/token_classification.js'
 import { entities } from '../../../src/tasks/entities.js'
 import type { Step } from '../../../src/training/finetuning/loop.js'
 import { openTask } from '../../../src/training/finetuning/model.js'
-import { type FinetuneOptions, setUpFinetuning } from '../../../src/training/finetuning/setup.js'
+import {
+  type FinetuneOptions,
+  type FinetuneRun,
+  type Part,
+  setUpFinetuning,
+} from '../../../src/training/finetuning/setup.js'
 import { allclose } from '../../support/allclose.js'
 import { noSharedData, sharedFile } from '../../support/shared_data.js'
 import { skip } from '../../support/skip.js'
@@ -159,6 +164,39 @@ test('an interrupted run that is resumed ends in the same bits', async () => {
   const losses = (dir: string) =>
     lines(join(dir, 'log.jsonl')).map((line) => line.replace(/"tokens_per_second":\d+/, ''))
   assert.equal(losses(out), losses(whole))
+})
+
+test('a run that is stopped while it scores is resumed at that scoring, and ends in the same bits', async () => {
+  const options = toyOptions(folder, { dropout: 0.1, totalSteps: 6, evalEvery: 3 })
+  // more batches than one to a scoring
+  const longer = (part: Part, run: FinetuneRun): Part => {
+    const items = Array.from({ length: 8 }, () => part.split.items).flat()
+    return { split: { ...part.split, items }, examples: run.task.examples(items, run.context, false) }
+  }
+  const change = (run: FinetuneRun) => ({ ...run, dev: longer(run.dev, run), test: longer(run.test, run) })
+  const whole = newOut()
+  const expected = await toyRun(options, { out: whole, change })
+  const out = newOut()
+  // dev after 3 steps, after 6, of the best weights, then test: a run that goes on begins with the one that was stopped
+  for (const stopAt of [1, 2, 2, 2]) {
+    let scorings = 0
+    let before = Number.POSITIVE_INFINITY
+    const hooks = {
+      onScoring: (done: number) => {
+        if (done <= before) scorings++
+        before = done
+      },
+      interrupted: () => scorings >= stopAt,
+    }
+    await toyRun(options, { out, resume: true, change, hooks }).then(
+      () => assert.unreachable('was not interrupted'),
+      (error) => assert.match(error.message, /--resume/),
+    )
+    assert.is(scorings, stopAt)
+  }
+  const actual = await toyRun(options, { out, resume: true, change })
+  assert.ok(bytesOf(out).equals(bytesOf(whole)))
+  assert.equal(actual.test, expected.test)
 })
 
 test('a resumed run refuses other settings', async () => {

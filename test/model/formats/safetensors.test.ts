@@ -6,11 +6,15 @@ import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from
 import { basename, join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { InputError, UserError } from '../../src/error.js'
-import { readSafetensors, type TensorToWrite, writeSafetensors } from '../../src/model/safetensors.js'
-import { allclose, sameBits } from '../support/allclose.js'
-import { root } from '../support/paths.js'
-import { folderWith, temporaryFolder } from '../support/temporary.js'
+import { InputError, UserError } from '../../../src/error.js'
+import {
+  readSafetensors,
+  type TensorToWrite,
+  writeSafetensors,
+} from '../../../src/model/formats/safetensors.js'
+import { allclose, sameBits } from '../../support/allclose.js'
+import { root } from '../../support/paths.js'
+import { folderWith, temporaryFolder } from '../../support/temporary.js'
 
 const test = suite('safetensors')
 const golden = join(root, 'test/golden/dtypes.safetensors')

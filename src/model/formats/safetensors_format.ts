@@ -5,54 +5,16 @@
  * fetches a tensor only when asked for. Needs nothing of Node: bytes come from a `ByteSource`; safetensors.ts has files.
  * Source: https://github.com/huggingface/safetensors#format.
  */
-import { InputError } from '../error.js'
-
-/** Element types that are read, with their size in bytes. */
-const sizes = {
-  F64: 8,
-  I64: 8,
-  U64: 8,
-  F32: 4,
-  I32: 4,
-  U32: 4,
-  F16: 2,
-  BF16: 2,
-  I16: 2,
-  U16: 2,
-  I8: 1,
-  U8: 1,
-  BOOL: 1,
-} as const
-
-export type SafetensorsDtype = keyof typeof sizes
-
-/** One tensor of a file. The accessors read it anew at each call and keep nothing. */
-export interface StoredTensor {
-  readonly name: string
-  readonly dtype: SafetensorsDtype
-  /** Row-major; empty for a scalar. */
-  readonly shape: readonly number[]
-  /** Number of elements. */
-  readonly count: number
-  readonly byteLength: number
-  /** The raw little-endian bytes. */
-  bytes(): Uint8Array
-  /**
-   * The values as float32, from F64, F32, F16 or BF16 (any other type is an InputError). With `into`, of length
-   * `count`, they are written there and `into` is returned.
-   */
-  float32(into?: Float32Array): Float32Array
-  /** The values as int32, from any integer type or BOOL; an InputError where one does not fit. */
-  int32(): Int32Array
-}
-
-export interface SafetensorsFile {
-  /** Of the file, or what errors call it. */
-  readonly path: string
-  /** In the order of their data in the file. */
-  readonly tensors: ReadonlyMap<string, StoredTensor>
-  readonly metadata: ReadonlyMap<string, string>
-}
+import { InputError } from '../../error.js'
+import type { ByteSource } from './byte_source.js'
+import {
+  ELEMENT_BYTES,
+  type ElementType,
+  LazyTensor,
+  product,
+  type StoredTensor,
+  type WeightsFile,
+} from './weights_file.js'
 
 export type TensorData = Float32Array | Int32Array | Uint8Array | BigInt64Array | Float64Array
 
@@ -65,38 +27,21 @@ export interface TensorToWrite {
   dtype?: 'F32' | 'I32' | 'U8' | 'I64' | 'F64'
 }
 
-/** Where the bytes of a file come from. */
-export interface ByteSource {
-  /** What errors call it. */
-  readonly path: string
-  readonly size: number
-  /** Fills `target` with the bytes from `position` on. */
-  read(target: Uint8Array, position: number): void
-}
-
 /** Larger headers are refused, as by the reference implementation. */
 const headerLimit = 100_000_000
-/** Bytes in memory; `path` is what errors call them. */
-export function bytesSource(bytes: Uint8Array, path: string): ByteSource {
-  return {
-    path,
-    size: bytes.length,
-    read: (target, position) => target.set(bytes.subarray(position, position + target.length)),
-  }
-}
 
 /**
  * Checks the header of a safetensors file against its size.
  * @throws InputError where the file is truncated or foreign, or its header contradicts itself or the file.
  */
-export function parseSafetensors(source: ByteSource): SafetensorsFile {
+export function parseSafetensors(source: ByteSource): WeightsFile {
   const { path } = source
   const { header, dataStart, dataBytes } = readHeader(source)
   const refuse = (found: string, expected: string): never => {
     throw new InputError({ file: path, found, expected })
   }
   const metadata = new Map<string, string>()
-  const spans: { name: string; dtype: SafetensorsDtype; shape: number[]; begin: number; end: number }[] = []
+  const spans: { name: string; dtype: ElementType; shape: number[]; begin: number; end: number }[] = []
   for (const [name, entry] of Object.entries(header)) {
     if (!isObject(entry)) return refuse(`header entry '${name}' that is no object`, 'a tensor description')
     if (name === '__metadata__') {
@@ -107,8 +52,11 @@ export function parseSafetensors(source: ByteSource): SafetensorsFile {
       continue
     }
     const { dtype, shape, data_offsets: offsets } = entry
-    if (typeof dtype !== 'string' || !Object.hasOwn(sizes, dtype)) {
-      return refuse(`tensor '${name}' of type ${JSON.stringify(dtype)}`, Object.keys(sizes).join(', '))
+    if (typeof dtype !== 'string' || !Object.hasOwn(ELEMENT_BYTES, dtype)) {
+      return refuse(
+        `tensor '${name}' of type ${JSON.stringify(dtype)}`,
+        Object.keys(ELEMENT_BYTES).join(', '),
+      )
     }
     if (!isCounts(shape)) {
       return refuse(`tensor '${name}' of shape ${JSON.stringify(shape)}`, 'an array of whole numbers from 0')
@@ -117,8 +65,8 @@ export function parseSafetensors(source: ByteSource): SafetensorsFile {
       return refuse(`tensor '${name}' with data_offsets ${JSON.stringify(offsets)}`, '[begin, end]')
     }
     const [begin, end] = offsets
-    const known = dtype as SafetensorsDtype
-    const bytes = product(shape) * sizes[known]
+    const known = dtype as ElementType
+    const bytes = product(shape) * ELEMENT_BYTES[known]
     if (end - begin !== bytes) {
       return refuse(
         `tensor '${name}', ${dtype} [${shape}], with data_offsets [${begin}, ${end}]`,
@@ -142,7 +90,8 @@ export function parseSafetensors(source: ByteSource): SafetensorsFile {
   }
   const tensors = new Map<string, StoredTensor>()
   for (const { name, dtype, shape, begin } of spans) {
-    tensors.set(name, new SourceTensor(source, name, dtype, shape, dataStart + begin))
+    const read = (target: Uint8Array) => source.read(target, dataStart + begin)
+    tensors.set(name, new LazyTensor({ path, name, dtype, shape, read }))
   }
   return { path, tensors, metadata }
 }
@@ -182,98 +131,6 @@ function readHeader(source: ByteSource): {
   return { header, dataStart: 8 + bytes.length, dataBytes: size - 8 - bytes.length }
 }
 
-class SourceTensor implements StoredTensor {
-  readonly count: number
-  readonly byteLength: number
-
-  constructor(
-    private readonly source: ByteSource,
-    readonly name: string,
-    readonly dtype: SafetensorsDtype,
-    readonly shape: readonly number[],
-    private readonly position: number,
-  ) {
-    this.count = product(shape)
-    this.byteLength = this.count * sizes[dtype]
-  }
-
-  bytes(): Uint8Array {
-    return this.fill(new Uint8Array(this.byteLength))
-  }
-
-  float32(into = new Float32Array(this.count)): Float32Array {
-    if (into.length !== this.count) {
-      throw new RangeError(`${this.name}: ${into.length} places for ${this.count} values of [${this.shape}]`)
-    }
-    switch (this.dtype) {
-      case 'F32':
-        this.fill(new Uint8Array(into.buffer, into.byteOffset, into.byteLength))
-        return into
-      case 'F64':
-        into.set(new Float64Array(this.bytes().buffer))
-        return into
-      case 'BF16': {
-        const bits = new Uint32Array(into.buffer, into.byteOffset, into.length)
-        const halves = new Uint16Array(this.bytes().buffer)
-        for (let i = 0; i < halves.length; i++) bits[i] = halves[i] << 16
-        return into
-      }
-      case 'F16': {
-        const halves = new Uint16Array(this.bytes().buffer)
-        for (let i = 0; i < halves.length; i++) into[i] = halfToNumber(halves[i])
-        return into
-      }
-      default:
-        throw this.complain('floating-point values (F64, F32, F16, BF16)')
-    }
-  }
-
-  int32(): Int32Array {
-    const bytes = this.bytes()
-    switch (this.dtype) {
-      case 'I32':
-        return new Int32Array(bytes.buffer)
-      case 'I16':
-        return Int32Array.from(new Int16Array(bytes.buffer))
-      case 'U16':
-        return Int32Array.from(new Uint16Array(bytes.buffer))
-      case 'I8':
-        return Int32Array.from(new Int8Array(bytes.buffer))
-      case 'U8':
-      case 'BOOL':
-        return Int32Array.from(bytes)
-      case 'U32':
-        return this.narrow(Array.from(new Uint32Array(bytes.buffer)))
-      case 'I64':
-        return this.narrow(Array.from(new BigInt64Array(bytes.buffer), Number))
-      case 'U64':
-        return this.narrow(Array.from(new BigUint64Array(bytes.buffer), Number))
-      default:
-        throw this.complain('whole numbers (I64 to U8, BOOL)')
-    }
-  }
-
-  private narrow(values: number[]): Int32Array {
-    const result = Int32Array.from(values)
-    const wrong = result.findIndex((value, i) => value !== values[i])
-    if (wrong >= 0) throw this.complain(`values that fit 32 bits (the one at ${wrong} is ${values[wrong]})`)
-    return result
-  }
-
-  private complain(expected: string): InputError {
-    return new InputError({
-      file: this.source.path,
-      found: `tensor '${this.name}', ${this.dtype} [${this.shape}]`,
-      expected,
-    })
-  }
-
-  private fill(target: Uint8Array): Uint8Array {
-    this.source.read(target, this.position)
-    return target
-  }
-}
-
 /** A file to be written: its header, and its tensors in the order of their data. */
 export interface SafetensorsPlan {
   readonly header: Uint8Array
@@ -300,9 +157,9 @@ export function planSafetensors(
 ): SafetensorsPlan {
   const plan = [...tensors].map(([name, { shape, data, dtype }]) => {
     const type = typeof data === 'function' ? (dtype ?? 'F32') : dtypeOf(data)
-    return { name, shape, data, type, bytes: product(shape) * sizes[type] }
+    return { name, shape, data, type, bytes: product(shape) * ELEMENT_BYTES[type] }
   })
-  plan.sort((a, b) => sizes[b.type] - sizes[a.type])
+  plan.sort((a, b) => ELEMENT_BYTES[b.type] - ELEMENT_BYTES[a.type])
   const entries: [string, unknown][] = [['__metadata__', metadata]]
   let end = 0
   for (const { name, shape, type, bytes } of plan) {
@@ -354,23 +211,10 @@ function dtypeOf(data: TensorData): NonNullable<TensorToWrite['dtype']> {
   return data instanceof BigInt64Array ? 'I64' : 'F64'
 }
 
-/** The value of an IEEE 754 half: sign 1, exponent 5 (bias 15), fraction 10 bits. */
-function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1
-  const exponent = (bits >> 10) & 31
-  const fraction = bits & 1023
-  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN
-  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25))
-}
-
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function isCounts(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0)
-}
-
-function product(shape: readonly number[]): number {
-  return shape.reduce((total, n) => total * n, 1)
 }

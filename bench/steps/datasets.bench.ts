@@ -1,0 +1,196 @@
+/**
+ * Steps of fine-tuning ALBERT base on the data sets themselves, one of each task: ours on ragged batches, in turn with PyTorch padded
+ * to the longest of a batch. Both start from the same random weights and take the same batches of the training part in the same
+ * order; the loss of the first must agree. A race is a part of an epoch: what it says is how fast a run goes, not how well it ends
+ * (that is `npm run compare`). The sets are in the folder of public data that tests read too; without it nothing is timed.
+ */
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { Capture } from '../../src/autograd/tensor.js'
+import { importVocabulary } from '../../src/data/tokenizer/vocabulary_import.js'
+import type { Device } from '../../src/device/device.js'
+import { Runtime } from '../../src/graph/runtime.js'
+import { taskNamed } from '../../src/tasks/index.js'
+import { capacityOf, collate, epochOrder, pack } from '../../src/training/finetuning/batches.js'
+import { train } from '../../src/training/finetuning/loop.js'
+import { finetuningPrograms } from '../../src/training/finetuning/programs.js'
+import { type FinetuneRun, setUpFinetuning } from '../../src/training/finetuning/setup.js'
+import { learningRate } from '../../src/training/schedule.js'
+import { noSharedData, sharedData } from '../../test/support/shared_data.js'
+import { quick } from '../support/bench.js'
+import { openBenchDevice } from '../support/device.js'
+import { exportRun } from '../support/finetune_export.js'
+import { COMPARED_SETS, type ComparedSet } from '../support/finetune_sets.js'
+import { temporaryFolder } from '../support/folder.js'
+import { type Peer, startPeer } from '../support/peer.js'
+import { peerCommand, peersWanted, skipPeer } from '../support/peers.js'
+import { type Contestant, ownCpu, race } from '../support/race.js'
+
+const MODEL = quick ? 'mini' : 'base'
+const ROUNDS = quick ? 1 : 4
+const WARMUP = quick ? 0 : 1
+const SEED = 1
+/** Of the first loss, without dropout. */
+const TOLERANCE = 1e-4
+const only = process.env.BIOALBERT_BENCH_CASE ?? ''
+
+const folder = temporaryFolder()
+const device = await openBenchDevice()
+try {
+  if (sharedData === undefined) console.log(`steps/datasets: nothing is timed (${noSharedData})`)
+  else {
+    const vocabulary = join(folder, 'vocabulary')
+    importVocabulary(join(sharedData, 'vocab', 'albert', 'spiece.model'), vocabulary)
+    for (const set of COMPARED_SETS.filter(({ name }) => name.includes(only)))
+      await raceSet(set, sharedData, vocabulary)
+  }
+} finally {
+  await device.destroy()
+  rmSync(folder, { recursive: true, force: true })
+}
+
+async function raceSet(set: ComparedSet, data: string, vocabulary: string): Promise<void> {
+  const run = setUpFinetuning(taskNamed(set.task), {
+    data: join(data, set.folder),
+    form: set.form,
+    tokenizer: vocabulary,
+    preset: MODEL,
+    totalSteps: WARMUP + ROUNDS,
+    batch: set.batch,
+    learningRate: 1e-5,
+    maxLength: set.maxLength,
+    weightDecay: 0.01,
+    clip: 1,
+    seed: SEED,
+    recompute: false,
+  })
+  const first = await firstLoss(run, device)
+  const name = `${set.name} ${MODEL}`
+  const lengths = run.train.examples.map(({ ids }) => ids.length)
+  const typical = (set.batch * lengths.reduce((a, b) => a + b, 0)) / lengths.length
+  const units = { [run.task.unit]: set.batch, tokens: typical }
+  console.log(`${name}: ${set.batch} ${run.task.unit} a step, ${typical.toFixed(0)} pieces on average`)
+  const peer = await openPeer(run, join(folder, set.name), first)
+  const mine = await contestant(run, device)
+  try {
+    const peers = peer === undefined ? [] : [contestantOf(peer)]
+    await race(name, { units }, [mine, ...peers], { rounds: ROUNDS, warmup: WARMUP })
+  } finally {
+    mine.free()
+    await peer?.close()
+  }
+}
+
+/** The programs of a run on a device, with its starting weights. */
+async function open(run: FinetuneRun, on: Device): Promise<Runtime> {
+  const { parameters, head, model, rows, context, optimizer, options } = run
+  const sizes = { rows, maxLength: context.maxLength }
+  const runtime = new Runtime(
+    on,
+    parameters,
+    finetuningPrograms(parameters, head, model, sizes, optimizer, options),
+  )
+  await runtime.writeState('parameters', run.initial)
+  return runtime
+}
+
+/** Takes the step that follows `step` others; `draw` counts dropout's masks. */
+async function takeStep(run: FinetuneRun, runtime: Runtime, step: number, draw: number): Promise<number> {
+  const { head, train: part, rows, batch, context, optimizer, options, schedule } = run
+  let found = Number.NaN
+  await train(
+    runtime,
+    head,
+    part.examples,
+    {
+      totalSteps: step + 1,
+      batchSize: batch,
+      capacity: { rows, length: context.maxLength },
+      seed: options.seed,
+      optimizer,
+      rate: (at) => learningRate(schedule, at),
+    },
+    { step, draw },
+    {
+      onStep: ({ loss }) => {
+        found = loss
+        return true
+      },
+    },
+  )
+  if (!Number.isFinite(found)) throw new Error(`ours: the loss of step ${step} is ${found}`)
+  return found
+}
+
+/** The loss of the first step without dropout, in the micro-batches in which it would be trained. */
+async function firstLoss(run: FinetuneRun, on: Device): Promise<number> {
+  const { parameters, head, model, rows, context, batch, train: part } = run
+  const length = context.maxLength
+  const captured = new Capture(parameters)
+  head.capture(captured, model, capacityOf(rows, length), { training: false, labelled: true })
+  const runtime = new Runtime(on, parameters, { first: captured.graph })
+  try {
+    await runtime.writeState('parameters', run.initial)
+    const { examples } = part
+    const chosen = epochOrder(examples.length, SEED, 0).subarray(0, batch)
+    const weight = chosen.reduce((n, e) => n + head.weight(examples[e]), 0)
+    let sum = 0
+    for (const indices of pack(
+      examples.map(({ ids }) => ids.length),
+      chosen,
+      rows,
+    )) {
+      const { inputs, scalars } = collate(
+        head,
+        indices.map((e) => examples[e]),
+        length,
+        true,
+      )
+      await runtime.run('first', inputs, { ...scalars, loss_scale: 1 / weight, seed: 0, draw: 0 })
+      sum += (await runtime.read('first', 'loss_sum'))[0]
+    }
+    return sum / weight
+  } finally {
+    runtime.free()
+  }
+}
+
+async function contestant(run: FinetuneRun, on: Device): Promise<Contestant & { free(): void }> {
+  const runtime = await open(run, on)
+  let turn = 0
+  return {
+    name: 'ours f32',
+    precision: 'f32',
+    ours: true,
+    cpu: ownCpu,
+    run: () => takeStep(run, runtime, turn++, turn * run.batch).then(() => undefined),
+    free: () => runtime.free(),
+  }
+}
+
+/** PyTorch with the same run, warm and checked; undefined where it is not wanted or not there. */
+async function openPeer(run: FinetuneRun, place: string, first: number): Promise<Peer | undefined> {
+  if (!peersWanted) return undefined
+  const spec = { name: 'PyTorch', precision: 'f32', script: 'finetune.py', options: { run: place } } as const
+  const found = peerCommand(spec)
+  if ('missing' in found) {
+    skipPeer('steps/datasets', spec.name, found.missing)
+    return undefined
+  }
+  await exportRun(place, run)
+  const peer = startPeer(found.command, found.argv, found.env)
+  const { first_loss: loss } = await peer.ready
+  if (typeof loss === 'number' && Math.abs(loss / first - 1) <= TOLERANCE) return peer
+  await peer.close()
+  throw new Error(`PyTorch: the first loss is ${loss} (want ${first}, up to ${TOLERANCE} of it)`)
+}
+
+function contestantOf(peer: Peer): Contestant {
+  let turn = 0
+  return {
+    name: 'PyTorch f32 padded to the longest',
+    precision: 'f32',
+    cpu: peer.cpu,
+    run: async () => (await peer.ask(`train ${++turn}`)).seconds,
+  }
+}
