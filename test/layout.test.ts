@@ -18,6 +18,7 @@ const layers = [
   'report',
   'evaluation',
   'profile',
+  'server',
   'training',
   'fetch',
   'tasks',

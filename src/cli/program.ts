@@ -20,6 +20,7 @@ const summaries: Record<string, string> = {
   finetune: 'train a task on a pretrained or random model, score its test set',
   evaluate: 'score a fine-tuned model on a file',
   predict: 'label text with a fine-tuned model',
+  serve: 'answer over HTTP with a fine-tuned model',
   export: 'a model for other programs: a Hugging Face folder, or ONNX',
   datasets: 'the data sets of the papers, and whether a folder holds them as released',
   benchmark: 'fine-tune models on all data sets, scores side by side',

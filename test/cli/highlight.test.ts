@@ -35,6 +35,18 @@ test('text without entities is printed as it is', () => {
   assert.is(highlighter(true)(label('No entity here.', 'O O O O')), 'No entity here.')
 })
 
+test('a text of very many entities is printed in a time that grows with its length alone', () => {
+  const text = '\u{1f912} x, '.repeat(40_000)
+  const words = splitWords(text)
+  const start = performance.now()
+  const { entities } = JSON.parse(jsonLine({ text, words, tags: words.map(() => 'B') }))
+  const seconds = (performance.now() - start) / 1000
+  assert.is(entities.length, words.length)
+  assert.is(entities.at(-1).end, 5 * 40_000 - 1)
+  // counted from the start for each entity it takes minutes
+  assert.ok(seconds < 10, `${seconds} s`)
+})
+
 test('text cannot command the terminal', () => {
   const printed = highlighter(false)(label('a\u001b[2J b\u202ec', 'O O B O O'))
   assert.is(printed, 'a\ufffd[[2J](ENTITY) b\ufffdc')

@@ -4,7 +4,7 @@
  */
 import type { Word } from '../../data/corpus/words.js'
 import { entitySpans } from '../metrics/entities.js'
-import { codePoints, printable } from '../shared/printable.js'
+import { codePointCounter, printable } from '../shared/printable.js'
 
 /** A text, its words (offsets into it) and a tag for each; scores, where known, in [0, 1] for each word. */
 export interface LabelledText {
@@ -79,10 +79,11 @@ export function highlighter(
  */
 export function jsonLine(labelled: LabelledText, options: HighlightOptions = {}): string {
   const { text } = labelled
+  const count = codePointCounter(text)
   const entities = textEntities(labelled, options).map((entity) => ({
     ...entity,
-    start: codePoints(text, entity.start),
-    end: codePoints(text, entity.end),
+    start: count(entity.start),
+    end: count(entity.end),
     ...(entity.score === undefined ? {} : { score: Number(entity.score.toFixed(4)) }),
   }))
   return JSON.stringify({ text, entities })

@@ -9,7 +9,15 @@ export function printable(text: string): string {
 
 /** Unicode code points of the first `end` UTF-16 units. */
 export function codePoints(text: string, end: number): number {
+  return codePointCounter(text)(end)
+}
+
+/** The same for many places that ascend: the text is walked once, however many there are. */
+export function codePointCounter(text: string): (end: number) => number {
   let count = 0
-  for (let i = 0; i < end; i += (text.codePointAt(i) as number) > 0xffff ? 2 : 1) count++
-  return count
+  let i = 0
+  return (end) => {
+    for (; i < end; i += (text.codePointAt(i) as number) > 0xffff ? 2 : 1) count++
+    return count
+  }
 }
