@@ -5,8 +5,15 @@
  * Offsets: the DTD says bytes of UTF-8, NCBI's services count Unicode code points and so does most software; code points
  * unless said otherwise. Where annotations of the input fit bytes alone, the document is refused.
  */
-import { z } from 'zod'
+
 import { quote } from '../files/text.js'
+import {
+  type BiocAnnotation,
+  type BiocDocument,
+  type BiocPassage,
+  type BiocSentence,
+  biocSchema,
+} from './bioc_schema.js'
 import {
   type AnnotatedDocument,
   type Annotation,
@@ -18,37 +25,6 @@ import {
 import { LONGEST_TEXT, Unwritable } from './format.js'
 import { type Counting, counter } from './offsets.js'
 
-const infons = z.record(z.string(), z.unknown()).nullish()
-const word = z.union([z.string(), z.number()])
-const offset = z.number().int().min(0).max(2 ** 40)
-const location = z.looseObject({ offset, length: offset })
-const node = z.looseObject({ refid: word.nullish(), role: z.string().nullish() })
-const annotation = z.looseObject({
-  id: word.nullish(),
-  infons,
-  text: z.string().nullish(),
-  locations: z.array(location).nullish(),
-})
-const relation = z.looseObject({ id: word.nullish(), infons, nodes: z.array(node).nullish() })
-const owned = {
-  infons,
-  annotations: z.array(annotation).nullish(),
-  relations: z.array(relation).nullish(),
-}
-const sentence = z.looseObject({ ...owned, offset, text: z.string().nullish() })
-const passage = z.looseObject({
-  ...owned,
-  offset,
-  text: z.string().nullish(),
-  sentences: z.array(sentence).nullish(),
-})
-export const biocSchema = z.looseObject({ ...owned, id: word.nullish(), passages: z.array(passage) })
-
-export type BiocDocument = z.infer<typeof biocSchema>
-export type BiocPassage = z.infer<typeof passage>
-export type BiocSentence = z.infer<typeof sentence>
-export type BiocAnnotation = z.infer<typeof annotation>
-export type BiocRelation = z.infer<typeof relation>
 type Owner = BiocPassage | BiocSentence
 
 /** A BioC document, or why it is none. */
@@ -126,7 +102,7 @@ function annotationOf(
 
 /** Whether its text stands at its place in the other counting. */
 function contradicts(one: BiocAnnotation, before: number, text: string, counting: Counting): boolean {
-  if (!one.text || !/[^\0-\x7f]/.test(text)) return false
+  if (!one.text || !/[\u0080-\uffff]/.test(text)) return false
   const read = annotationOf(one, before, counter(text, other(counting)))
   return read !== undefined && annotatedText(text, read) === one.text
 }
@@ -222,7 +198,11 @@ function withFound(
 }
 
 function idsOf(document: BiocDocument): Set<string> {
-  const all = [document, ...document.passages, ...document.passages.flatMap(({ sentences }) => sentences ?? [])]
+  const all = [
+    document,
+    ...document.passages,
+    ...document.passages.flatMap(({ sentences }) => sentences ?? []),
+  ]
   return new Set(
     all
       .flatMap(({ annotations, relations }) => [...(annotations ?? []), ...(relations ?? [])])
@@ -260,5 +240,6 @@ export function collectionFields(around: Readonly<Record<string, unknown>> = {})
 
 /** Refuses what a document cannot be called. */
 export function checkId({ id }: TextDocument): void {
-  if (id !== undefined && id.length > 1000) throw new Unwritable(`an id of ${id.length} characters`, '1000 at most')
+  if (id !== undefined && id.length > 1000)
+    throw new Unwritable(`an id of ${id.length} characters`, '1000 at most')
 }

@@ -3,7 +3,7 @@
  * characters, halves of surrogate pairs) becomes U+FFFD, one character for one; carriage returns are written as references,
  * since parsers take bare ones away.
  */
-import type { BiocAnnotation, BiocDocument, BiocPassage, BiocRelation, BiocSentence } from './bioc.js'
+import type { BiocAnnotation, BiocDocument, BiocPassage, BiocRelation, BiocSentence } from './bioc_schema.js'
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -46,7 +46,9 @@ function annotationXml({ id, infons, locations, text }: BiocAnnotation): string 
 }
 
 function relationXml({ id, infons, nodes }: BiocRelation): string {
-  const list = (nodes ?? []).map(({ refid, role }) => `<node${attribute('refid', refid)}${attribute('role', role ?? '')}/>`)
+  const list = (nodes ?? []).map(
+    ({ refid, role }) => `<node${attribute('refid', refid)}${attribute('role', role ?? '')}/>`,
+  )
   return `<relation${attribute('id', id)}>${infonsXml(infons)}${list.join('')}</relation>`
 }
 
@@ -67,7 +69,7 @@ function attribute(name: string, value: unknown): string {
 
 const REFERENCES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '\r': '&#13;' }
 /** What XML 1.0 has no way to say. */
-const UNSAYABLE = /[\0-\x08\x0b\x0c\x0e-\x1f\p{Cs}\ufffe\uffff]/gu
+const UNSAYABLE = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu
 
 export function escapeText(value: unknown): string {
   if (value === undefined || value === null) return ''

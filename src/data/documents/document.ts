@@ -4,7 +4,7 @@
  * a document is one text, its passages stand in a row with one line feed between two: brat, JSON lines, PubTator and BioC
  * that is made anew therefore agree on every offset.
  */
-import type { BiocDocument } from './bioc.js'
+import type { BiocDocument } from './bioc_schema.js'
 
 /** `[start, end)` in UTF-16 units of the passage. */
 export interface Span {
@@ -74,9 +74,10 @@ export function passageStarts({ passages }: Pick<TextDocument, 'passages'>): num
 }
 
 /** Annotations of all passages with spans in `documentText`; what is given stands before what is found, each in order of place. */
-export function documentAnnotations(
-  document: AnnotatedDocument,
-): { readonly given: Annotation[]; readonly found: Annotation[] } {
+export function documentAnnotations(document: AnnotatedDocument): {
+  readonly given: Annotation[]
+  readonly found: Annotation[]
+} {
   const starts = passageStarts(document)
   const moved = (lists: readonly (readonly Annotation[])[]) =>
     lists.flatMap((list, p) =>

@@ -15,7 +15,12 @@ export interface Fault extends Omit<Complaint, 'file'> {
 }
 
 export type Read =
-  | { readonly kind: 'document'; readonly document: TextDocument; readonly line?: number; readonly byte?: number }
+  | {
+      readonly kind: 'document'
+      readonly document: TextDocument
+      readonly line?: number
+      readonly byte?: number
+    }
   | { readonly kind: 'fault'; readonly fault: Fault }
 
 export interface DocumentReader {
@@ -39,7 +44,9 @@ export interface NamedText {
 export interface DocumentWriter {
   /** What stands before the first document; `around` is that of the first reader. */
   head(around?: Readonly<Record<string, unknown>>): string
-  /** Throws a Fault, wrapped in an Unwritable, for a document that the format cannot say. */
+  /** A document that an earlier run wrote. */
+  passed?(document: TextDocument): void
+  /** Throws an Unwritable for a document that the format cannot say. */
   document(document: AnnotatedDocument): string | readonly NamedText[]
   foot(): string
 }

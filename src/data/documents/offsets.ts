@@ -18,12 +18,13 @@ export interface Counter {
 }
 
 export function counter(text: string, counting: Counting = 'characters'): Counter {
-  const plain = counting === 'characters' ? !/[\ud800-\udfff]/.test(text) : !/[^\0-\x7f]/.test(text)
+  const plain = counting === 'characters' ? !/[\ud800-\udfff]/.test(text) : !/[\u0080-\uffff]/.test(text)
   if (plain)
     return {
       length: text.length,
       at: (units) => units,
-      units: (offset) => (Number.isInteger(offset) && offset >= 0 && offset <= text.length ? offset : undefined),
+      units: (offset) =>
+        Number.isInteger(offset) && offset >= 0 && offset <= text.length ? offset : undefined,
     }
   const before = table(text, counting)
   return {

@@ -2,11 +2,12 @@
  * BioC JSON: a collection with `documents`, PubTator's `{"PubTator3": [...]}`, a list of documents, or documents one behind the
  * other, as NCBI's services give them. Written as one collection, a document on a line.
  */
+
+import { quote } from '../../files/text.js'
 import { checkBioc, checkId, collectionFields, fromBioc, toBioc } from '../bioc.js'
 import type { DocumentFormat, DocumentReader, Read } from '../format.js'
 import { JsonElements, type Piece } from '../json_elements.js'
 import type { Counting } from '../offsets.js'
-import { quote } from '../../files/text.js'
 
 export const biocJson: DocumentFormat = {
   name: 'bioc-json',
@@ -22,6 +23,9 @@ export const biocJson: DocumentFormat = {
       head(around) {
         const head = JSON.stringify(collectionFields(around)).slice(0, -1)
         return `${head},"documents":[`
+      },
+      passed() {
+        first = false
       },
       document(document) {
         checkId(document)
@@ -63,7 +67,7 @@ class BiocJsonReader implements DocumentReader {
     ]
     if (piece.kind === 'broken') return fault(piece.found, 'BioC JSON; nothing behind it was read')
     if (piece.kind === 'large') return fault('a document that is too large', 'one of 16 MiB at most')
-    const value = valueOf(piece.bytes)
+    const value = parsed(piece.bytes)
     if (value === undefined) {
       const start = Buffer.from(piece.bytes.subarray(0, 80)).toString('utf8')
       return fault(`${quote(start)}, which is no JSON`, 'a BioC document')
@@ -78,7 +82,7 @@ class BiocJsonReader implements DocumentReader {
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true })
 
-function valueOf(bytes: Uint8Array): unknown {
+function parsed(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(UTF8.decode(bytes))
   } catch {

@@ -22,12 +22,19 @@ export const brat: DocumentFormat = {
   folder: true,
   writer({ replace }) {
     const name = names()
-    return { head: () => '', document: (document) => pair(document, name(document.id), replace), foot: () => '' }
+    return {
+      head: () => '',
+      passed({ id }) {
+        name(id)
+      },
+      document: (document) => pair(document, name(document.id), replace),
+      foot: () => '',
+    }
   },
 }
 
 function pair(document: AnnotatedDocument, name: string, replace: boolean): NamedText[] {
-  const text = documentText(document).replace(/[\r\v\f\x1c-\x1e\x85\u2028\u2029]/gu, ' ')
+  const text = documentText(document).replace(/(?!\n)[\p{Cc}\p{Zl}\p{Zp}]/gu, ' ')
   const { given, found } = documentAnnotations(document)
   const count = counter(text)
   const rows: string[] = []

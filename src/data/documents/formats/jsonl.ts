@@ -37,15 +37,24 @@ export const jsonl: DocumentFormat = {
 
 /** The first line is an object with a text, or the beginning of a long one. */
 function hasText(head: Uint8Array): boolean {
-  const line = Buffer.from(head).toString('utf8').replace(/^\ufeff/, '').trimStart().split('\n', 1)[0]
-  return /^\{\s*"/.test(line) && /"text"\s*:\s*"/.test(line) && !/"(documents|passages|PubTator3)"\s*:/.test(line)
+  const line = Buffer.from(head)
+    .toString('utf8')
+    .replace(/^\ufeff/, '')
+    .trimStart()
+    .split('\n', 1)[0]
+  return (
+    /^\{\s*"/.test(line) && /"text"\s*:\s*"/.test(line) && !/"(documents|passages|PubTator3)"\s*:/.test(line)
+  )
 }
 
 const ID = 'an id that is a string or a number'
 const ENTITY = 'entities with start, end (characters of the text) and type'
 
 function readLine({ text: row, number: line, byte, found = '', expected = '' }: Line): Read {
-  const fault = (complaint: Omit<Fault, 'line' | 'byte'>): Read => ({ kind: 'fault', fault: { line, ...complaint } })
+  const fault = (complaint: Omit<Fault, 'line' | 'byte'>): Read => ({
+    kind: 'fault',
+    fault: { line, ...complaint },
+  })
   if (row === undefined) return fault({ found, expected })
   let value: JsonLine['value']
   try {
@@ -59,7 +68,11 @@ function readLine({ text: row, number: line, byte, found = '', expected = '' }: 
     return fault({ found: quote(JSON.stringify(id)), expected: ID })
   const name = id === undefined || id === null ? undefined : String(id)
   if (typeof text !== 'string')
-    return fault({ ...(name !== undefined && { id: name }), found: 'no text', expected: '{"id": "...", "text": "..."}' })
+    return fault({
+      ...(name !== undefined && { id: name }),
+      found: 'no text',
+      expected: '{"id": "...", "text": "..."}',
+    })
   if (text.length > LONGEST_TEXT)
     return fault({ found: `a text of ${text.length} characters`, expected: `${LONGEST_TEXT} at most` })
   const given = entities === undefined || entities === null ? [] : annotations(entities, counter(text))

@@ -3,6 +3,8 @@
  * each relation (four columns), a blank line behind each document. Offsets count Unicode code points of the title, one
  * separator and the abstract. Mention and relation lines of the input are written back as they are.
  */
+
+import { quote } from '../../files/text.js'
 import {
   type AnnotatedDocument,
   type Annotation,
@@ -14,7 +16,6 @@ import {
 import { type DocumentFormat, type Fault, LARGEST_DOCUMENT, type Read, Unwritable } from '../format.js'
 import { type Line, LineSplitter } from '../lines.js'
 import { counter } from '../offsets.js'
-import { quote } from '../../files/text.js'
 
 export const pubtator: DocumentFormat = {
   name: 'pubtator',
@@ -37,7 +38,9 @@ const PART = /^([^|\t]+)\|([ta])\|(.*)$/su
 const EXPECTED = 'ID|t|title, ID|a|abstract, or ID, start, end, text and type with tabs between'
 
 function firstLine(head: Uint8Array): string {
-  const text = Buffer.from(head.buffer, head.byteOffset, head.length).toString('utf8').replace(/^\ufeff/, '')
+  const text = Buffer.from(head.buffer, head.byteOffset, head.length)
+    .toString('utf8')
+    .replace(/^\ufeff/, '')
   return text.trimStart().split('\n', 1)[0]
 }
 
@@ -147,7 +150,7 @@ function mentionsOf(
 
 function written(document: AnnotatedDocument, replace: boolean): string {
   const { id, passages, kept } = document
-  if (id === undefined || id === '' || /[|\t\r\n\v\f\x1c-\x1e\x85\u2028\u2029]/u.test(id))
+  if (id === undefined || id === '' || /[|\p{Cc}\p{Zl}\p{Zp}]/u.test(id))
     throw new Unwritable(
       id === undefined ? 'a document without an id' : `the id ${quote(id)}`,
       'an id without | and tabs',
@@ -164,7 +167,9 @@ function written(document: AnnotatedDocument, replace: boolean): string {
     const { start } = annotation.spans[0]
     const { end } = annotation.spans[annotation.spans.length - 1]
     const words = oneLine(annotatedText(whole, { spans: [{ start, end }] }))
-    return [id, count.at(start) + shift, count.at(end) + shift, words, oneLine(annotation.type), '-'].join('\t')
+    return [id, count.at(start) + shift, count.at(end) + shift, words, oneLine(annotation.type), '-'].join(
+      '\t',
+    )
   }
   const own = kept?.format === 'pubtator' ? kept : undefined
   const lines = [
@@ -179,5 +184,5 @@ function written(document: AnnotatedDocument, replace: boolean): string {
 
 /** What would end a line or a column for one reader or another is a space: as many characters as before. */
 function oneLine(text: string): string {
-  return text.replace(/[\t\r\n\v\f\x1c-\x1e\x85\u2028\u2029]/gu, ' ')
+  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}]/gu, ' ')
 }
