@@ -132,8 +132,13 @@ function pieces(text: string, from: number, to: number, dotted: readonly Stretch
   for (const { start, end } of dotted) {
     const [first, last] = [Math.max(start, from), Math.min(end, to)]
     if (first >= last) continue
-    parts.push(html`${text.slice(at, first)}<span class="given">${text.slice(first, last)}</span>`)
+    parts.push(html`${shown(text, at, first)}<span class="given">${shown(text, first, last)}</span>`)
     at = last
   }
-  return at < to ? [...parts, html`${text.slice(at, to)}`] : parts
+  return at < to ? [...parts, html`${shown(text, at, to)}`] : parts
+}
+
+/** A line's end is one, whichever system wrote it. */
+function shown(text: string, start: number, end: number): string {
+  return text.slice(start, end).replace(/\r\n?/g, '\n')
 }

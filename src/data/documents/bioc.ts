@@ -29,12 +29,15 @@ type Owner = BiocPassage | BiocSentence
 
 /** A BioC document, or why it is none. */
 export function checkBioc(value: unknown): { document: BiocDocument } | { found: string; expected: string } {
-  const { success, data, error } = biocSchema.safeParse(value)
-  if (success) return { document: data }
-  const [issue] = error.issues
-  const place = issue.path.join('.')
+  const { success, error } = biocSchema.safeParse(value)
+  // as it came: the schema's own copy has its keys in another order
+  if (success) return { document: value as BiocDocument }
+  const { path } = error.issues[0]
+  let wrong = value
+  for (const key of path) wrong = (wrong as Record<PropertyKey, unknown> | undefined)?.[key]
+  const found = quote(JSON.stringify(wrong) ?? 'nothing')
   return {
-    found: place === '' ? quote(JSON.stringify(value) ?? 'nothing') : `${place}: ${issue.message}`,
+    found: path.length === 0 ? found : `${found} at ${path.join('.')}`,
     expected: 'a BioC document: id, passages with offset and text',
   }
 }

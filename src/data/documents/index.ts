@@ -1,12 +1,13 @@
 /** The formats of documents: adding one is a file in `formats` and a line here. Earlier ones are asked first what a file is. */
 import type { DocumentFormat } from './format.js'
 import { biocJson } from './formats/bioc_json.js'
+import { biocXml } from './formats/bioc_xml.js'
 import { brat } from './formats/brat.js'
 import { jsonl } from './formats/jsonl.js'
 import { pubtator } from './formats/pubtator.js'
 import { text } from './formats/text.js'
 
-export const documentFormats: readonly DocumentFormat[] = [biocJson, pubtator, jsonl, text, brat]
+export const documentFormats: readonly DocumentFormat[] = [biocXml, biocJson, pubtator, jsonl, text, brat]
 
 export const readable = documentFormats.filter(({ reader }) => reader !== undefined)
 export const writable = documentFormats.filter(({ writer }) => writer !== undefined)

@@ -157,19 +157,15 @@ function written(document: AnnotatedDocument, replace: boolean): string {
     )
   const whole = documentText(document)
   const count = counter(whole)
-  const isTitled = passages.length > 1 || passages[0]?.type === 'title'
-  // a document of one passage is an abstract without a title, whose separator counts all the same
-  const title = isTitled ? passages[0].text : ''
-  const rest = isTitled ? whole.slice(title.length + 1) : whole
-  const shift = isTitled ? 0 : 1
+  // one text alone is a title: its offsets are those of every other format
+  const title = passages[0]?.text ?? ''
+  const rest = whole.slice(title.length + 1)
   const { given, found } = documentAnnotations(document)
   const row = (annotation: Annotation): string => {
     const { start } = annotation.spans[0]
     const { end } = annotation.spans[annotation.spans.length - 1]
     const words = oneLine(annotatedText(whole, { spans: [{ start, end }] }))
-    return [id, count.at(start) + shift, count.at(end) + shift, words, oneLine(annotation.type), '-'].join(
-      '\t',
-    )
+    return [id, count.at(start), count.at(end), words, oneLine(annotation.type), '-'].join('\t')
   }
   const own = kept?.format === 'pubtator' ? kept : undefined
   const lines = [
