@@ -35,7 +35,7 @@ export function checkBioc(value: unknown): { document: BiocDocument } | { found:
   const { path } = error.issues[0]
   let wrong = value
   for (const key of path) wrong = (wrong as Record<PropertyKey, unknown> | undefined)?.[key]
-  const found = quote(JSON.stringify(wrong) ?? 'nothing')
+  const found = (JSON.stringify(wrong) ?? 'nothing').slice(0, 60)
   return {
     found: path.length === 0 ? found : `${found} at ${path.join('.')}`,
     expected: 'a BioC document: id, passages with offset and text',

@@ -1,7 +1,7 @@
 /**
- * BioC XML as text, in the order of its DTD. Infons that are no strings are written as JSON. What XML 1.0 cannot hold (most control
- * characters, halves of surrogate pairs) becomes U+FFFD, one character for one; carriage returns are written as references,
- * since parsers take bare ones away.
+ * BioC XML as text, in the order of its DTD. Infons that are no strings are written as JSON. What XML 1.0 cannot hold becomes what
+ * has as many characters and bytes: a control character a space, half of a surrogate pair U+FFFD. Carriage returns are
+ * written as references, since parsers take bare ones away.
  */
 import type { BiocAnnotation, BiocDocument, BiocPassage, BiocRelation, BiocSentence } from './bioc_schema.js'
 
@@ -74,5 +74,5 @@ const UNSAYABLE = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]
 export function escapeText(value: unknown): string {
   if (value === undefined || value === null) return ''
   const text = typeof value === 'object' ? JSON.stringify(value) : String(value)
-  return text.replace(UNSAYABLE, '\ufffd').replace(/[&<>\r]/g, (c) => REFERENCES[c])
+  return text.replace(UNSAYABLE, (c) => (c < ' ' ? ' ' : '\ufffd')).replace(/[&<>\r]/g, (c) => REFERENCES[c])
 }

@@ -65,7 +65,7 @@ function readLine({ text: row, number: line, byte, found = '', expected = '' }: 
   }
   const { id, text, entities } = value
   if (id !== undefined && id !== null && typeof id !== 'string' && typeof id !== 'number')
-    return fault({ found: quote(JSON.stringify(id)), expected: ID })
+    return fault({ found: JSON.stringify(id).slice(0, 60), expected: ID })
   const name = id === undefined || id === null ? undefined : String(id)
   if (typeof text !== 'string')
     return fault({
@@ -76,7 +76,7 @@ function readLine({ text: row, number: line, byte, found = '', expected = '' }: 
   if (text.length > LONGEST_TEXT)
     return fault({ found: `a text of ${text.length} characters`, expected: `${LONGEST_TEXT} at most` })
   const given = entities === undefined || entities === null ? [] : annotations(entities, counter(text))
-  if (given === undefined) return fault({ found: quote(JSON.stringify(entities)), expected: ENTITY })
+  if (given === undefined) return fault({ found: JSON.stringify(entities).slice(0, 60), expected: ENTITY })
   const document = {
     ...(name !== undefined && { id: name }),
     passages: [{ text, given }],
