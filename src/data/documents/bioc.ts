@@ -22,7 +22,7 @@ import {
   type Passage,
   type TextDocument,
 } from './document.js'
-import { LONGEST_TEXT, Unwritable } from './format.js'
+import { Unwritable } from './format.js'
 import { type Counting, counter } from './offsets.js'
 
 type Owner = BiocPassage | BiocSentence
@@ -60,9 +60,6 @@ export function fromBioc(
   counting: Counting,
 ): { document: TextDocument } | { found: string; expected: string } {
   const units = owners(document)
-  const length = units.reduce((sum, { text }) => sum + text.length, 0)
-  if (length > LONGEST_TEXT)
-    return { found: `a text of ${length} characters`, expected: `${LONGEST_TEXT} at most` }
   const passages: Passage[] = []
   for (const { owner, text, type } of units) {
     const given: Annotation[] = []

@@ -4,10 +4,19 @@ import { biocJson } from './formats/bioc_json.js'
 import { biocXml } from './formats/bioc_xml.js'
 import { brat } from './formats/brat.js'
 import { jsonl } from './formats/jsonl.js'
+import { pubmedXml } from './formats/pubmed_xml.js'
 import { pubtator } from './formats/pubtator.js'
 import { text } from './formats/text.js'
 
-export const documentFormats: readonly DocumentFormat[] = [biocXml, biocJson, pubtator, jsonl, text, brat]
+export const documentFormats: readonly DocumentFormat[] = [
+  pubmedXml,
+  biocXml,
+  biocJson,
+  pubtator,
+  jsonl,
+  text,
+  brat,
+]
 
 export const readable = documentFormats.filter(({ reader }) => reader !== undefined)
 export const writable = documentFormats.filter(({ writer }) => writer !== undefined)

@@ -9,7 +9,7 @@ import {
   type Label,
   type TextDocument,
 } from '../../data/documents/document.js'
-import type { DocumentFormat, Fault } from '../../data/documents/format.js'
+import { type DocumentFormat, type Fault, LONGEST_TEXT } from '../../data/documents/format.js'
 import type { Located } from '../../data/documents/read.js'
 import { InputError } from '../../error.js'
 import type { Findings, Task, TaskContext } from '../../tasks/task.js'
@@ -110,6 +110,11 @@ function prepare(read: Located, { task, context }: DocumentPrediction): Prepared
     task.documents?.takes === 'documents'
       ? [documentText(document)]
       : document.passages.map(({ text }) => text)
+  const length = texts.reduce((sum, text) => sum + text.length, 0)
+  if (length > LONGEST_TEXT) {
+    const found = `a text of ${length} characters`
+    return { read, texts: [], fault: { line, id: document.id, found, expected: `${LONGEST_TEXT} at most` } }
+  }
   const place = { file, line: line ?? 1 }
   try {
     return { read, texts: texts.map((text) => ({ text, items: task.parse(text, place, context) })) }

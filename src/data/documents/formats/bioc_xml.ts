@@ -16,6 +16,7 @@ import { checkBioc, checkId, collectionFields, fromBioc, toBioc } from '../bioc.
 import { collectionXml, documentXml } from '../bioc_xml_write.js'
 import { type DocumentFormat, type DocumentReader, LARGEST_DOCUMENT, type Read } from '../format.js'
 import type { Counting } from '../offsets.js'
+import { xmlFault } from '../xml_fault.js'
 
 export const biocXml: DocumentFormat = {
   name: 'bioc-xml',
@@ -65,10 +66,7 @@ class BiocXmlReader implements DocumentReader {
 
   private read(record: XmlRecord | XmlDefect): Read {
     const { byte } = record
-    if (record.kind === 'defect') {
-      const [found, expected] = record.detail.replace(/^found /, '').split(/, expected (?=[^,]*$)/)
-      return { kind: 'fault', fault: { byte, found, expected: expected ?? 'BioC XML' } }
-    }
+    if (record.kind === 'defect') return { kind: 'fault', fault: xmlFault(record) }
     const value = documentOf(record.element)
     const fault = ({ found, expected }: { found: string; expected: string }): Read => ({
       kind: 'fault',

@@ -13,7 +13,7 @@ import {
   documentAnnotations,
   documentText,
 } from '../document.js'
-import { type DocumentFormat, type Fault, LONGEST_TEXT, type Read } from '../format.js'
+import type { DocumentFormat, Fault, Read } from '../format.js'
 import { type Line, LineSplitter } from '../lines.js'
 import { type Counter, counter } from '../offsets.js'
 
@@ -73,8 +73,6 @@ function readLine({ text: row, number: line, byte, found = '', expected = '' }: 
       found: 'no text',
       expected: '{"id": "...", "text": "..."}',
     })
-  if (text.length > LONGEST_TEXT)
-    return fault({ found: `a text of ${text.length} characters`, expected: `${LONGEST_TEXT} at most` })
   const given = entities === undefined || entities === null ? [] : annotations(entities, counter(text))
   if (given === undefined) return fault({ found: JSON.stringify(entities).slice(0, 60), expected: ENTITY })
   const document = {
