@@ -64,7 +64,7 @@ for (const [format, seeds] of Object.entries(SEEDS))
   test(`${format} gives documents or faults, which every format can write`, async () => {
     let read = 0
     const { cases, refused } = await fuzz({
-      seeds,
+      seeds: seeds.map((seed) => Uint8Array.from(Buffer.from(seed))),
       dictionary: TOKENS,
       count: fuzzCount(2000),
       run(bytes, k) {
@@ -79,10 +79,12 @@ for (const [format, seeds] of Object.entries(SEEDS))
             continue
           }
           read++
+          // writing costs more than reading: a part of them
+          if (k % 8 !== 0) continue
           const document = annotated(one.document)
           for (const { name } of writable)
             try {
-              writerOf(name, { replace: k % 2 === 0 }).document(document)
+              writerOf(name, { replace: k % 16 === 0 }).document(document)
             } catch (error) {
               if (!(error instanceof Unwritable)) throw error
             }
