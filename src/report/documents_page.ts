@@ -14,6 +14,7 @@ article { margin: 1.25rem 0; padding: .6rem .9rem; background: var(--raised); bo
 article h2 { font-size: .9rem; margin: 0; padding: 0; border: 0; color: var(--quiet); font-weight: 500; }
 article p { max-width: none; margin: .35rem 0; white-space: pre-wrap; line-height: 1.9; }
 article p.title { font-weight: 600; }
+mark small { color: inherit; }
 .given { border-bottom: 2px dotted var(--quiet); }
 `
 
