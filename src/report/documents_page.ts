@@ -130,9 +130,8 @@ function merged(spans: readonly Stretch[]): Stretch[] {
 function pieces(text: string, from: number, to: number, dotted: readonly Stretch[]): Html[] {
   const parts: Html[] = []
   let at = from
-  for (const { start, end } of dotted) {
-    const [first, last] = [Math.max(start, from), Math.min(end, to)]
-    if (first >= last) continue
+  for (let i = firstBehind(dotted, from); i < dotted.length && dotted[i].start < to; i++) {
+    const [first, last] = [Math.max(dotted[i].start, from), Math.min(dotted[i].end, to)]
     parts.push(html`${shown(text, at, first)}<span class="given">${shown(text, first, last)}</span>`)
     at = last
   }
@@ -142,4 +141,16 @@ function pieces(text: string, from: number, to: number, dotted: readonly Stretch
 /** A line's end is one, whichever system wrote it. */
 function shown(text: string, start: number, end: number): string {
   return text.slice(start, end).replace(/\r\n?/g, '\n')
+}
+
+/** The first stretch that ends behind `from`. */
+function firstBehind(stretches: readonly Stretch[], from: number): number {
+  let low = 0
+  let high = stretches.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (stretches[middle].end <= from) low = middle + 1
+    else high = middle
+  }
+  return low
 }

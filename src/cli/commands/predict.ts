@@ -1,4 +1,6 @@
 /** `predict`: applies a fine-tuned model to lines of text, or to files and folders of documents, and writes what it finds. */
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import { type Fault, Unwritable } from '../../data/documents/format.js'
 import { documentFormats, formatNamed, readable } from '../../data/documents/index.js'
@@ -235,7 +237,7 @@ function openOutput(
   if (out === undefined) return undefined
   const facts = {
     inputs: inputs.map(({ name, bytes, changed }) => [name, bytes, changed]),
-    model: { dir: model.dir, changed: model.weights.path },
+    model: modelFiles(model.dir),
     options: { format, entity, biocOffsets, inputFormat, precision, replace, maxLength: context.maxLength },
   }
   const resumable = inputs.every(({ bytes }) => bytes !== undefined)
@@ -243,6 +245,16 @@ function openOutput(
   const { records } = output.done
   if (records > 0) note(`${out}: going on behind ${count(records)} documents`, quiet)
   return output
+}
+
+/** Names, sizes and times of a model's files. */
+function modelFiles(dir: string): [string, number, number][] {
+  return readdirSync(dir)
+    .sort()
+    .map((name) => {
+      const { size, mtimeMs } = statSync(join(dir, name))
+      return [name, size, mtimeMs]
+    })
 }
 
 /** A person reads along: results on a terminal need no progress beside them. */

@@ -64,10 +64,18 @@ export function fromBioc(
   for (const { owner, text, type } of units) {
     const given: Annotation[] = []
     const count = counter(text, counting)
+    // in plain ASCII there is no other counting
+    const otherCount = /[\u0080-\uffff]/.test(text) ? counter(text, other(counting)) : undefined
+    const stands = (one: BiocAnnotation, read: Annotation | undefined) =>
+      read !== undefined && annotatedText(text, read) === one.text
     for (const one of owner.annotations ?? []) {
       const read = annotationOf(one, owner.offset, count)
-      const fits = read !== undefined && annotatedText(text, read) === one.text
-      if (!fits && contradicts(one, owner.offset, text, counting))
+      if (
+        otherCount &&
+        one.text &&
+        !stands(one, read) &&
+        stands(one, annotationOf(one, owner.offset, otherCount))
+      )
         return {
           found: `annotation ${one.id ?? '?'} ${quote(one.text ?? '')}, which stands where its offset says only in ${other(counting)}`,
           expected: `offsets in ${counting} (see --bioc-offsets)`,
@@ -98,13 +106,6 @@ function annotationOf(
   spans.sort((a, b) => a.start - b.start)
   const type = typeof infons?.type === 'string' ? infons.type : 'ENTITY'
   return { type, spans, ...(id !== undefined && id !== null && { id: String(id) }) }
-}
-
-/** Whether its text stands at its place in the other counting. */
-function contradicts(one: BiocAnnotation, before: number, text: string, counting: Counting): boolean {
-  if (!one.text || !/[\u0080-\uffff]/.test(text)) return false
-  const read = annotationOf(one, before, counter(text, other(counting)))
-  return read !== undefined && annotatedText(text, read) === one.text
 }
 
 export interface BiocOptions {

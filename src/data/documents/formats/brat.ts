@@ -71,13 +71,17 @@ function typeName({ type }: Annotation): string {
 /** Names of files by the ids of documents: safe on every system, each used once. */
 function names(): (id: string | undefined) => string {
   const used = new Set<string>()
+  /** The next number of a name that was wanted before. */
+  const numbers = new Map<string, number>()
   let count = 0
   return (id) => {
     count++
     const stem = id === undefined || id === '' ? `document-${String(count).padStart(6, '0')}` : fileName(id)
     let name = stem
     // file systems that do not tell A from a exist
-    for (let n = 2; used.has(name.toLowerCase()); n++) name = `${stem}~${n}`
+    let n = numbers.get(stem.toLowerCase()) ?? 2
+    for (; used.has(name.toLowerCase()); n++) name = `${stem}~${n}`
+    if (name !== stem) numbers.set(stem.toLowerCase(), n)
     used.add(name.toLowerCase())
     return name
   }

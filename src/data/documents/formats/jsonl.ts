@@ -56,6 +56,8 @@ function readLine({ text: row, number: line, byte, found = '', expected = '' }: 
     fault: { line, ...complaint },
   })
   if (row === undefined) return fault({ found, expected })
+  if (isDeep(row))
+    return fault({ found: `brackets ${DEEPEST} deep`, expected: '{"id": "...", "text": "..."}' })
   let value: JsonLine['value']
   try {
     value = parseObject(row, { file: '', line })
@@ -81,6 +83,26 @@ function readLine({ text: row, number: line, byte, found = '', expected = '' }: 
     kept: { format: 'jsonl', object: value } as const,
   }
   return { kind: 'document', document, line, byte }
+}
+
+/** Deeper no reader of JSON has to follow. */
+const DEEPEST = 64
+
+/** Whether brackets outside of strings stand so deep. */
+function isDeep(row: string): boolean {
+  let depth = 0
+  let inString = false
+  for (let i = 0; i < row.length; i++) {
+    const c = row[i]
+    if (inString) {
+      if (c === '\\') i++
+      else if (c === '"') inString = false
+    } else if (c === '"') inString = true
+    else if (c === '[' || c === '{') {
+      if (++depth > DEEPEST) return true
+    } else if (c === ']' || c === '}') depth--
+  }
+  return false
 }
 
 /** Undefined where one is no annotation of the text. */
