@@ -28,6 +28,24 @@ test('a case is the same every time, and cases differ', () => {
   assert.ok(inputs.some((hex) => hex.includes(Buffer.from(dictionary[0]).toString('hex'))))
 })
 
+test('seeds are left as they are, and what runs gets a copy', async () => {
+  const seed = Buffer.from('0123456789')
+  await fuzz({ seeds: [seed], count: 300, run: (bytes) => void bytes.fill(0) })
+  assert.is(seed.toString(), '0123456789')
+  const unchanged: number[] = []
+  await fuzz({
+    seeds: ['0123456789'],
+    count: 300,
+    run: (bytes, k) => {
+      if (Buffer.from(bytes).includes('012345')) unchanged.push(k)
+    },
+  })
+  assert.ok(
+    unchanged.some((k) => k > 200),
+    `${unchanged}`,
+  )
+})
+
 test('refusals are counted, other errors name their case and its bytes', async () => {
   const refusing = (bytes: Uint8Array): void => {
     if (bytes.length % 2) throw new UserError('odd')

@@ -105,8 +105,9 @@ function shown(bytes: Uint8Array): string {
   return `${bytes.length} bytes ${head}${bytes.length > 200 ? '...' : ''}`
 }
 
+/** A copy, and no Buffer: the slice of a Buffer is a view, and changing it would change the seed. */
 function bytesOf(input: Uint8Array | string): Uint8Array {
-  return typeof input === 'string' ? Buffer.from(input) : input
+  return new Uint8Array(typeof input === 'string' ? Buffer.from(input) : input)
 }
 
 async function within(promise: Promise<void>, limit: number): Promise<void> {

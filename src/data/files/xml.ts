@@ -45,6 +45,8 @@ const BETWEEN = 2 ** 20
 /** End tags of a record that may stand in its comments or CDATA before it counts as broken. */
 const FALSE_ENDS = 8
 const LESS = 0x3c
+/** Of the names of records, with the brackets. */
+const LONGEST_NAME = 100
 
 interface Open {
   readonly name: string
@@ -134,7 +136,8 @@ export class XmlRecords {
     const end = this.#tagEnd.find(this.#at)
     const to = end === -1 ? this.#window.end : end + 1
     if (to - this.#lastEvent > BETWEEN) {
-      this.#betweenFailed('too_large', this.#lastEvent, `found more than ${BETWEEN} bytes, expected a tag`)
+      const detail = `found more than ${BETWEEN} bytes, expected a tag`
+      this.#stuck(between, 'too_large', this.#lastEvent, detail, this.#lastEvent + BETWEEN - LONGEST_NAME)
       return true
     }
     if (end === -1 && !(this.#ended && this.#at < to)) return false
@@ -148,12 +151,11 @@ export class XmlRecords {
       between.write(text)
     } catch (error) {
       if (!(error instanceof XmlProblem)) throw error
-      const { reason, message } = error
-      this.#betweenFailed(
-        reason,
-        Math.max(this.#at, this.#lastTag),
-        problemDetail(text, text.length, message),
-      )
+      const { reason, at, message } = error
+      const place = Math.max(this.#at, this.#lastTag)
+      // in the start tag of a record it is the record's
+      const until = at > text.lastIndexOf('<') ? to : this.#at
+      this.#stuck(between, reason, place, problemDetail(text, text.length, message), until)
       return true
     }
     this.#at = to
@@ -164,36 +166,50 @@ export class XmlRecords {
     return true
   }
 
-  #betweenFailed(reason: 'broken' | 'too_large', position: number, detail: string): void {
-    this.#defect(reason, position, detail)
-    this.#between = undefined
+  /** A defect between records, unless a record starts before `until`, whose it then is. */
+  #stuck(
+    between: Between,
+    reason: 'broken' | 'too_large',
+    position: number,
+    detail: string,
+    until: number,
+  ): void {
+    const next = this.#nextStart()
+    if (next !== undefined && next.start < until) {
+      this.#between = between.again(next.name)
+      this.#begin(next.name, next.start, false)
+    } else {
+      this.#defect(reason, position, detail)
+      this.#between = undefined
+    }
+  }
+
+  #nextStart(): { name: string; start: number } | undefined {
+    let next: { name: string; start: number } | undefined
+    for (const [name, finder] of this.#starts) {
+      const start = finder.find(this.#at)
+      if (start !== -1 && (next === undefined || start < next.start)) next = { name, start }
+    }
+    return next
   }
 
   /** The next start of a record, or the end of the one that is lost. */
   #stepSearch(): boolean {
-    let start = -1
-    let name = ''
-    for (const [candidate, finder] of this.#starts) {
-      const at = finder.find(this.#at)
-      if (at === -1 || (start !== -1 && at > start)) continue
-      start = at
-      name = candidate
-    }
+    const next = this.#nextStart()
     const end = this.#lost === undefined ? -1 : (this.#ends.get(this.#lost)?.find(this.#at) ?? -1)
-    if (end !== -1 && (start === -1 || end < start)) {
+    if (end !== -1 && (next === undefined || end < next.start)) {
       const close = this.#tagEnd.find(end)
       if ((close === -1 ? this.#window.end : close) - end > BETWEEN) this.#at = end + 1
       else if (close === -1) return false
       else this.#closed(close + 1)
       return true
     }
-    if (start !== -1) {
-      this.#begin(name, start, false)
+    if (next !== undefined) {
+      this.#begin(next.name, next.start, false)
       return true
     }
     // a tag may have begun
-    const longest = Math.max(...[...this.#starts.keys()].map((key) => key.length)) + 3
-    this.#at = Math.max(this.#at, this.#window.characterAt(this.#window.end - longest))
+    this.#at = Math.max(this.#at, this.#window.characterAt(this.#window.end - LONGEST_NAME))
     return false
   }
 

@@ -7,9 +7,7 @@ import { strictParser, XmlProblem } from './xml_tree.js'
 const DEEPEST = 256
 
 export class Between {
-  readonly #parser = strictParser((message) => {
-    throw new XmlProblem('broken', 0, message)
-  })
+  readonly #parser = strictParser((message) => this.#fail('broken', message))
   readonly #open: string[] = []
   #begun = false
   /** The element that the last piece opened, and whether it closed it at once. */
@@ -20,12 +18,16 @@ export class Between {
   /** Whether the root was closed: what follows is another document. */
   ended = false
 
-  constructor() {
+  /** Position of the parser at the start of the piece. */
+  #from = 0
+
+  /** With elements that are open already. */
+  constructor(open: readonly string[] = []) {
     const event = (): void => void this.events++
     this.#parser.on('opentag', ({ name, isSelfClosing }) => {
       event()
       if (this.#open.length >= DEEPEST)
-        throw new XmlProblem('too_large', 0, `more than ${DEEPEST} elements inside one another`)
+        this.#fail('too_large', `more than ${DEEPEST} elements inside one another`)
       this.#open.push(name)
       this.opened = name
       this.closed = isSelfClosing
@@ -38,6 +40,12 @@ export class Between {
     this.#parser.on('comment', event)
     this.#parser.on('processinginstruction', event)
     this.#parser.on('doctype', event)
+    for (const name of open) this.write(`<${name}>`)
+  }
+
+  /** The same elements open, and one more, in a parser that knows nothing of a defect. */
+  again(name: string): Between {
+    return new Between([...this.#open, name])
   }
 
   /** The innermost element that is open. */
@@ -45,17 +53,22 @@ export class Between {
     return this.#open.at(-1)
   }
 
-  /** Throws an XmlProblem. White space before a document is forgiven: files are put one after the other, declarations and all. */
+  /** Throws an XmlProblem, its place counted from the piece's start. White space before a document is forgiven: files are put one after the other, declarations and all. */
   write(piece: string): void {
     this.opened = undefined
     const text = this.#begun ? piece : piece.trimStart()
     if (text === '') return
     this.#begun = true
+    this.#from = this.#parser.position - (piece.length - text.length)
     this.#parser.write(text)
   }
 
   /** Ends the innermost element, whose inside went elsewhere. */
   close(): void {
     if (this.open !== undefined) this.write(`</${this.open}>`)
+  }
+
+  #fail(reason: 'broken' | 'too_large', message: string): never {
+    throw new XmlProblem(reason, this.#parser.position - this.#from, message)
   }
 }

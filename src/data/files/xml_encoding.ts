@@ -103,9 +103,17 @@ export class XmlEncoding {
   }
 }
 
+/** 80 to 9F. Not by TextDecoder: Node 20 takes latin-1 for it. */
+const upper =
+  '\u20ac\u0081\u201a\u0192\u201e\u2026\u2020\u2021\u02c6\u2030\u0160\u2039\u0152\u008d\u017d\u008f' +
+  '\u0090\u2018\u2019\u201c\u201d\u2022\u2013\u2014\u02dc\u2122\u0161\u203a\u0153\u009d\u017e\u0178'
+
 function windows1252(): Rewriting {
-  const decoder = new TextDecoder('windows-1252')
-  return { width: 1, write: (bytes) => Buffer.from(decoder.decode(bytes)), end: () => new Uint8Array(0) }
+  const write = (bytes: Uint8Array): Uint8Array => {
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
+    return Buffer.from(text.replace(/[\x80-\x9f]/g, (char) => upper[char.charCodeAt(0) - 0x80]))
+  }
+  return { width: 1, write, end: () => new Uint8Array(0) }
 }
 
 function utf16(order: 'le' | 'be'): Rewriting {

@@ -2,7 +2,7 @@
  * Running text out of inline markup, so that no two words are glued and none is split. Each element has one of these manners:
  *   word     its text, as it stands (italic, bold, links)
  *   script   a subscript or superscript: H2O, Ca2+, 14C, mm3; but 10^5, since a superscript number behind a digit would read as
- *            another number, and a space where a digit follows a script that ends in one (log10 2)
+ *            another number, and a space where a digit follows a subscript that ends in one (log10 2, but mc2155)
  *   math     MathML on one line: a/b, x^2, sqrt(x); its annotations (TeX) are left out
  *   space    nothing but a space (line breaks, displayed formulae)
  *   drop     nothing
@@ -25,20 +25,20 @@ export function inlineText(element: XmlElement, manners: Manners): string {
   if (children.length === 1 && typeof children[0] === 'string') return children[0]
   const parts: string[] = []
   let last = ''
-  let afterScript = false
+  let lowered = false
   for (const child of children) {
     const manner = typeof child === 'string' ? undefined : manners(child)
     const part = typeof child === 'string' ? child : childText(child, manner ?? 'drop', manners)
     if (part === '') continue
     const script = manner === 'script' || (typeof manner === 'object' && manner.script === true)
+    const raised = script && typeof child !== 'string' && child.name === 'sup'
     if (isDigit(last)) {
-      const raised = script && typeof child !== 'string' && child.name === 'sup'
       if (raised && /^\s*[-+\u2212\u2013]?\d/.test(part)) parts.push('^')
-      else if (afterScript && isDigit(part[0])) parts.push(' ')
+      else if (lowered && isDigit(part[0])) parts.push(' ')
     }
     parts.push(part)
     last = part[part.length - 1]
-    afterScript = script
+    lowered = script && !raised
   }
   return parts.join('')
 }

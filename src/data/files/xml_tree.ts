@@ -38,15 +38,13 @@ export const xmlLimits: XmlLimits = {
   value: 2 ** 20,
 }
 
-/** What is wrong with a text, and at which of its characters. */
-export class XmlProblem extends Error {
+/** What is wrong with a text, and at which of its characters. Thrown, but no Error: a stack costs more than most records. */
+export class XmlProblem {
   constructor(
     readonly reason: 'broken' | 'too_large',
     readonly at: number,
-    message: string,
-  ) {
-    super(message)
-  }
+    readonly message: string,
+  ) {}
 }
 
 /** Text of an element with all that is in it, as it stands. */
