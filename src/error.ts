@@ -24,7 +24,7 @@ export interface Complaint {
 /** Bad input in a file: `FILE:LINE: found ..., expected ...`. */
 export class InputError extends UserError {
   override name = 'InputError'
-  constructor(complaint: Complaint) {
+  constructor(readonly complaint: Complaint) {
     const where = complaint.line === undefined ? complaint.file : `${complaint.file}:${complaint.line}`
     super(`${where}: found ${complaint.found}, expected ${complaint.expected}`, 1)
   }

@@ -193,6 +193,20 @@ export const documents: Task<DocumentText, DocumentAnswer> = {
       const found = answer.labels.length === 0 ? '-' : printable(answer.labels.join(', '))
       return `${strong(found, colour)}\t${printable(line)}\n`
     },
+  documents: {
+    takes: 'documents',
+    annotate(_, __, answers, { labels }) {
+      const answer = joinAnswers(answers)
+      if (answer === undefined) return { labels: [] }
+      return {
+        labels: labels.map((label, k) => ({
+          label,
+          applies: answer.labels.includes(label),
+          probability: answer.probabilities[k],
+        })),
+      }
+    },
+  },
 }
 
 function rounded({ probabilities }: DocumentAnswer): number[] {

@@ -8,7 +8,7 @@ import { tokenHead } from '../model/token_classification.js'
 import { blueFiles, isBlue, readBlue, readBlueFolder } from './entities/blue.js'
 import { isAbstracts, isChemdner, readChemdner, readChemdnerFile } from './entities/chemdner.js'
 import { checkTags, readNerFolder } from './entities/folder.js'
-import { conllRows, highlighter, jsonLine } from './entities/highlight.js'
+import { conllRows, highlighter, jsonLine, textEntities } from './entities/highlight.js'
 import { type MentionCounts, scoreMentions } from './entities/mentions.js'
 import { predictionRows } from './entities/predictions.js'
 import { type NerFile, readNer } from './entities/reader.js'
@@ -202,6 +202,14 @@ export const entities: Task<Sentence, TaggedSentence> = {
       return (line, items, answers) => `${jsonLine(joined(line, items, answers), names)}\n`
     const highlight = highlighter(colour, names)
     return (line, items, answers) => `${highlight(joined(line, items, answers))}\n`
+  },
+  documents: {
+    takes: 'passages',
+    annotate: (text, items, answers, { entity }) => ({
+      entities: textEntities(joinSentences(text, items as readonly TextSentence[], answers), {
+        entityName: entity,
+      }),
+    }),
   },
 }
 

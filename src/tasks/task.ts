@@ -92,6 +92,40 @@ export type Printer<Item, Answer> = {
   print(line: string, items: readonly Item[], answers: readonly Answer[]): string
 }['print']
 
+/** An entity in a text: `[start, end)` in UTF-16 units. */
+export interface FoundEntity {
+  readonly start: number
+  readonly end: number
+  readonly type: string
+  /** In [0, 1]. */
+  readonly score?: number
+}
+
+/** A label of a text; every label of the model is listed. */
+export interface FoundLabel {
+  readonly label: string
+  readonly applies: boolean
+  readonly probability: number
+}
+
+/** What a task says of a text: where entities stand, or which labels it has. */
+export interface Findings {
+  readonly entities?: readonly FoundEntity[]
+  readonly labels?: readonly FoundLabel[]
+}
+
+/** How a task takes documents of several passages. A method's type, as Printer. */
+export interface DocumentUse<Item, Answer> {
+  /** What `parse` is given: each passage, or all of them as one text. */
+  readonly takes: 'passages' | 'documents'
+  annotate(
+    text: string,
+    items: readonly Item[],
+    answers: readonly Answer[],
+    options: Pick<PrintOptions, 'entity'> & Pick<TaskContext, 'labels'>,
+  ): Findings
+}
+
 /** Settings of fine-tuning that someone published. */
 export interface PublishedSettings {
   readonly learningRate: number
@@ -183,4 +217,6 @@ export interface Task<Item = unknown, Answer = unknown> {
   ): Item[]
   /** What `predict` prints. A printer may keep state (colours). */
   printer(options: PrintOptions): Printer<Item, Answer>
+  /** Tasks without it take lines alone. */
+  readonly documents?: DocumentUse<Item, Answer>
 }

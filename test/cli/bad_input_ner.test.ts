@@ -348,7 +348,7 @@ badInput(test, [
   },
   {
     name: 'predict: a format that there is none of',
-    argv: words('predict --model t --text fever --format html'),
+    argv: words('predict --model t --text fever --format words'),
     files: tagger,
     status: 2,
     says: /text, jsonl, conll/,

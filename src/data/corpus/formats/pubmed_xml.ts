@@ -20,7 +20,7 @@ import type { CorpusFormat, CorpusParser, CorpusRecord, DroppedRecord, ParserOpt
 const records = ['PubmedArticle', 'PubmedBookArticle', 'MedlineCitation', 'DeleteCitation', 'DeleteDocument']
 
 /** Three quarters of a baseline file, of which nothing is taken. */
-const skip = [
+export const skip = [
   'AuthorList',
   'ChemicalList',
   'DataBankList',
@@ -146,7 +146,7 @@ function textOf(element: XmlElement): string {
 }
 
 /** A translated title stands in brackets; two placeholders stand for none. */
-function titleText(element: XmlElement | undefined): string {
+export function titleText(element: XmlElement | undefined): string {
   const title = element === undefined ? '' : textOf(element)
   const inside = /^\[(.*)\]\.?$/.exec(title)?.[1].trim()
   if (inside === undefined || !isBalanced(inside)) return title
@@ -168,7 +168,7 @@ const truncated = /\s*\(?\s*ABSTRACT TRUNCATED(?:\s+AT\s+\d+\s+WORDS)?\s*\)?\s*\
 const noAbstract =
   /^\W*(?:no abstract(?: is)? available|abstract not available|not available|no abstract)\W*$/i
 
-function abstractParagraphs(abstract: XmlElement | undefined, { labels }: ParserOptions): string[] {
+export function abstractParagraphs(abstract: XmlElement | undefined, { labels }: ParserOptions): string[] {
   const paragraphs: string[] = []
   for (const part of xmlChildren(abstract, 'AbstractText')) {
     const text = textOf(part).replace(truncated, '').trim()
