@@ -136,7 +136,7 @@ test('citations by number go with their brackets', () => {
     [`(SD/MLT; [${x('7')}])`, '(SD/MLT)'],
     [`Known (reviewed in [${x('7')}]).`, 'Known.'],
     [`Known (see [${x('7')}], e.g. ${x('8')}) things`, 'Known things'],
-    [`(by ${x('7')}, in mice)`, '(by in mice)'],
+    [`(by ${x('7')}, in mice)`, '(by, in mice)'],
     [`CD4<sup>+</sup> and 10<sup>5</sup> [${x('1')}]`, 'CD4+ and 10^5'],
     [`In [3H] and (a) ${x('Figure 1', 'fig')}`, 'In [3H] and (a) Figure 1'],
   ]
