@@ -6,13 +6,14 @@
  *   BIOALBERT_PEER_PYTHON                    a Python with lxml, for --peers
  */
 import { spawnSync } from 'node:child_process'
-import { closeSync, existsSync, openSync, readFileSync, readSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, readSync, rmSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { CorpusRecord } from '../../src/data/corpus/format.js'
 import { pubmedXml } from '../../src/data/corpus/formats/pubmed_xml.js'
 import { Philox } from '../../src/data/random.js'
 import { sharedDataFromEnvironment } from '../../src/environment.js'
+import { writeWhole } from '../../src/files.js'
 import { quick } from '../support/bench.js'
 import { temporaryFolder } from '../support/folder.js'
 import { INSTALL, peerFile, peerPython, peersWanted, skipPeer } from '../support/peers.js'
@@ -86,19 +87,21 @@ function write(file: string): void {
   const text = readFileSync(sample, 'utf8')
   const records = text.match(/<PubmedArticle>[\s\S]*?<\/PubmedArticle>/g) ?? []
   const r = new Philox(1)
-  const output = openSync(file, 'w')
-  let left = megabytes * 1e6 - writeSync(output, text.slice(0, text.indexOf('<PubmedArticle>')))
-  for (let id = 1; left > 0; id++) {
-    const record = records[r.integer(records.length)]
-      .replace(/(<PMID Version="1">)\d+/, `$1${id}`)
-      .replace(/(<AbstractText[^>]*>)([^<]*)/g, (_, tag: string, words: string) => {
-        const list = words.split(' ')
-        const [i, j] = [r.integer(list.length), r.integer(list.length)]
-        ;[list[i], list[j]] = [list[j], list[i]]
-        return tag + list.join(' ')
-      })
-    left -= writeSync(output, `${record}\n`)
-  }
-  writeSync(output, '</PubmedArticleSet>\n')
-  closeSync(output)
+  writeWhole(file, (part) => {
+    part(text.slice(0, text.indexOf('<PubmedArticle>')))
+    let left = megabytes * 1e6
+    for (let id = 1; left > 0; id++) {
+      const record = records[r.integer(records.length)]
+        .replace(/(<PMID Version="1">)\d+/, `$1${id}`)
+        .replace(/(<AbstractText[^>]*>)([^<]*)/g, (_, tag: string, words: string) => {
+          const list = words.split(' ')
+          const [i, j] = [r.integer(list.length), r.integer(list.length)]
+          ;[list[i], list[j]] = [list[j], list[i]]
+          return tag + list.join(' ')
+        })
+      left -= Buffer.byteLength(record)
+      part(`${record}\n`)
+    }
+    part('</PubmedArticleSet>\n')
+  })
 }
