@@ -56,7 +56,8 @@ function isDigit(character: string): boolean {
   return character >= '0' && character <= '9' && character.length === 1
 }
 
-const spaces = /[\s\u180e]+/g
+/** White space that is no single space. */
+const spaces = / \s+|[^\S ]\s*/g
 /** Soft hyphens, zero-width spaces and joiners: marks for a typesetter. */
 const unseen = /[\u00ad\u200b\u2060\ufeff]/g
 

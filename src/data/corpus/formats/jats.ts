@@ -167,7 +167,7 @@ const unlabelled: Section = () => ({ take: true })
 
 const aside = [
   'acknowledge?ments?(?: and .*)?',
-  'funding(?: .*)?',
+  'funding(?: (?:sources?|statement|information|and .*))?',
   'financial (?:support|disclosure).*',
   'grants?(?: support)?',
   "authors?['\u2019]{0,2}s? ?(?:contributions?|information|details)",

@@ -171,7 +171,8 @@ const noAbstract =
 export function abstractParagraphs(abstract: XmlElement | undefined, { labels }: ParserOptions): string[] {
   const paragraphs: string[] = []
   for (const part of xmlChildren(abstract, 'AbstractText')) {
-    const text = textOf(part).replace(truncated, '').trim()
+    const whole = textOf(part)
+    const text = whole.includes('TRUNCATED') ? whole.replace(truncated, '').trim() : whole
     if (text === '' || noAbstract.test(text)) continue
     const label = labels ? tidy(part.attributes.Label ?? '').replace(/[:.]+$/, '') : ''
     paragraphs.push(label === '' || label === 'UNLABELLED' ? text : `${label}: ${text}`)
