@@ -15,6 +15,7 @@ import {
   readdirSync,
   readlinkSync,
   renameSync,
+  rmdirSync,
   rmSync,
   symlinkSync,
   writeSync,
@@ -162,9 +163,10 @@ const LOCK_FILE = 'lock'
 
 /**
  * Claims a folder, which is made, for this process: until the returned function is called, or the process ends, another one that
- * asks for it is refused with a UsageError.
+ * asks for it is refused with a UsageError. A folder that was made for it and stays empty goes with the claim.
  */
 export function lockFolder(path: string): () => void {
+  const isNew = !existsSync(path)
   makeFolder(path)
   const file = join(path, LOCK_FILE)
   const found = claim(file)
@@ -172,7 +174,18 @@ export function lockFolder(path: string): () => void {
     throw new UsageError(
       `${path}: is in use by process ${found.owner}; two at once would spoil each other's work (if it is gone: remove ${file})`,
     )
-  return found.release
+  return () => {
+    found.release()
+    if (isNew) removeEmpty(path)
+  }
+}
+
+function removeEmpty(folder: string): void {
+  try {
+    rmdirSync(folder)
+  } catch {
+    // something is in it, which is what it was made for
+  }
 }
 
 /**

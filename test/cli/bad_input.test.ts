@@ -266,7 +266,7 @@ badInput(test, [
     name: 'corpus without a file',
     argv: ['corpus', '--out', 'o.txt'],
     status: 2,
-    says: /file/,
+    says: /path/,
   },
   {
     name: 'corpus of a file that is not there',

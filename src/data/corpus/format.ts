@@ -41,7 +41,7 @@ export interface ParserOptions {
 }
 
 export interface CorpusFormat {
-  /** The stem of its file, and its word on the command line. */
+  /** Its word on the command line, the one of `predict` where both read the same files. */
   readonly name: string
   /** One line for --help. */
   readonly summary: string

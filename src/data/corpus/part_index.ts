@@ -29,7 +29,7 @@ const WORDS = 6
 const READ = 1 << 16
 
 /** Formats whose ids are of one kind: an abstract in either is the same abstract. */
-const idsOf: Readonly<Record<string, string>> = { medline: 'pubmed_xml' }
+const idsOf: Readonly<Record<string, string>> = { medline: 'pubmed-xml' }
 
 /** The key of an id among those of its format. Of 36 million ids, two share a key with a chance of 1 in 28,000. */
 export function keyOf(format: string, id: string | undefined): Key {

@@ -23,7 +23,7 @@ function marks(parts: IndexEntry[][], most?: number): string[] {
 }
 
 const entry = (id: string | undefined, more: Partial<IndexEntry> = {}): IndexEntry => ({
-  key: keyOf('pubmed_xml', id),
+  key: keyOf('pubmed-xml', id),
   version: 0,
   kind: KIND.document,
   bytes: 1,
@@ -64,9 +64,9 @@ test('the rules, one by one', () => {
 })
 
 test('ids of other formats are others', () => {
-  const key = keyOf('json_lines', '1')
+  const key = keyOf('jsonl', '1')
   assert.equal(marks([[entry('1'), entry('1', { key })]]), ['', ''])
-  assert.equal(keyOf('medline', '1'), keyOf('pubmed_xml', '1'))
+  assert.equal(keyOf('medline', '1'), keyOf('pubmed-xml', '1'))
   assert.equal(keyOf('medline', undefined), NO_KEY)
 })
 

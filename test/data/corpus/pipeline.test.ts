@@ -70,8 +70,8 @@ test('folders are gone through by name, with gzip and tar in them; other files a
     report.sources.map(({ file, format, lines }) => [file.slice(root.length + 1), format, lines.documents]),
     [
       ['a/k.tar.gz', 'text', 1],
-      ['a/k.tar.gz', 'json_lines', 1],
-      ['a/z.jsonl.gz', 'json_lines', 1],
+      ['a/k.tar.gz', 'jsonl', 1],
+      ['a/z.jsonl.gz', 'jsonl', 1],
       ['b.txt', 'text', 1],
       ['c.nbib', 'medline', 1],
       ['a/README', 'text', 1],

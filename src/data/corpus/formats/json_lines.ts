@@ -7,7 +7,7 @@ import { quote } from '../../files/text.js'
 import type { CorpusFormat, CorpusParser, CorpusRecord } from '../format.js'
 
 export const jsonLines: CorpusFormat = {
-  name: 'json_lines',
+  name: 'jsonl',
   summary: 'one JSON object a line: "text", or "title" and "abstract", or "paragraphs"; "id" or "pmid"',
   recognises(name, head) {
     const start = Buffer.from(head)

@@ -17,7 +17,7 @@ const MOST_READ_AGAIN = 64 << 20
 const MARK = Buffer.from('\ufeff')
 
 export const notesCsv: CorpusFormat = {
-  name: 'notes_csv',
+  name: 'notes-csv',
   summary: 'clinical notes as CSV with columns ROW_ID and TEXT (MIMIC-III NOTEEVENTS)',
   recognises(_name, head) {
     const names = Buffer.from(head)

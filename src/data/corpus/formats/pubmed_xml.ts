@@ -39,7 +39,7 @@ export const skip = [
 ]
 
 export const pubmedXml: CorpusFormat = {
-  name: 'pubmed_xml',
+  name: 'pubmed-xml',
   summary: 'PubMed or MEDLINE XML (PubmedArticleSet): titles and abstracts',
   recognises: (name, head) => {
     if (/\.(nxml|json|jsonl|csv|txt)$/i.test(name)) return false
