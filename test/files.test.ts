@@ -85,7 +85,7 @@ const profile = 'profile predict --preset nano --vocabulary 100 --rows 64 --step
 /** A command, what it may write, and the sizes (KiB) at which writing fails. */
 const commands: [line: string, out: string, names: RegExp, sizes: number[]][] = [
   ['vocab train text.txt --size 90 --quiet --json --out O', 'O', /^O\/tokenizer(_config)?\.json$/, [0, 1]],
-  ['corpus text.txt --quiet --json --out O', 'O', /^O$/, [0, 8]],
+  ['corpus text.txt --quiet --json --out O', 'O', /^O(\.parts\/[\w.-]+)?$/, [0, 8]],
   ['synthesize --documents 20 --json --out O', 'O', /^O\/(corpus\.txt|ner\/\w+\.tsv)$/, [0, 4]],
   [
     'instances --corpus c --tokenizer v --seq-length 32 --workers 1 --quiet --json --out O',

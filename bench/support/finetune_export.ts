@@ -8,8 +8,9 @@ import { join } from 'node:path'
 import { makeFolder, writeFileAtomic, writeWhole } from '../../src/files.js'
 import type { ParameterSet } from '../../src/graph/parameters.js'
 import type { ModelConfig } from '../../src/model/config.js'
-import { architectureOf, saveModel } from '../../src/model/folder.js'
+import { saveModel } from '../../src/model/folder.js'
 import type { Example, Head } from '../../src/model/head.js'
+import { className } from '../../src/model/kind.js'
 import { epochOrder } from '../../src/training/finetuning/batches.js'
 import type { OptimizerSettings } from '../../src/training/optimizer.js'
 import type { Schedule } from '../../src/training/schedule.js'
@@ -40,7 +41,7 @@ export async function exportRun(folder: string, run: PreparedRun): Promise<void>
   const { config, data, head, parameters, initial } = run
   await saveModel(join(folder, 'model'), {
     config,
-    architecture: architectureOf(config, head.name),
+    architecture: className(config, head.name),
     labels: data.labels,
     parameters,
     data: initial,

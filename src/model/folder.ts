@@ -37,16 +37,6 @@ export function readVocabularyContents(dir: string): VocabularyContents {
   return new Map(there.map((file) => [file, readFileSync(join(dir, file))]))
 }
 
-/** What Hugging Face calls a head. */
-export type HeadName = 'PreTraining' | 'TokenClassification' | 'SequenceClassification' | 'QuestionAnswering'
-
-/** What Hugging Face calls the model. */
-export type Architecture = `${'Albert' | 'Bert'}For${HeadName}`
-
-export function architectureOf({ modelType }: ModelConfig, head: HeadName): Architecture {
-  return `${modelType === 'bert' ? 'Bert' : 'Albert'}For${head}`
-}
-
 export interface PretrainedModel {
   readonly dir: string
   readonly config: ModelConfig
@@ -121,7 +111,8 @@ export function checkVocabulary(model: PretrainedModel, size: number, digest: st
 
 export interface ModelToSave {
   readonly config: ModelConfig
-  readonly architecture: Architecture
+  /** What Hugging Face calls the model, such as AlbertForTokenClassification. */
+  readonly architecture: string
   readonly labels?: readonly string[]
   readonly problemType?: ProblemType
   readonly parameters: ParameterSet

@@ -7,8 +7,8 @@ import type { ParameterSet } from '../graph/parameters.js'
 import type { ModelConfig } from './config.js'
 import type { BatchCapacity, EncodeOptions } from './encoder.js'
 import type { EncoderParameters } from './encoder_parameters.js'
-import type { HeadName } from './folder.js'
 import type { ProblemType } from './huggingface.js'
+import type { HeadName } from './kind.js'
 
 /** One model input of n pieces. */
 export interface Example {

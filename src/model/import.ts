@@ -5,10 +5,11 @@
 import { InputError } from '../error.js'
 import { ParameterSet } from '../graph/parameters.js'
 import type { ModelConfig } from './config.js'
-import { type HeadName, writeModelFolder } from './folder.js'
+import { writeModelFolder } from './folder.js'
 import type { TensorToWrite } from './formats/safetensors_format.js'
 import type { StoredTensor, WeightsFile } from './formats/weights_file.js'
 import type { ConfigFile } from './huggingface.js'
+import { className, type HeadName, kindOfWeights, unnamedLabels } from './kind.js'
 import { declarePretraining } from './pretraining.js'
 import { spanHead } from './question_answering.js'
 import { classHead } from './sequence_classification.js'
@@ -62,7 +63,7 @@ export function planImport(weights: WeightsFile, source: ConfigFile, wanted?: He
       expected: `a model with a head for ${head}`,
     })
   const labels = labelsOf(head, outputs, source, weights)
-  const architecture = architectureOf(config, head, match)
+  const architecture = architectureFound(config, head, match)
   return {
     weights,
     config,
@@ -81,18 +82,15 @@ function declareWith(head: HeadName, set: ParameterSet, config: ModelConfig, out
   else spanHead.declare(set, config, 2)
 }
 
-/** What the tensors are of. A classifier of tokens and one of sequences have the same names: the configuration tells. */
-function headIn(
-  stored: ReadonlyMap<string, StoredTensor>,
-  { architectures = [], config }: ConfigFile,
-): HeadName {
-  if (stored.has('qa_outputs.weight')) return 'QuestionAnswering'
-  if (!stored.has('classifier.weight')) return 'PreTraining'
-  if (architectures.some((name) => name.endsWith('ForTokenClassification'))) return 'TokenClassification'
-  if (architectures.some((name) => name.endsWith('ForSequenceClassification')))
-    return 'SequenceClassification'
-  const pooler = config.modelType === 'bert' ? 'bert.pooler.dense.weight' : 'albert.pooler.weight'
-  return stored.has(pooler) ? 'SequenceClassification' : 'TokenClassification'
+/** What the tensors are of; between a classifier of tokens and one of sequences the configuration decides. */
+function headIn(stored: ReadonlyMap<string, StoredTensor>, { architectures = [] }: ConfigFile): HeadName {
+  const kind = kindOfWeights(stored)
+  if (kind === 'MaskedLM' || kind === 'Model') return 'PreTraining'
+  if (kind !== 'TokenClassification' && kind !== 'SequenceClassification') return kind
+  const said = (['TokenClassification', 'SequenceClassification'] as const).find((one) =>
+    architectures.some((name) => name.endsWith(`For${one}`)),
+  )
+  return said ?? kind
 }
 
 function labelsOf(
@@ -103,9 +101,7 @@ function labelsOf(
 ): readonly string[] | undefined {
   if (head === 'PreTraining') return undefined
   if (head === 'QuestionAnswering') return ['start', 'end']
-  // transformers leaves names out that are its own
-  if (labels === undefined && outputs <= MOST_LABELS)
-    return Array.from({ length: outputs }, (_, i) => `LABEL_${i}`)
+  if (labels === undefined && outputs <= MOST_LABELS) return unnamedLabels(outputs)
   if (labels?.length === outputs) return labels
   throw new InputError({
     file: weights.path,
@@ -114,13 +110,12 @@ function labelsOf(
   })
 }
 
-function architectureOf({ modelType }: ModelConfig, head: HeadName, { taken }: Match): string {
-  const family = modelType === 'bert' ? 'Bert' : 'Albert'
-  if (head !== 'PreTraining') return `${family}For${head}`
+function architectureFound(config: ModelConfig, head: HeadName, { taken }: Match): string {
+  if (head !== 'PreTraining') return className(config, head)
   const has = (part: RegExp) => taken.some(({ segment }) => part.test(segment.name))
   const [words, pairs] = [has(/^(cls\.)?predictions\./), has(/^(sop_classifier|cls\.seq_relationship)\./)]
-  if (words) return `${family}For${pairs ? 'PreTraining' : 'MaskedLM'}`
-  return pairs && modelType === 'bert' ? 'BertForNextSentencePrediction' : `${family}Model`
+  if (words) return className(config, pairs ? 'PreTraining' : 'MaskedLM')
+  return pairs && config.modelType === 'bert' ? 'BertForNextSentencePrediction' : className(config, 'Model')
 }
 
 /** Writes the folder: config.json, model.safetensors in f32. The vocabulary's files are there already, or there are none. */

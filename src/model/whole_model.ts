@@ -7,24 +7,14 @@ import { join } from 'node:path'
 import { InputError } from '../error.js'
 import { type Parameter, ParameterSet } from '../graph/parameters.js'
 import { type Affine, declareDense } from './block.js'
-import type { ModelConfig, ModelType } from './config.js'
+import type { ModelConfig } from './config.js'
 import { declareEncoder } from './encoder.js'
 import type { EncoderParameters } from './encoder_parameters.js'
-import { CONFIG_FILE, type HeadName, openModel, type PretrainedModel } from './folder.js'
+import { CONFIG_FILE, openModel, type PretrainedModel } from './folder.js'
 import { declareMlmHead, declarePairHead, type MlmHead } from './heads.js'
 import { parseConfig } from './huggingface.js'
+import { className, KINDS, kindOfWeights, type ModelKind, unnamedLabels } from './kind.js'
 import { loadPretrained, tensorsByName } from './weights.js'
-
-/** `MaskedLM` is pretraining without the head of sentence pairs, `Model` an encoder alone. */
-const KINDS = [
-  'PreTraining',
-  'MaskedLM',
-  'TokenClassification',
-  'SequenceClassification',
-  'QuestionAnswering',
-  'Model',
-] as const satisfies readonly (HeadName | 'MaskedLM' | 'Model')[]
-export type ModelKind = (typeof KINDS)[number]
 
 /** An encoder and what stands on it. */
 export interface WholeModel {
@@ -50,8 +40,6 @@ export interface WholeModel {
   readonly ignored: readonly string[]
 }
 
-const FAMILY: Readonly<Record<ModelType, string>> = { albert: 'Albert', bert: 'Bert' }
-
 /** Reads a model folder with all of its weights. Throws an InputError for a head that is none of KINDS or not whole. */
 export function readWholeModel(dir: string): WholeModel {
   const folder = openModel(dir)
@@ -65,7 +53,7 @@ export function readWholeModel(dir: string): WholeModel {
     throw new InputError({
       file: folder.weights.path,
       found: `no ${missing.join(', ')}`,
-      expected: `the weights of ${architecture(folder.config, kind)}, as ${CONFIG_FILE} says`,
+      expected: `the weights of ${className(folder.config, kind)}, as ${CONFIG_FILE} says`,
     })
   return { ...declared, ignored }
 }
@@ -93,7 +81,7 @@ function declare(
   const { missing, ignored } = loadPretrained(weights, parameters, data)
   const declared = {
     kind,
-    architecture: architecture(config, kind),
+    architecture: className(config, kind),
     folder,
     config,
     encoder,
@@ -105,10 +93,6 @@ function declare(
     data,
   }
   return { declared, missing, ignored }
-}
-
-function architecture({ modelType }: ModelConfig, kind: ModelKind): string {
-  return `${FAMILY[modelType]}${kind === 'Model' ? '' : 'For'}${kind}`
 }
 
 function classifierName(kind: ModelKind): 'classifier' | 'qa_outputs' | undefined {
@@ -126,7 +110,7 @@ function labelsOf({ config, labels, weights }: PretrainedModel, name: string): r
       found: `'${name}.bias' of ${count} outputs`,
       expected: `${labels.length}, as many as the id2label of ${CONFIG_FILE}`,
     })
-  return Array.from({ length: count ?? 2 }, (_, i) => `LABEL_${i}`)
+  return unnamedLabels(count ?? 2)
 }
 
 /** What the folder says that it is, or what its weights are. */
@@ -135,22 +119,13 @@ function kindOf(folder: PretrainedModel): ModelKind {
   const file = join(dir, CONFIG_FILE)
   const said = parseConfig(readFileSync(file, 'utf8'), file).architectures?.[0]
   if (said === undefined) return kindOfWeights(tensorsByName(weights, config.modelType))
-  const kind = KINDS.find((one) => architecture(config, one) === said)
+  const kind = KINDS.find((one) => className(config, one) === said)
   if (kind !== undefined) return kind
   throw new InputError({
     file,
     found: `architectures: ${said}`,
-    expected: `one of ${KINDS.map((one) => architecture(config, one)).join(', ')}`,
+    expected: `one of ${KINDS.map((one) => className(config, one)).join(', ')}`,
   })
-}
-
-function kindOfWeights(tensors: ReadonlyMap<string, unknown>): ModelKind {
-  const names = [...tensors.keys()]
-  const has = (pattern: RegExp) => names.some((name) => pattern.test(name))
-  if (has(/^qa_outputs\./)) return 'QuestionAnswering'
-  if (has(/^classifier\./)) return has(/(^|\.)pooler\./) ? 'SequenceClassification' : 'TokenClassification'
-  if (!has(/^(cls\.)?predictions\./)) return 'Model'
-  return has(/^(sop_classifier|cls\.seq_relationship)\./) ? 'PreTraining' : 'MaskedLM'
 }
 
 /** Tensor `part` of a parameter, and its values in the arena. */

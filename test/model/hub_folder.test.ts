@@ -12,7 +12,8 @@ import { Tokenizer } from '../../src/data/tokenizer/tokenizer.js'
 import type { ModelType } from '../../src/model/config.js'
 import { readSafetensors } from '../../src/model/formats/safetensors.js'
 import { exportFolder } from '../../src/model/hub_folder.js'
-import { type ModelKind, readWholeModel } from '../../src/model/whole_model.js'
+import type { ModelKind } from '../../src/model/kind.js'
+import { readWholeModel } from '../../src/model/whole_model.js'
 import { allclose, sameBits } from '../support/allclose.js'
 import {
   architectureOf,

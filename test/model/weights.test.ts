@@ -5,9 +5,10 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ParameterSet } from '../../src/graph/parameters.js'
 import { preset } from '../../src/model/config.js'
-import { architectureOf, openModel, readVocabularyContents, saveModel } from '../../src/model/folder.js'
+import { openModel, readVocabularyContents, saveModel } from '../../src/model/folder.js'
 import { readSafetensors, type TensorToWrite, writeSafetensors } from '../../src/model/formats/safetensors.js'
 import { formatConfig, parseConfig } from '../../src/model/huggingface.js'
+import { className } from '../../src/model/kind.js'
 import { declarePretraining } from '../../src/model/pretraining.js'
 import { tokenHead } from '../../src/model/token_classification.js'
 import { arenaTensors, loadPretrained } from '../../src/model/weights.js'
@@ -208,7 +209,7 @@ for (const of of [config, bert])
     const parameters = pretraining(of)
     const data = values(parameters)
     const digest = 'd'.repeat(64)
-    const architecture = architectureOf(config, 'PreTraining')
+    const architecture = className(config, 'PreTraining')
     await saveModel(dir, { config, architecture, parameters, data, vocabulary, vocabularyDigest: digest })
     const model = openModel(dir)
     assert.equal(model.config, config)
@@ -224,7 +225,7 @@ test('a classifier of sequences keeps the names of its labels and what it was tr
   const parameters = pretraining(config)
   const labels = ['Cause', 'Effect']
   const common = { config, labels, parameters, data: values(parameters), vocabulary: new Map() }
-  const architecture = architectureOf(config, 'SequenceClassification')
+  const architecture = className(config, 'SequenceClassification')
   const saved = { ...common, architecture, vocabularyDigest: 'd'.repeat(64) }
   for (const problemType of ['multi_label_classification', 'regression', undefined] as const) {
     await saveModel(dir, { ...saved, problemType })

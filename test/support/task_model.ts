@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { Tokenizer } from '../../src/data/tokenizer/tokenizer.js'
 import { ParameterSet } from '../../src/graph/parameters.js'
 import { preset } from '../../src/model/config.js'
-import { architectureOf, readVocabularyContents, saveModel } from '../../src/model/folder.js'
+import { readVocabularyContents, saveModel } from '../../src/model/folder.js'
+import { className } from '../../src/model/kind.js'
 import { taskNamed } from '../../src/tasks/index.js'
 import { writeTask } from '../../src/training/finetuning/model.js'
 import { random } from './random.js'
@@ -35,7 +36,7 @@ export async function taskModel(name: string, options: TaskModelOptions = {}): P
   const dir = temporaryFolder()
   await saveModel(dir, {
     config,
-    architecture: architectureOf(config, head.name),
+    architecture: className(config, head.name),
     labels,
     problemType: head.problemType,
     parameters,

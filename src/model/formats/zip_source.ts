@@ -119,6 +119,7 @@ function entrySource(source: ByteSource, zip: ZipFile, entry: Entry): ByteSource
     }
   }
   if (compressionMethod !== DEFLATED) return refuse(`compression method ${compressionMethod}`)
+  if (compressedSize > source.size) return refuse(`${compressedSize} deflated bytes in ${source.size}`)
   if (size > compressedSize * LARGEST_RATIO) return refuse(`${size} bytes deflated to ${compressedSize}`)
   // the tensors of one storage come one after another; a storage that nobody holds any more may go
   let kept: WeakRef<Buffer> | undefined

@@ -2,7 +2,8 @@
 import { join } from 'node:path'
 import { writeFileAtomic } from '../../files.js'
 import type { Runtime } from '../../graph/runtime.js'
-import { architectureOf, openModel, saveModel } from '../../model/folder.js'
+import { openModel, saveModel } from '../../model/folder.js'
+import { className } from '../../model/kind.js'
 import { readArena } from '../../model/weights.js'
 import type { Scores, Tally } from '../../tasks/task.js'
 import { pruneCheckpoints, saveCheckpoint } from '../checkpoint.js'
@@ -292,7 +293,7 @@ export class Session {
     const { config, head, data, parameters, vocabulary, context } = this.run
     return {
       config,
-      architecture: architectureOf(config, head.name),
+      architecture: className(config, head.name),
       problemType: head.problemType,
       labels: data.labels,
       parameters,

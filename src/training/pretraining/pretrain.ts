@@ -11,7 +11,8 @@ import type { Device } from '../../device/device.js'
 import { UserError } from '../../error.js'
 import { lockFolder, makeFolder } from '../../files.js'
 import { Runtime } from '../../graph/runtime.js'
-import { architectureOf, saveModel } from '../../model/folder.js'
+import { saveModel } from '../../model/folder.js'
+import { className } from '../../model/kind.js'
 import { listCheckpoints, pruneCheckpoints, removeLeftovers, saveCheckpoint } from '../checkpoint.js'
 import { TrainingLog } from '../log.js'
 import { refuseTooLarge } from '../memory.js'
@@ -314,7 +315,7 @@ class Pretraining {
     const { settings, tokenizer } = this.setup
     return {
       config: settings.config,
-      architecture: architectureOf(settings.config, 'PreTraining'),
+      architecture: className(settings.config, 'PreTraining'),
       parameters: this.parameters,
       vocabulary: this.setup.vocabulary,
       vocabularyDigest: tokenizer.digest,
