@@ -252,7 +252,8 @@ test('a run that is killed at any moment goes on to the same bytes', async () =>
   const r = random(9)
   let killed = 0
   let reused = 0
-  for (let round = 0; round < 2; round++) {
+  // more than two where a busy machine let the kills come too early or too late to tell anything
+  for (let round = 0; round < 2 || (round < 8 && (killed === 0 || reused === 0)); round++) {
     const out = join(folder, `killed${round}`)
     const argv = [writer, JSON.stringify({ inputs: [many], out, workers: 2, partBytes })]
     const started = performance.now()
