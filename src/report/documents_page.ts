@@ -3,9 +3,8 @@
  * type with the type beside it, what the input said of it already underlined with dots. As the report it runs no script, loads
  * nothing, and escapes whatever it is given.
  */
-import { createHash } from 'node:crypto'
 import type { AnnotatedDocument, Annotation } from '../data/documents/document.js'
-import { Html, html, name } from './html.js'
+import { type Html, html, name, pageHead } from './html.js'
 import { ENTITY_COLOURS, STYLE } from './style.js'
 
 const PAGE_STYLE = `${STYLE}
@@ -33,25 +32,13 @@ export interface DocumentsPage {
 }
 
 export function documentsPage({ title, types, replace }: DocumentsPageOptions): DocumentsPage {
-  const digest = createHash('sha256').update(PAGE_STYLE).digest('base64')
-  const policy = `default-src 'none'; style-src 'sha256-${digest}'; base-uri 'none'; form-action 'none'`
   const legend = [
     ...types.map((type) => html`<li><mark class="e${colourOf(type, types)}">${name(type)}</mark></li>`),
     ...(replace ? [] : [html`<li><span class="given">said by the input</span></li>`]),
   ]
   return {
     head: () =>
-      html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="referrer" content="no-referrer">
-<title>${title}</title>
-<style>${new Html(PAGE_STYLE)}</style>
-</head>
+      html`${pageHead(title, PAGE_STYLE)}
 <body>
 <header>
 <h1>${title}</h1>

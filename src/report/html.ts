@@ -3,6 +3,7 @@
  * become markup. Attributes are written in double quotes. What would be invisible or would turn the order of text around
  * (control characters, bidirectional overrides, lone surrogates) is shown as the name of its code point.
  */
+import { createHash } from 'node:crypto'
 
 export class Html {
   constructor(readonly text: string) {}
@@ -13,6 +14,27 @@ export type Value = Html | string | number | undefined | null | false | readonly
 /** A template. Undefined, null and false leave nothing, lists are joined. */
 export function html(strings: TemplateStringsArray, ...values: readonly Value[]): Html {
   return new Html(strings.map((part, i) => (i === 0 ? part : render(values[i - 1]) + part)).join(''))
+}
+
+/**
+ * A page up to its `<body>`, which runs no script and loads nothing: its policy allows that very `style` alone, and images of `data:`
+ * addresses where `images` says so.
+ */
+export function pageHead(title: string, style: string, { images = false } = {}): Html {
+  const digest = createHash('sha256').update(style).digest('base64')
+  const sources = `style-src 'sha256-${digest}';${images ? ' img-src data:;' : ''}`
+  const policy = `default-src 'none'; ${sources} base-uri 'none'; form-action 'none'`
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<title>${title}</title>
+<style>${new Html(style)}</style>
+</head>`
 }
 
 function render(value: Value): string {

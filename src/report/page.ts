@@ -2,8 +2,7 @@
  * The page: one HTML file with all that it needs in it. No script is in it, and its policy lets none run: nothing is loaded,
  * and the one style sheet is known by its digest. The same folders give the same bytes.
  */
-import { createHash } from 'node:crypto'
-import { Html, html } from './html.js'
+import { html, pageHead } from './html.js'
 import type { Report, Run } from './model.js'
 import { classesSection } from './sections/classes.js'
 import { confusionSection } from './sections/confusion.js'
@@ -67,25 +66,13 @@ function inOrder({ runs, benchmarks }: Report): Run[] {
 }
 
 function page(title: string, sections: readonly Section[]): string {
-  const digest = createHash('sha256').update(STYLE).digest('base64')
-  const policy = `default-src 'none'; style-src 'sha256-${digest}'; img-src data:; base-uri 'none'; form-action 'none'`
   const links = sections.map(({ id, title: text }) => html`<li><a href="#${id}">${text}</a></li>`)
   const parts = sections.map(
     ({ id, title: text, body }) => html`<section aria-labelledby="${id}">
 <h2 id="${id}">${text}</h2>
 ${body}</section>\n`,
   )
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="referrer" content="no-referrer">
-<title>${title}</title>
-<style>${new Html(STYLE)}</style>
-</head>
+  return html`${pageHead(title, STYLE, { images: true })}
 <body>
 <header>
 <h1>${title}</h1>

@@ -1,8 +1,11 @@
-/** What tests of the corpus's XML formats share: a reader of whole inputs, and the golden figures of test/golden/corpus_xml.py. */
+/** What tests of the corpus's XML formats share: a reader of whole inputs, mutations, and the golden figures of test/golden/corpus_xml.py. */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import * as assert from 'uvu/assert'
 import type { CorpusDocument, CorpusFormat, CorpusRecord } from '../../src/data/corpus/format.js'
+import { parseCorpus } from './corpus_parse.js'
+import { fuzz, fuzzCount } from './fuzz.js'
 import { root } from './paths.js'
 
 /** Figures of a document in place of its text. */
@@ -34,17 +37,23 @@ export function read(
   step = Number.POSITIVE_INFINITY,
   golden = false,
 ): CorpusRecord[] | GoldenDocument[] {
-  const bytes = new Uint8Array(typeof input === 'string' ? Buffer.from(input) : input)
-  const parser = format.parser({ labels })
-  const found: CorpusRecord[] = []
-  for (let at = 0; at < bytes.length; at += step) {
-    const piece = bytes.slice(at, at + step)
-    found.push(...parser.write(piece))
-    // it may be reused
-    piece.fill(0)
-  }
-  found.push(...parser.end())
+  const found = parseCorpus(format, input, { labels, cut: () => step })
   return golden ? found.filter((record) => record.kind === 'document').map(figures) : found
+}
+
+/** Mutated files end in documents and dropped records; more than a quarter of them keep a document, so that something is read. */
+export async function mutated(format: CorpusFormat, seeds: string[], dictionary: string[]): Promise<void> {
+  let documents = 0
+  const { cases } = await fuzz({
+    seeds,
+    dictionary,
+    count: fuzzCount(2_000),
+    run: (bytes, k) => {
+      const found = read(format, bytes, k % 2 === 0, k % 3 === 0 ? 17 : Number.POSITIVE_INFINITY)
+      documents += found.filter(({ kind }) => kind === 'document').length
+    },
+  })
+  assert.ok(documents > cases / 4, `${documents} documents`)
 }
 
 function figures({ id, version, paragraphs }: CorpusDocument): GoldenDocument {

@@ -1,4 +1,5 @@
-/** Bytes in pieces of any size to lines of text: LF and CRLF, a byte order mark at the beginning, UTF-8 checked line by line. */
+/** The lines of a file of documents, as values: what is wrong with one is that line's alone, and no line is larger than a document. */
+import { describeFault, LineSplitter } from '../files/lines.js'
 import { LARGEST_DOCUMENT } from './format.js'
 
 export interface Line {
@@ -13,71 +14,27 @@ export interface Line {
   readonly byte: number
 }
 
-const NOT_UTF8 = { found: 'bytes that are not UTF-8', expected: 'UTF-8 text' }
-const TOO_LONG = {
-  found: `a line of more than ${LARGEST_DOCUMENT >> 20} MiB`,
-  expected: 'lines that are one document at most',
-}
-
-export class LineSplitter {
-  private rest: Uint8Array[] = []
-  private held = 0
-  private tooLong = false
-  private number = 0
-  private byte = 0
-  private start = 0
+export class DocumentLines {
+  private found: Line[] = []
+  private readonly lines = new LineSplitter((text, byte, number, fault) => {
+    this.found.push({ text, byte, number, ...(fault && describeFault(fault, LARGEST_DOCUMENT)) })
+  }, LARGEST_DOCUMENT)
 
   /** The lines that ended in these bytes. */
   write(bytes: Uint8Array): Line[] {
-    const lines: Line[] = []
-    let from = 0
-    for (let end = bytes.indexOf(10); end >= 0; end = bytes.indexOf(10, from)) {
-      this.hold(bytes.subarray(from, end))
-      this.byte += end - from + 1
-      lines.push(this.take())
-      from = end + 1
-    }
-    this.hold(bytes.slice(from))
-    this.byte += bytes.length - from
-    return lines
+    this.lines.write(bytes)
+    return this.take()
   }
 
   /** The last line, where it has no end. */
   end(): Line[] {
-    return this.held > 0 || this.tooLong ? [this.take()] : []
+    this.lines.end()
+    return this.take()
   }
 
-  private hold(part: Uint8Array): void {
-    if (part.length === 0 || this.tooLong) return
-    if (this.held + part.length > LARGEST_DOCUMENT) {
-      this.tooLong = true
-      this.rest = []
-      this.held = 0
-      return
-    }
-    this.rest.push(part)
-    this.held += part.length
-  }
-
-  private take(): Line {
-    const parts = this.rest
-    const place = { number: ++this.number, byte: this.start }
-    const tooLong = this.tooLong
-    this.rest = []
-    this.held = 0
-    this.tooLong = false
-    this.start = this.byte
-    if (tooLong) return { ...place, ...TOO_LONG }
-    try {
-      const all = parts.length === 1 ? parts[0] : Buffer.concat(parts)
-      const text = (place.number === 1 ? FIRST : LATER).decode(all)
-      return { ...place, text: text.endsWith('\r') ? text.slice(0, -1) : text }
-    } catch {
-      return { ...place, ...NOT_UTF8 }
-    }
+  private take(): Line[] {
+    const { found } = this
+    this.found = []
+    return found
   }
 }
-
-// a byte order mark is one at the beginning only
-const FIRST = new TextDecoder('utf-8', { fatal: true })
-const LATER = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

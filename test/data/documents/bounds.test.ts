@@ -9,7 +9,7 @@ test('a line that never ends is not kept', () => {
   const long = Buffer.alloc(17 << 20, 'x')
   for (const format of ['text', 'jsonl', 'pubtator']) {
     const faults = faultsOf(readAll(format, Buffer.concat([long, Buffer.from('\n')])))
-    assert.match(faults[0].found, /more than 16 MiB/)
+    assert.match(faults[0].found, /longer than 16 MiB/)
   }
   assert.match(
     faultsOf(readAll('bioc-json', Buffer.concat([Buffer.from('{"x":"'), long, Buffer.from('"}')])))[0].found,

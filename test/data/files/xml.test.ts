@@ -9,23 +9,15 @@ import {
   type XmlElement,
   type XmlOptions,
   type XmlRecord,
-  XmlRecords,
   xmlChild,
   xmlChildren,
   xmlText,
 } from '../../../src/data/files/xml.js'
 import { random } from '../../support/random.js'
+import { readXml } from '../../support/xml_records.js'
 
 const test = suite('data/files/xml')
 const names: XmlOptions = { records: ['A'] }
-
-function read(bytes: Uint8Array | string, options = names, step = Number.POSITIVE_INFINITY) {
-  const all = typeof bytes === 'string' ? Buffer.from(bytes) : bytes
-  const records = new XmlRecords(options)
-  const out: (XmlRecord | XmlDefect)[] = []
-  for (let at = 0; at < all.length; at += step) out.push(...records.write(all.slice(at, at + step)))
-  return [...out, ...records.end()]
-}
 
 /** `TEXT@BYTE` of records, `reason@BYTE` of defects. */
 function brief(found: readonly (XmlRecord | XmlDefect)[]): string {
@@ -43,7 +35,7 @@ function defects(found: readonly (XmlRecord | XmlDefect)[]): XmlDefect[] {
 }
 
 function one(bytes: Uint8Array | string, options = names): XmlElement {
-  const found = read(bytes, options)
+  const found = readXml(bytes, options)
   assert.is(found.length, 1, brief(found))
   const [record] = found
   if (record.kind === 'defect') throw new Error(record.detail)
@@ -68,12 +60,12 @@ test('a record is a tree of elements, attributes and texts', () => {
 
 test('records are those of the given names, at any depth, empty ones too', () => {
   const text = '<S><x><A>1</A></x><AB>no</AB>no<A/><B>2<A>3</A></B ></S>'
-  assert.is(brief(read(text, { records: ['A', 'B'] })), '1@6 @31 23@35')
+  assert.is(brief(readXml(text, { records: ['A', 'B'] })), '1@6 @31 23@35')
 })
 
 test('comments, CDATA, instructions and attributes may hold what looks like tags of records', () => {
   const text = `<!DOCTYPE S [<!ENTITY e "<A>">]><!-- <A>no</A> --><?p <A> ?><S t="a>b"><A n="x>y">1<!-- </A> --><![CDATA[<A></A>]]></A><A>2</A></S>`
-  assert.is(brief(read(text)), `1<A></A>@${text.indexOf('<A n')} 2@${text.indexOf('<A>2')}`)
+  assert.is(brief(readXml(text)), `1<A></A>@${text.indexOf('<A n')} 2@${text.indexOf('<A>2')}`)
 })
 
 test('one bad record costs one record, and its defect has its byte', () => {
@@ -94,7 +86,7 @@ test('one bad record costs one record, and its defect has its byte', () => {
   ]
   for (const [record, at, detail] of bad) {
     const head = '<S>\n<A>é</A>'
-    const found = read(`${head}${record}<A>2</A><A>3&lt;</A>\n</S>`)
+    const found = readXml(`${head}${record}<A>2</A><A>3&lt;</A>\n</S>`)
     const start = Buffer.byteLength(head)
     const next = start + record.length
     assert.is(brief(found), `é@4 <broken>@${start + at} 2@${next} 3<@${next + 8}`, record)
@@ -105,7 +97,7 @@ test('one bad record costs one record, and its defect has its byte', () => {
 
 test('a byte that is not UTF-8 costs its record and is named', () => {
   const text = '<S><A>\xc3\xa9 1</A><A>caf\xe9</A><A>\xe2\x82</A><A>4</A></S>'
-  const found = read(Buffer.from(text, 'latin1'))
+  const found = readXml(Buffer.from(text, 'latin1'))
   const [second, third, last] = ['\xe9</A>', '\xe2', '<A>4'].map((part) => text.indexOf(part))
   assert.is(brief(found), `é 1@3 <broken>@${second} <broken>@${third} 4@${last}`)
   assert.match(defects(found)[0].detail, /found the byte E9, expected UTF-8/)
@@ -118,7 +110,7 @@ test('a file that breaks off names the byte, inside a record and between two', (
     ['<S><A>1</A><A', 13, /the end of the file, expected <\/S>|<\/A>/],
     ['<S><A>1</A>\n', 12, /the end of the file, expected <\/S>/],
   ] as const) {
-    const found = read(text)
+    const found = readXml(text)
     assert.is(found[0].kind, 'element')
     const last = defects(found).at(-1)
     assert.is(last?.byte, byte, `${text}: ${brief(found)}`)
@@ -127,21 +119,21 @@ test('a file that breaks off names the byte, inside a record and between two', (
 })
 
 test('what is not XML is one defect, and an empty file none', () => {
-  assert.is(brief(read('title\tabstract\nnot XML at all\n')), '<broken>@0')
-  assert.match(defects(read('title\n'))[0].detail, /text data outside of root node/)
-  assert.is(brief(read('')), '')
-  assert.is(brief(read(' \n')), '')
-  assert.is(brief(read(Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0]))), '<broken>@0')
+  assert.is(brief(readXml('title\tabstract\nnot XML at all\n')), '<broken>@0')
+  assert.match(defects(readXml('title\n'))[0].detail, /text data outside of root node/)
+  assert.is(brief(readXml('')), '')
+  assert.is(brief(readXml(' \n')), '')
+  assert.is(brief(readXml(Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0]))), '<broken>@0')
 })
 
 test('after a defect between records those that follow are still found', () => {
-  assert.is(brief(read('<S><A>1</A></T><A>2</A><A><A>3</A></S>')), '1@3 <broken>@11 2@15 <broken>@29 3@26')
+  assert.is(brief(readXml('<S><A>1</A></T><A>2</A><A><A>3</A></S>')), '1@3 <broken>@11 2@15 <broken>@29 3@26')
 })
 
 test('documents put one after the other are read on, declarations and all', () => {
   const document = (n: number): string => `<?xml version="1.0"?>\n<!DOCTYPE A>\n<A>${n}</A>\n`
-  assert.is(brief(read(document(1) + document(2) + document(3))), '1@35 2@79 3@123')
-  assert.is(brief(read('<S><A>1</A></S>\n<?xml version="1.0"?><S><A>2</A></S>')), '1@3 2@40')
+  assert.is(brief(readXml(document(1) + document(2) + document(3))), '1@35 2@79 3@123')
+  assert.is(brief(readXml('<S><A>1</A></S>\n<?xml version="1.0"?><S><A>2</A></S>')), '1@3 2@40')
 })
 
 test('entities of XML and HTML and characters by number are resolved, and what they give is text', () => {
@@ -151,7 +143,7 @@ test('entities of XML and HTML and characters by number are resolved, and what t
   assert.is(xmlText(a), '&lt;<b>"\'αÉ±\u00a0≈α𝟘а')
   assert.is(a.attributes.b, '<α')
   for (const name of ['constructor', '__proto__', 'toString', 'valueOf', 'Alpha2', 'alph'])
-    assert.is(brief(read(`<S><A>&${name};</A><A>2</A></S>`)).split(' ').length, 2, name)
+    assert.is(brief(readXml(`<S><A>&${name};</A><A>2</A></S>`)).split(' ').length, 2, name)
 })
 
 test('entities of the document are not expanded, and external ones are not read', () => {
@@ -160,7 +152,7 @@ test('entities of the document are not expanded, and external ones are not read'
   )
   const text = `<!DOCTYPE S SYSTEM "file:///etc/passwd" [<!ENTITY l0 "ha">${laughs}<!ENTITY alpha "evil"><!ENTITY x SYSTEM "file:///etc/passwd">%x;]>
 <S><A>&l30;</A><A>&x;</A><A>&alpha;</A></S>`
-  const found = read(text)
+  const found = readXml(text)
   assert.equal(
     found.map((record) =>
       record.kind === 'element' ? xmlText(record.element) : record.detail.split(/[()]/)[1],
@@ -174,7 +166,7 @@ test('UTF-8 with a mark, UTF-16 and latin-1 give the same texts, and bytes of th
   const texts = 'café 𝛼 – β –'
   const check = (bytes: Buffer, first: number): void => {
     for (const step of [Number.POSITIVE_INFINITY, 1, 3]) {
-      const found = read(bytes, names, step)
+      const found = readXml(bytes, names, step)
       assert.is(
         found
           .map((record) => (record.kind === 'element' ? xmlText(record.element) : record.detail))
@@ -192,9 +184,9 @@ test('UTF-8 with a mark, UTF-16 and latin-1 give the same texts, and bytes of th
   check(Buffer.from(wide, 'utf16le'), 86)
   const declared = `<?xml version='1.0' encoding='ISO-8859-1'?>`
   const narrow = Buffer.from(`${declared}<S><A>na\xefve</A><A>\x80</A></S>`, 'latin1')
-  assert.is(brief(read(narrow)), `naïve@${declared.length + 3} €@${declared.length + 15}`)
+  assert.is(brief(readXml(narrow)), `naïve@${declared.length + 3} €@${declared.length + 15}`)
   assert.is(
-    brief(read(Buffer.from(narrow), names, 1)),
+    brief(readXml(Buffer.from(narrow), names, 1)),
     `naïve@${declared.length + 3} €@${declared.length + 15}`,
   )
 })
@@ -202,7 +194,7 @@ test('UTF-8 with a mark, UTF-16 and latin-1 give the same texts, and bytes of th
 test('half a pair of UTF-16 costs its record', () => {
   const text = '\ufeff<S><A>1</A><A>x\ud835y</A><A>𝛼</A></S>'
   for (const step of [100, 1]) {
-    const found = read(Buffer.from(text, 'utf16le'), names, step)
+    const found = readXml(Buffer.from(text, 'utf16le'), names, step)
     assert.is(brief(found), '1@8 <broken>@32 𝛼@44')
   }
 })
@@ -217,7 +209,7 @@ test('other encodings are refused by name', () => {
     [Buffer.from([0x4c, 0x6f, 0xa7, 0x94, 0x93]), /EBCDIC/],
     [Buffer.from('<?xml version="1.0" encoding="__proto__"?><A/>'), /"__proto__"/],
   ] as const) {
-    const found = read(bytes)
+    const found = readXml(bytes)
     assert.is(brief(found), '<broken>@0')
     assert.match(defects(found)[0].detail, name)
   }
@@ -231,8 +223,8 @@ test('what is skipped is neither given nor checked, and what looks like it elsew
   )
   assert.is(xmlText(a), '123<b>4')
   const whole = '<A>1<b><!-- </b> --></b>2</A>'
-  assert.is(brief(read(whole, options)), '12@0')
-  assert.is(brief(read('<S><A>1<b>never closed</A><A>2</A></S>', options)), '<broken>@26 2@26')
+  assert.is(brief(readXml(whole, options)), '12@0')
+  assert.is(brief(readXml('<S><A>1<b>never closed</A><A>2</A></S>', options)), '<broken>@26 2@26')
 })
 
 test('limits: a record beyond one is dropped as too large, and the next is read', () => {
@@ -246,12 +238,12 @@ test('limits: a record beyond one is dropped as too large, and the next is read'
     [`<A a="${'x'.repeat(21)}">1</A>`, /more than 20 characters/],
   ]
   for (const [record, detail] of cases) {
-    const found = read(`<S>${record}${after}`, { ...names, limits })
+    const found = readXml(`<S>${record}${after}`, { ...names, limits })
     assert.is(found.length, 2, brief(found))
     assert.is(defects(found)[0].reason, 'too_large')
     assert.match(defects(found)[0].detail, detail)
     assert.is(brief(found.slice(1)), `after@${3 + record.length}`)
-    assert.is(brief(read(`<S>${record}${after}`, { ...names, limits }, 1)), brief(found))
+    assert.is(brief(readXml(`<S>${record}${after}`, { ...names, limits }, 1)), brief(found))
   }
 })
 
@@ -293,10 +285,10 @@ test('records are the same however the bytes are cut', () => {
     )
     const start = Buffer.from(r.uniform() < 0.7 ? '<S>' : '')
     const text = Buffer.concat([start, bytes, Buffer.from(r.uniform() < 0.5 ? '</S>' : '')])
-    const whole = JSON.stringify(read(text, options))
+    const whole = JSON.stringify(readXml(text, options))
     for (const step of [1, 2, 7, 64])
       assert.is(
-        JSON.stringify(read(text, options, step)),
+        JSON.stringify(readXml(text, options, step)),
         whole,
         `${JSON.stringify(text.toString())} by ${step}`,
       )

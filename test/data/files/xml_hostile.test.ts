@@ -3,17 +3,10 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type XmlDefect, type XmlOptions, type XmlRecord, XmlRecords } from '../../../src/data/files/xml.js'
 import { fuzz, fuzzCount } from '../../support/fuzz.js'
+import { readXml } from '../../support/xml_records.js'
 
 const test = suite('data/files/xml_hostile')
 const names: XmlOptions = { records: ['A'] }
-
-function read(bytes: Uint8Array | string, options = names, step = Number.POSITIVE_INFINITY) {
-  const all = typeof bytes === 'string' ? Buffer.from(bytes) : bytes
-  const records = new XmlRecords(options)
-  const out: (XmlRecord | XmlDefect)[] = []
-  for (let at = 0; at < all.length; at += step) out.push(...records.write(all.slice(at, at + step)))
-  return [...out, ...records.end()]
-}
 
 function defects(found: readonly (XmlRecord | XmlDefect)[]): XmlDefect[] {
   return found.filter((record) => record.kind === 'defect')
@@ -55,7 +48,8 @@ test('a flood of starts, of ends that are none or of broken records takes time i
   ]) {
     const time = (count: number): number => {
       const { user } = process.cpuUsage()
-      for (const end of ['', '</A>']) read(`<S>${unit.repeat(count)}${end}`, { records: ['A'], skip: ['s'] })
+      for (const end of ['', '</A>'])
+        readXml(`<S>${unit.repeat(count)}${end}`, { records: ['A'], skip: ['s'] })
       return process.cpuUsage().user - user
     }
     time(200)
@@ -97,10 +91,10 @@ test('mutated files end in records and defects', async () => {
     dictionary,
     count: fuzzCount(2_000),
     run: (bytes, k) => {
-      const found = read(bytes, options, k % 3 === 0 ? 5 : undefined)
+      const found = readXml(bytes, options, k % 3 === 0 ? 5 : undefined)
       elements += found.length - defects(found).length
       for (const { byte } of found) if (!(byte >= 0 && byte <= bytes.length)) throw new Error(`byte ${byte}`)
-      if (k % 20 === 0 && JSON.stringify(read(bytes, options, 1)) !== JSON.stringify(found))
+      if (k % 20 === 0 && JSON.stringify(readXml(bytes, options, 1)) !== JSON.stringify(found))
         throw new Error('cut by cut')
     },
   })

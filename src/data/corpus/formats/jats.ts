@@ -6,19 +6,11 @@
  * Dropped: retracted articles and retraction notices (`retracted`), corrections and lists (`article_type`), articles that are not
  * English (`language`), articles without abstract and body (`no_text`).
  */
-import {
-  type XmlDefect,
-  type XmlElement,
-  type XmlRecord,
-  XmlRecords,
-  xmlChild,
-  xmlChildren,
-  xmlText,
-} from '../../files/xml.js'
+import { type XmlElement, xmlChild, xmlChildren, xmlText } from '../../files/xml.js'
 import { tidy } from '../../files/xml_inline.js'
-import type { CorpusFormat, CorpusParser, CorpusRecord, ParserOptions } from '../format.js'
+import type { CorpusFormat, CorpusRecord, ParserOptions } from '../format.js'
 import { blockParagraphs, lineText, type Section } from './jats_text.js'
-import { droppedDefect } from './pubmed_xml.js'
+import { XmlCorpusParser } from './xml_parser.js'
 
 /** Of which nothing is taken wherever it stands. */
 const skip = [
@@ -41,30 +33,10 @@ export const jats: CorpusFormat = {
     const text = Buffer.from(head).toString('latin1').replaceAll('\0', '')
     return /<(?:!DOCTYPE\s+)?(?:article|pmc-articleset)[\s>]/.test(text) && !/<PubmedArticle/.test(text)
   },
-  parser: (options) => new JatsParser(options),
-}
-
-class JatsParser implements CorpusParser {
-  readonly #options: ParserOptions
-  readonly #xml = new XmlRecords({ records: ['article'], skip })
-
-  constructor(options: ParserOptions) {
-    this.#options = options
-  }
-
-  write(bytes: Uint8Array): readonly CorpusRecord[] {
-    return this.#taken(this.#xml.write(bytes))
-  }
-
-  end(): readonly CorpusRecord[] {
-    return this.#taken(this.#xml.end())
-  }
-
-  #taken(found: readonly (XmlRecord | XmlDefect)[]): CorpusRecord[] {
-    return found.map((record) =>
-      record.kind === 'defect' ? droppedDefect(record) : article(record.element, record.byte, this.#options),
-    )
-  }
+  parser: (options) =>
+    new XmlCorpusParser({ records: ['article'], skip }, ({ element, byte }) => [
+      article(element, byte, options),
+    ]),
 }
 
 /** Kinds of article that hold no prose of their own. */

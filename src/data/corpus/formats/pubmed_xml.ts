@@ -5,17 +5,10 @@
  * the papers' corpus is PubMed's abstracts. Retracted publications and the notices of their retraction are `retracted`; each PMID of a
  * DeleteCitation list is `deleted`. Of books (PubmedBookArticle) the abstract is taken under the title of its chapter or book.
  */
-import {
-  type XmlDefect,
-  type XmlElement,
-  type XmlRecord,
-  XmlRecords,
-  xmlChild,
-  xmlChildren,
-  xmlText,
-} from '../../files/xml.js'
+import { type XmlElement, xmlChild, xmlChildren, xmlText } from '../../files/xml.js'
 import { inlineText, type Manner, type Manners, tidy } from '../../files/xml_inline.js'
-import type { CorpusFormat, CorpusParser, CorpusRecord, DroppedRecord, ParserOptions } from '../format.js'
+import type { CorpusFormat, CorpusRecord, ParserOptions } from '../format.js'
+import { XmlCorpusParser } from './xml_parser.js'
 
 const records = ['PubmedArticle', 'PubmedBookArticle', 'MedlineCitation', 'DeleteCitation', 'DeleteDocument']
 
@@ -48,38 +41,12 @@ export const pubmedXml: CorpusFormat = {
       text,
     )
   },
-  parser: (options) => new PubmedParser(options),
-}
-
-class PubmedParser implements CorpusParser {
-  readonly #options: ParserOptions
-  readonly #xml = new XmlRecords({ records, skip })
-
-  constructor(options: ParserOptions) {
-    this.#options = options
-  }
-
-  write(bytes: Uint8Array): readonly CorpusRecord[] {
-    return this.#taken(this.#xml.write(bytes))
-  }
-
-  end(): readonly CorpusRecord[] {
-    return this.#taken(this.#xml.end())
-  }
-
-  #taken(found: readonly (XmlRecord | XmlDefect)[]): CorpusRecord[] {
-    return found.flatMap((record) => {
-      if (record.kind === 'defect') return [droppedDefect(record)]
-      const { element, byte } = record
-      if (element.name === 'DeleteCitation' || element.name === 'DeleteDocument')
-        return deleted(element, byte)
-      return [citation(element, byte, this.#options)]
-    })
-  }
-}
-
-export function droppedDefect({ reason, byte, detail }: XmlDefect): DroppedRecord {
-  return { kind: 'dropped', reason, byte, detail }
+  parser: (options) =>
+    new XmlCorpusParser({ records, skip }, ({ element, byte }) =>
+      element.name === 'DeleteCitation' || element.name === 'DeleteDocument'
+        ? deleted(element, byte)
+        : [citation(element, byte, options)],
+    ),
 }
 
 function deleted(element: XmlElement, byte: number): CorpusRecord[] {

@@ -14,7 +14,7 @@ import {
   documentText,
 } from '../document.js'
 import type { DocumentFormat, Fault, Read } from '../format.js'
-import { type Line, LineSplitter } from '../lines.js'
+import { DocumentLines, type Line } from '../lines.js'
 import { type Counter, counter } from '../offsets.js'
 
 export const jsonl: DocumentFormat = {
@@ -24,7 +24,7 @@ export const jsonl: DocumentFormat = {
   labels: true,
   recognises: (name, head) => /\.(jsonl|ndjson)$/i.test(name) || hasText(head),
   reader() {
-    const lines = new LineSplitter()
+    const lines = new DocumentLines()
     const read = (list: Line[]) => list.flatMap((line) => (line.text?.trim() === '' ? [] : [readLine(line)]))
     return { write: (bytes) => read(lines.write(bytes)), end: () => read(lines.end()) }
   },

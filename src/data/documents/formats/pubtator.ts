@@ -14,7 +14,7 @@ import {
   type Passage,
 } from '../document.js'
 import { type DocumentFormat, type Fault, LARGEST_DOCUMENT, type Read, Unwritable } from '../format.js'
-import { type Line, LineSplitter } from '../lines.js'
+import { DocumentLines, type Line } from '../lines.js'
 import { counter } from '../offsets.js'
 
 export const pubtator: DocumentFormat = {
@@ -57,7 +57,7 @@ interface Begun {
 }
 
 class PubtatorParser {
-  private readonly lines = new LineSplitter()
+  private readonly lines = new DocumentLines()
   private begun: Begun | undefined
 
   write(bytes: Uint8Array): Read[] {

@@ -1,6 +1,6 @@
 /** Plain text: every line is a document of one passage, as `predict` has always taken it. Written by a task's own printer. */
 import type { DocumentFormat, Read } from '../format.js'
-import { type Line, LineSplitter } from '../lines.js'
+import { DocumentLines, type Line } from '../lines.js'
 
 export const text: DocumentFormat = {
   name: 'text',
@@ -8,7 +8,7 @@ export const text: DocumentFormat = {
   extension: '.txt',
   recognises: (name) => /\.(txt|text)$/i.test(name),
   reader() {
-    const lines = new LineSplitter()
+    const lines = new DocumentLines()
     return { write: (bytes) => lines.write(bytes).map(read), end: () => lines.end().map(read) }
   },
 }
