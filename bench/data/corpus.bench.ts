@@ -2,41 +2,38 @@
  * Titles and abstracts out of PubMed's XML on one core, in MB of XML a second of processor time: our reader against lxml's iterparse (bench/peers/corpus.py),
  * in turn, over the same file, made of the records of the shared sample with other PMIDs and other orders of words. Wants at
  * least 40 MB/s.
- *   BIOALBERT_SHARED_DATA or ../shared/data  real records of PubMed
- *   BIOALBERT_PEER_PYTHON                    a Python with lxml, for --peers
+ *   BIOALBERT_SHARED_DATA  the folder of public data, for real records of PubMed
+ *   BIOALBERT_PEER_PYTHON  a Python with lxml, for --peers
  */
 import { spawnSync } from 'node:child_process'
-import { closeSync, existsSync, openSync, readFileSync, readSync, rmSync } from 'node:fs'
-import { join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { closeSync, openSync, readFileSync, readSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import type { CorpusRecord } from '../../src/data/corpus/format.js'
 import { pubmedXml } from '../../src/data/corpus/formats/pubmed_xml.js'
 import { Philox } from '../../src/data/random.js'
-import { sharedDataFromEnvironment } from '../../src/environment.js'
 import { writeWhole } from '../../src/files.js'
+import { noSharedData, sharedFile } from '../../test/support/shared_data.js'
 import { quick } from '../support/bench.js'
 import { temporaryFolder } from '../support/folder.js'
 import { INSTALL, peerFile, peerPython, peersWanted, skipPeer } from '../support/peers.js'
 import { type Contestant, ownCpu, race } from '../support/race.js'
 
-const root = fileURLToPath(new URL('../../..', import.meta.url))
-const data = resolve(sharedDataFromEnvironment() ?? join(root, '..', 'shared', 'data'))
-const sample = join(data, 'corpus', 'pubmed_xml', 's800_100_records.xml')
+const sample = sharedFile('corpus', 'pubmed_xml', 's800_100_records.xml')
 const megabytes = quick ? 8 : 64
 
-if (!existsSync(sample)) {
-  console.log(`skipped: no ${sample}`)
+if (sample === undefined) {
+  console.log(`data/corpus: nothing is timed (${noSharedData})`)
 } else {
   const folder = temporaryFolder()
   try {
-    await run(join(folder, 'pubmed.xml'))
+    await run(join(folder, 'pubmed.xml'), sample)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
-async function run(file: string): Promise<void> {
-  write(file)
+async function run(file: string, source: string): Promise<void> {
+  write(file, source)
   const python = peersWanted ? peerPython() : undefined
   if (peersWanted && python === undefined) skipPeer('corpus', 'lxml', `not installed: ${INSTALL.python}`)
   const contestants: Contestant[] = [
@@ -83,8 +80,8 @@ function read(file: string, check = false): { seconds: number; documents: number
 }
 
 /** Records of the sample, one after the other with PMIDs of their own and two words of each abstract exchanged. */
-function write(file: string): void {
-  const text = readFileSync(sample, 'utf8')
+function write(file: string, source: string): void {
+  const text = readFileSync(source, 'utf8')
   const records = text.match(/<PubmedArticle>[\s\S]*?<\/PubmedArticle>/g) ?? []
   const r = new Philox(1)
   writeWhole(file, (part) => {

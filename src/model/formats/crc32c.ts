@@ -1,5 +1,5 @@
 /**
- * CRC-32C (Castagnoli), the checksum of LevelDB's tables and TensorFlow's checkpoints, a byte at a time: some 300 MB/s, and
+ * CRC-32C (Castagnoli), the checksum of LevelDB's tables and TensorFlow's checkpoints, a byte at a time, as
  * weights are read once. They store it masked, since a checksum of bytes that hold checksums is a weak one.
  * Source: RFC 3720, appendix B.4; the mask is LevelDB's.
  */
