@@ -9,6 +9,10 @@ const DECAY = 1;  // bits of a segment's flags, graph/segments.ts
 const ADAPT = 2;
 const TRAINABLE = 4;
 
+// First element of the block of the arenas that is bound: where a device holds them in several, this runs once a block, on the
+// chunks that begin in it. Chunks lie in one block each.
+override BLOCK_START: u32 = 0;
+
 // ---------------------------------------------------------------- forward
 
 // kernel adamw_forward
@@ -52,7 +56,10 @@ fn main(
     return;
   }
   let decay = select(0.0, params.decay, (flags & DECAY) != 0);
-  let start = u32(table[3u * c + 1u]);
+  let start = u32(table[3u * c + 1u]) - BLOCK_START;
+  if (start >= arrayLength(&gradients)) {
+    return;
+  }
   let finite = is_finite(norm[0]);
   for (var i = lane; i < u32(table[3u * c + 2u]); i += LANES) {
     let at = start + i;

@@ -3,6 +3,10 @@
 // Work split: one workgroup is one chunk (at most 16,384 elements); one more adds the chunks. Sums are in f32, in a
 // fixed order over 64 lanes. Infinite or NaN gradients, and squares that overflow, make the norm not finite.
 
+// First element of the block of the arenas that is bound: where a device holds them in several, this runs once a block, on the
+// chunks that begin in it. Chunks lie in one block each.
+override BLOCK_START: u32 = 0;
+
 // ---------------------------------------------------------------- forward
 
 // kernel global_norm_forward
@@ -24,14 +28,15 @@ fn sum_chunks(
   if (c >= params.chunk_count) {
     return;
   }
-  let start = u32(table[3u * c + 1u]);
-  let count = u32(table[3u * c + 2u]);
+  let start = u32(table[3u * c + 1u]) - BLOCK_START;
+  let is_here = start < arrayLength(&gradients);
+  let count = select(0u, u32(table[3u * c + 2u]), is_here);
   var sum = 0.0;
   for (var i = lane; i < count; i += LANES) {
     sum += gradients[start + i] * gradients[start + i];
   }
   sum = group_sum(sum, lane);
-  if (lane == 0u) {
+  if (lane == 0u && is_here) {
     partial[c] = sum;
   }
 }

@@ -11,6 +11,10 @@ const DECAY = 1;  // bits of a segment's flags, graph/segments.ts
 const ADAPT = 2;
 const TRAINABLE = 4;
 
+// First element of the block of the arenas that is bound: where a device holds them in several, this runs once a block, on the
+// chunks that begin in it. Chunks lie in one block each.
+override BLOCK_START: u32 = 0;
+
 // ---------------------------------------------------------------- forward
 
 // kernel lamb_forward
@@ -52,8 +56,10 @@ fn directions(
   }
   let flags = segments[2 * table[3u * c]];
   let decay = select(0.0, params.decay, (flags & DECAY) != 0);
-  let start = u32(table[3u * c + 1u]);
-  let count = select(0u, u32(table[3u * c + 2u]), (flags & TRAINABLE) != 0 && is_finite(norm[0]));
+  let start = u32(table[3u * c + 1u]) - BLOCK_START;
+  let is_here = start < arrayLength(&gradients);
+  let changes = is_here && (flags & TRAINABLE) != 0 && is_finite(norm[0]);
+  let count = select(0u, u32(table[3u * c + 2u]), changes);
   var square_p = 0.0;
   var square_u = 0.0;
   for (var i = lane; i < count; i += LANES) {
@@ -65,7 +71,7 @@ fn directions(
   }
   square_p = group_sum(square_p, lane);
   square_u = group_sum(square_u, lane);
-  if (lane == 0u) {
+  if (lane == 0u && is_here) {
     partial[4u * c] = square_p;
     partial[4u * c + 1u] = square_u;
   }
@@ -117,7 +123,10 @@ fn apply_directions(
     return;
   }
   let step = params.lr * partial[4 * segments[2 * segment + 1] + 2];
-  let start = u32(table[3u * c + 1u]);
+  let start = u32(table[3u * c + 1u]) - BLOCK_START;
+  if (start >= arrayLength(&gradients)) {
+    return;
+  }
   let finite = is_finite(norm[0]);
   for (var i = lane; i < u32(table[3u * c + 2u]); i += LANES) {
     if (finite) {

@@ -60,8 +60,17 @@ export interface Device {
   readonly bytes: number
   /** Bytes that buffers can still take, where the device has memory of its own; undefined where that is the machine's. */
   readonly available?: number
+  /**
+   * Where a buffer may lie in several blocks: bytes of a block at most. A kernel sees a range that lies across blocks through a
+   * copy, so values are best placed across no multiple of it. Undefined where memory is one piece.
+   */
+  readonly block?: number
   supports(kernel: string): boolean
-  alloc(bytes: number, label: string): DeviceBuffer
+  /**
+   * With `cuts`, increasing offsets, blocks begin at those alone; buffers of one size with the same cuts are cut alike. Kernels that
+   * walk a whole arena by a table of chunks need that: no chunk may lie across blocks.
+   */
+  alloc(bytes: number, label: string, cuts?: readonly number[]): DeviceBuffer
   free(buffer: DeviceBuffer): void
   write(buffer: DeviceBuffer, offset: number, data: ArrayBufferView): Promise<void>
   /** A copy of `bytes` bytes from `offset`. */

@@ -1,18 +1,35 @@
 /**
- * The WebGPU device: WGSL kernels on one adapter, the same code in Node and in a browser. Pipelines are compiled when
- * the first program that needs them is prepared; a run is one parameter write and one command buffer.
+ * The WebGPU device: WGSL kernels on one adapter, the same code in Node and in a browser. Pipelines are compiled from the moment
+ * that a program which needs them is prepared; a run is one parameter write and one command buffer.
  */
 import { UsageError, UserError } from '../error.js'
 import type { Device, DeviceInfo, TimelineEvent } from './device.js'
+import type { Program } from './program.js'
 import { scalarBits } from './scalars.js'
-import { encodeSteps, type PipelineSource, USAGE, WebgpuBuffer, WebgpuPrepared } from './webgpu_program.js'
-import { type KernelSources, readKernels, type WgslEntry, type WgslKernel } from './webgpu_source.js'
+import { type AdapterReport, describeAdapter, requestedFeatures, requestedLimits } from './webgpu_adapter.js'
+import { blockStarts, checkRange, mebibytes, OFFSET_ALIGNMENT, USAGE, WebgpuBuffer } from './webgpu_buffer.js'
+import { Health } from './webgpu_health.js'
+import { type Compiling, Pipelines } from './webgpu_pipelines.js'
+import { encodeSteps, type ProgramSource, WebgpuPrepared } from './webgpu_program.js'
+import { WebgpuQueue } from './webgpu_queue.js'
+import { type KernelSources, readKernels, type WgslKernel } from './webgpu_source.js'
 
 /** Timestamps of one query set; the specification allows 4096. */
 const QUERIES = 4096
 
+export interface WebgpuOptions {
+  /** Hears how many kernels are compiled, of those that programs asked for so far. */
+  readonly compiling?: Compiling
+  /** Largest buffer and binding, in bytes, where that is to be less than the adapter allows (tests). */
+  readonly mostBytes?: number
+}
+
 /** Opens the default adapter of `gpu`. Throws a UsageError with the reason when there is none. */
-export async function openWebgpu(gpu: GPU, sources: KernelSources): Promise<Device> {
+export async function openWebgpu(
+  gpu: GPU,
+  sources: KernelSources,
+  options: WebgpuOptions = {},
+): Promise<WebgpuDevice> {
   const unavailable = (why: string) => new UsageError(`the webgpu device is not available: ${why}`)
   const kernels = readKernels(sources)
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' }).catch((error: Error) => {
@@ -20,185 +37,175 @@ export async function openWebgpu(gpu: GPU, sources: KernelSources): Promise<Devi
   })
   if (!adapter)
     throw unavailable('there is no adapter (a graphics driver with Vulkan, Metal or Direct3D 12 is needed)')
-  const timestamps = adapter.features.has('timestamp-query')
-  const { limits } = adapter
   const device = await adapter
     .requestDevice({
-      requiredFeatures: timestamps ? ['timestamp-query'] : [],
-      requiredLimits: {
-        maxBufferSize: limits.maxBufferSize,
-        maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
-        maxStorageBuffersPerShaderStage: limits.maxStorageBuffersPerShaderStage,
-        maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
-      },
+      requiredFeatures: requestedFeatures(adapter.features),
+      requiredLimits: requestedLimits(adapter.limits),
     })
     .catch((error: Error) => {
       throw unavailable(error.message)
     })
-  return new WebgpuDevice([gpu, adapter], adapter.info, device, kernels, timestamps)
+  return new WebgpuDevice([gpu, adapter], describeAdapter(adapter.info, device), device, kernels, options)
 }
 
-class WebgpuDevice implements Device, PipelineSource {
+export class WebgpuDevice implements Device, ProgramSource {
   readonly info: DeviceInfo
-  readonly alignment = 256
+  readonly alignment = OFFSET_ALIGNMENT
   readonly timelineClock: 'device' | 'host'
+  readonly block: number
+  readonly health: Health
+  readonly pipelines: Pipelines
   bytes = 0
+  private readonly queue: WebgpuQueue
   private readonly buffers = new Set<WebgpuBuffer>()
   private readonly programs = new Set<WebgpuPrepared>()
-  private readonly modules = new Map<string, GPUShaderModule>()
-  private readonly pipelines = new Map<string, { pipeline: GPUComputePipeline; layout: GPUBindGroupLayout }>()
-  /** Results of the checks that WebGPU does behind our back, not yet looked at. */
-  private checks: Promise<string | undefined>[] = []
-  private failure: string | undefined
   private destroyed = false
 
   constructor(
     /** Held until the device is destroyed: Dawn in Node ends with the last reference to them. */
     public owners: readonly object[],
-    adapter: GPUAdapterInfo,
+    readonly adapter: AdapterReport,
     readonly device: GPUDevice,
     readonly kernels: ReadonlyMap<string, readonly WgslKernel[]>,
-    private readonly timestamps: boolean,
+    { compiling, mostBytes = Number.POSITIVE_INFINITY }: WebgpuOptions,
   ) {
-    const { vendor, architecture, description } = adapter
-    const name = description || [vendor, architecture].filter(Boolean).join(' ') || 'unnamed adapter'
+    const { name, vendor, architecture, features } = adapter
+    const hasTimestamps = features.includes('timestamp-query')
     this.info = {
       name: 'webgpu',
       detail: name,
-      facts: { adapter: name, vendor, architecture, timestamps: timestamps ? 1 : 0 },
+      facts: { adapter: name, vendor, architecture, timestamps: hasTimestamps ? 1 : 0 },
     }
-    this.timelineClock = timestamps ? 'device' : 'host'
-    device.addEventListener('uncapturederror', (event) => {
-      this.failure ??= event.error.message
-    })
-    void device.lost.then(({ message }) => {
-      if (!this.destroyed) this.failure ??= `the device was lost: ${message}`
-    })
+    this.timelineClock = hasTimestamps ? 'device' : 'host'
+    const { maxBufferSize, maxStorageBufferBindingSize } = device.limits
+    const most = Math.min(maxBufferSize, maxStorageBufferBindingSize, mostBytes)
+    this.block = Math.floor(most / OFFSET_ALIGNMENT) * OFFSET_ALIGNMENT
+    this.health = new Health(device)
+    this.queue = new WebgpuQueue(device, this.health)
+    this.pipelines = new Pipelines(device, this.health, compiling)
   }
 
   supports(kernel: string): boolean {
     return this.kernels.has(kernel)
   }
 
-  alloc(bytes: number, label: string): WebgpuBuffer {
-    const { maxBufferSize } = this.device.limits
-    if (bytes > maxBufferSize)
-      throw new UserError(
-        `${label}: ${bytes} bytes are more than a buffer of webgpu can have (${maxBufferSize})`,
-      )
-    this.device.pushErrorScope('out-of-memory')
+  alloc(bytes: number, label: string, cuts?: readonly number[]): WebgpuBuffer {
+    this.health.throwIfLost()
+    const size = Math.max(4, Math.ceil(bytes / 4) * 4)
+    const starts = blockStarts(size, this.block, label, cuts)
+    const held = this.heldText()
     const usage = USAGE.storage | USAGE.copySource | USAGE.copyTarget
-    const gpu = this.device.createBuffer({ label, size: Math.max(4, Math.ceil(bytes / 4) * 4), usage })
-    this.check(`${label}: ${bytes} bytes`)
-    const buffer = new WebgpuBuffer(gpu, bytes, label)
+    const [blocks, told] = this.health.scoped('out-of-memory', () =>
+      starts.map((start, i) => {
+        const length = (starts[i + 1] ?? size) - start
+        return { gpu: this.device.createBuffer({ label, size: length, usage }), start, bytes: length }
+      }),
+    )
+    const buffer = new WebgpuBuffer(blocks, bytes, label)
+    this.health.expect(
+      told.then((error) => {
+        if (error === undefined) return
+        buffer.failure = new UserError(
+          `${label}: webgpu has no memory for ${bytes} bytes (${mebibytes(bytes)}) beside ${held}: ${error.trim()}. What was saved last (a checkpoint) is whole`,
+        )
+      }),
+    )
     this.buffers.add(buffer)
     this.bytes += bytes
     return buffer
   }
 
+  /** `the 12.0 MiB that it holds (parameters 8.0 MiB, ...)` */
+  private heldText(): string {
+    const parts = [...this.buffers].map(({ label, bytes }) => `${label} ${mebibytes(bytes)}`)
+    return `the ${mebibytes(this.bytes)} that it holds${parts.length > 0 ? ` (${parts.join(', ')})` : ''}`
+  }
+
   free(buffer: WebgpuBuffer): void {
     if (!this.buffers.delete(buffer)) return
-    buffer.gpu.destroy()
     this.bytes -= buffer.bytes
+    const destroy = () => {
+      for (const { gpu } of buffer.blocks) gpu.destroy()
+    }
+    this.queue.after(destroy)
   }
 
   async write(buffer: WebgpuBuffer, offset: number, data: ArrayBufferView): Promise<void> {
     checkRange(buffer, offset, data.byteLength)
-    this.device.queue.writeBuffer(buffer.gpu, offset, data.buffer, data.byteOffset, data.byteLength)
-    this.throwFailure()
+    await this.queue.order(() => this.queue.write(buffer, offset, data))
+    if (buffer.failure) throw buffer.failure
+    this.health.throwComplaint()
   }
 
   async read(buffer: WebgpuBuffer, offset: number, bytes: number): Promise<ArrayBuffer> {
     checkRange(buffer, offset, bytes)
     if (bytes === 0) return new ArrayBuffer(0)
-    const encoder = this.device.createCommandEncoder()
-    const target = this.device.createBuffer({ size: bytes, usage: USAGE.mapRead | USAGE.copyTarget })
-    encoder.copyBufferToBuffer(buffer.gpu, offset, target, 0, bytes)
-    this.device.queue.submit([encoder.finish()])
-    return this.take(target)
+    const { data } = await this.queue.order(() => ({ data: this.queue.read(buffer, offset, bytes) }))
+    return this.settled(data, [buffer])
   }
 
-  /** The contents of a mappable buffer, which is destroyed. */
-  private async take(buffer: GPUBuffer): Promise<ArrayBuffer> {
-    try {
-      await buffer.mapAsync(1)
-      await this.settle()
-      return buffer.getMappedRange().slice(0)
-    } catch (error) {
-      throw error instanceof UserError ? error : this.asError((error as Error).message)
-    } finally {
-      buffer.destroy()
-    }
+  /** What work gave, once no complaint about it is left. Of a buffer without memory that is the reason of all else. */
+  private async settled<T>(work: Promise<T>, buffers: readonly WebgpuBuffer[]): Promise<T> {
+    const [result] = await Promise.allSettled([work])
+    await this.health.known()
+    for (const { failure } of buffers) if (failure) throw failure
+    await this.health.settle()
+    if (result.status === 'fulfilled') return result.value
+    const { reason } = result
+    throw reason instanceof UserError ? reason : new UserError(`webgpu: ${(reason as Error).message}`)
   }
 
-  prepare(program: WebgpuPrepared['program'], arenas: readonly WebgpuBuffer[]): WebgpuPrepared {
-    this.device.pushErrorScope('validation')
-    try {
-      const prepared = new WebgpuPrepared(this, program, arenas)
-      this.programs.add(prepared)
-      this.bytes += prepared.bytes
-      return prepared
-    } finally {
-      this.check(`program ${program.name}`)
-    }
-  }
-
-  pipeline(kernel: WgslKernel, entry: WgslEntry) {
-    const key = `${kernel.label} ${entry.name}`
-    const known = this.pipelines.get(key)
-    if (known) return known
-    const { device } = this
-    const { maxStorageBuffersPerShaderStage: most } = device.limits
-    const storage = entry.bindings.filter((b) => b !== kernel.paramsBinding).length
-    if (storage > most)
-      throw new UserError(
-        `kernel ${kernel.name}: ${entry.name} binds ${storage} buffers, this adapter allows ${most}`,
-      )
-    device.pushErrorScope('validation')
-    let module = this.modules.get(kernel.label)
-    if (!module) {
-      module = device.createShaderModule({ label: kernel.label, code: kernel.code })
-      this.modules.set(kernel.label, module)
-    }
-    const layout = device.createBindGroupLayout({
-      label: key,
-      entries: entry.bindings.map((binding) => ({
-        binding,
-        visibility: 4,
-        buffer: { type: binding === kernel.paramsBinding ? 'uniform' : 'storage' },
-      })),
-    })
-    const pipeline = device.createComputePipeline({
-      label: key,
-      layout: device.createPipelineLayout({ label: key, bindGroupLayouts: [layout] }),
-      compute: { module, entryPoint: entry.name },
-    })
-    this.check(`kernel ${key}`)
-    const made = { pipeline, layout }
-    this.pipelines.set(key, made)
-    return made
+  prepare(program: Program, arenas: readonly WebgpuBuffer[]): WebgpuPrepared {
+    const isWithoutMemory = () => arenas.some(({ failure }) => failure !== undefined)
+    const prepared = this.health.checked(
+      `program ${program.name}`,
+      () => new WebgpuPrepared(this, program, arenas),
+      isWithoutMemory,
+    )
+    this.programs.add(prepared)
+    this.bytes += prepared.bytes
+    return prepared
   }
 
   async run(prepared: WebgpuPrepared, scalars: Readonly<Record<string, number>>): Promise<void> {
-    prepared.setScalars(scalarBits(prepared.program, scalars))
-    const encoder = this.device.createCommandEncoder({ label: prepared.program.name })
-    encodeSteps(encoder, prepared.steps)
-    this.device.queue.submit([encoder.finish()])
-    await this.sync()
+    const { program } = prepared
+    const bits = scalarBits(program, scalars)
+    const { running } = this.health
+    const batch = await this.queue.order(() => {
+      this.queue.flush()
+      prepared.setScalars(bits)
+      const encoder = this.device.createCommandEncoder({ label: program.name })
+      encodeSteps(encoder, prepared.steps)
+      running.push(program.name)
+      return this.queue.submit(encoder.finish())
+    }, prepared.ready)
+    try {
+      const complaint = await this.settled(batch.done, prepared.arenas)
+      if (complaint !== undefined) throw new UserError(`webgpu: program ${program.name}: ${complaint}`)
+    } finally {
+      running.splice(running.indexOf(program.name), 1)
+    }
   }
 
   async timeline(
     prepared: WebgpuPrepared,
     scalars: Readonly<Record<string, number>>,
   ): Promise<TimelineEvent[]> {
-    prepared.setScalars(scalarBits(prepared.program, scalars))
+    const bits = scalarBits(prepared.program, scalars)
+    // what follows comes behind all of it, which is more than one submission
+    return this.queue.order(() => this.timed(prepared, bits), prepared.ready ?? Promise.resolve())
+  }
+
+  private async timed(prepared: WebgpuPrepared, bits: Uint32Array): Promise<TimelineEvent[]> {
     const { steps } = prepared
+    this.queue.flush()
+    prepared.setScalars(bits)
     const events: TimelineEvent[] = []
     const add = (step: number, start: number, end: number) => {
       const { call, iteration } = steps[step]
       events.push({ call, iteration, start, duration: Math.max(0, end - start) })
     }
-    if (!this.timestamps) {
+    if (this.timelineClock === 'host') {
       // the clock of the host around one submission for each call
       const begin = performance.now()
       for (let i = 0; i < steps.length; i++) {
@@ -206,10 +213,10 @@ class WebgpuDevice implements Device, PipelineSource {
         const encoder = this.device.createCommandEncoder()
         encodeSteps(encoder, [steps[i]])
         this.device.queue.submit([encoder.finish()])
-        await this.device.queue.onSubmittedWorkDone()
+        await this.queue.done()
         add(i, (start - begin) * 1e6, (performance.now() - begin) * 1e6)
       }
-      await this.sync()
+      await this.settled(this.queue.done(), prepared.arenas)
       return events
     }
     const { device } = this
@@ -229,7 +236,7 @@ class WebgpuDevice implements Device, PipelineSource {
       encoder.copyBufferToBuffer(resolved, 0, target, 0, 8 * count)
       device.queue.submit([encoder.finish()])
       chunks.push(
-        this.take(target).finally(() => {
+        this.take(target, prepared.arenas).finally(() => {
           querySet.destroy()
           resolved.destroy()
         }),
@@ -241,59 +248,36 @@ class WebgpuDevice implements Device, PipelineSource {
     return events
   }
 
+  /** The contents of a mappable buffer, which is destroyed. */
+  private async take(buffer: GPUBuffer, arenas: readonly WebgpuBuffer[]): Promise<ArrayBuffer> {
+    try {
+      await this.settled(this.health.guard(buffer.mapAsync(1)), arenas)
+      return buffer.getMappedRange().slice(0)
+    } finally {
+      buffer.destroy()
+    }
+  }
+
   async sync(): Promise<void> {
-    await this.device.queue.onSubmittedWorkDone()
-    await this.settle()
+    await this.settled(
+      this.queue.order(() => this.queue.done(), Promise.resolve()),
+      [],
+    )
   }
 
   async destroy(): Promise<void> {
     if (this.destroyed) return
-    await this.device.queue.onSubmittedWorkDone().catch(() => undefined)
-    await Promise.all(this.checks)
     this.destroyed = true
+    await this.pipelines.end()
+    await this.queue.idle()
+    await this.queue.done().catch(() => undefined)
+    await this.health.settle().catch(() => undefined)
+    this.health.end('the webgpu device was closed')
     for (const program of this.programs) program.free()
     for (const buffer of [...this.buffers]) this.free(buffer)
+    this.queue.destroy()
     this.bytes = 0
     this.device.destroy()
     this.owners = []
   }
-
-  /** Ends the innermost error scope; what it caught is thrown by the next `settle`. */
-  private check(what: string): void {
-    this.checks.push(
-      this.device.popErrorScope().then(
-        (error) => (error ? `${what}: ${error.message}` : undefined),
-        (error: Error) => `${what}: ${error.message}`,
-      ),
-    )
-  }
-
-  /** Waits for the checks so far and throws the first complaint. */
-  private async settle(): Promise<void> {
-    const checks = this.checks
-    this.checks = []
-    const found = (await Promise.all(checks)).find((text) => text !== undefined)
-    if (found !== undefined) this.failure = found
-    this.throwFailure()
-  }
-
-  private asError(text: string): UserError {
-    return new UserError(`webgpu: ${this.failure ?? text}`)
-  }
-
-  private throwFailure(): void {
-    if (this.failure === undefined) return
-    const error = this.asError('')
-    this.failure = undefined
-    throw error
-  }
-}
-
-function checkRange(buffer: WebgpuBuffer, offset: number, bytes: number): void {
-  if (offset < 0 || bytes < 0 || offset + bytes > buffer.bytes)
-    throw new UserError(
-      `${buffer.label}: bytes ${offset} to ${offset + bytes} of ${buffer.bytes} do not exist`,
-    )
-  if (offset % 4 !== 0 || bytes % 4 !== 0)
-    throw new UserError(`${buffer.label}: ${bytes} bytes from ${offset} (want multiples of 4, on webgpu)`)
 }

@@ -3,8 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { UsageError } from '../error.js'
 import { packageRoot } from '../paths.js'
-import type { Device } from './device.js'
-import { openWebgpu } from './webgpu.js'
+import { openWebgpu, type WebgpuDevice, type WebgpuOptions } from './webgpu.js'
 import type { KernelSources } from './webgpu_source.js'
 
 /** Every file of kernels/wgsl. */
@@ -40,7 +39,7 @@ function textsByStem(folder: string, except: readonly string[] = []): Record<str
 }
 
 /** Opens the default adapter. Throws a UsageError with the reason when there is none. */
-export async function openWebgpuInNode(): Promise<Device> {
+export async function openWebgpuInNode(options: WebgpuOptions = {}): Promise<WebgpuDevice> {
   let gpu: GPU
   try {
     const { create } = await import('webgpu')
@@ -54,5 +53,5 @@ export async function openWebgpuInNode(): Promise<Device> {
       : `does not load (${message})`
     throw new UsageError(`the webgpu device is not available: the npm package webgpu ${why}`)
   }
-  return openWebgpu(gpu, kernelSources())
+  return openWebgpu(gpu, kernelSources(), options)
 }

@@ -1,39 +1,38 @@
 /**
- * A program prepared for WebGPU: pipelines, one bind group for every dispatch of every iteration, and one uniform
- * buffer with the parameters of all calls, 256 bytes apart. A run patches the run-time scalars in the host's copy of
- * that buffer, writes it in one piece and encodes all dispatches into one command buffer.
+ * A program prepared for WebGPU: one bind group for every dispatch of every iteration, and one uniform buffer with the
+ * parameters of all calls, 256 bytes apart. A run patches the run-time scalars in the host's copy of that buffer, writes what
+ * changed and encodes all dispatches into one command buffer.
  *
- * WebGPU refuses two writable bindings that overlap, and offsets that are not multiples of 256. A range that is bound
- * twice to one call, or stands at another offset, is therefore bound through a copy ("staged").
+ * One bind group with dynamic offsets for all iterations of a repeat is not what this does: the groups of a pretraining step of
+ * ALBERT mini (169 of them) take 5 of the 280 ms that its first preparation takes, the rest is shaders and pipelines.
  */
 import { UserError } from '../error.js'
-import type { DeviceBuffer, Prepared } from './device.js'
-import { type Call, ITERATION, type Program, type Ref } from './program.js'
-import { formFor, type WgslEntry, type WgslKernel } from './webgpu_source.js'
-
-/** GPUBufferUsage, which Node has not as a global. */
-export const USAGE = {
-  mapRead: 0x1,
-  copySource: 0x4,
-  copyTarget: 0x8,
-  uniform: 0x40,
-  storage: 0x80,
-  queryResolve: 0x200,
-} as const
-
-export class WebgpuBuffer implements DeviceBuffer {
-  constructor(
-    readonly gpu: GPUBuffer,
-    readonly bytes: number,
-    readonly label: string,
-  ) {}
-}
+import type { Prepared } from './device.js'
+import { type Call, ITERATION, type Program } from './program.js'
+import { USAGE, type WebgpuBuffer } from './webgpu_buffer.js'
+import type { Health } from './webgpu_health.js'
+import type { Pipeline, Pipelines } from './webgpu_pipelines.js'
+import {
+  type Bindings,
+  bindingsOf,
+  checkCall,
+  checkRanges,
+  type Execution,
+  formOf,
+  start,
+  unroll,
+  type Window,
+} from './webgpu_ranges.js'
+import type { WgslEntry, WgslKernel } from './webgpu_source.js'
 
 /** What all programs of a device share. */
-export interface PipelineSource {
+export interface ProgramSource {
   readonly device: GPUDevice
+  readonly health: Health
   readonly kernels: ReadonlyMap<string, readonly WgslKernel[]>
-  pipeline(kernel: WgslKernel, entry: WgslEntry): { pipeline: GPUComputePipeline; layout: GPUBindGroupLayout }
+  readonly pipelines: Pipelines
+  /** Bytes that a kernel can be bound to at most. */
+  readonly block: number
 }
 
 /** A copy of bytes between an arena and a staging buffer. */
@@ -41,11 +40,12 @@ interface StagedCopy {
   readonly arena: GPUBuffer
   readonly offset: number
   readonly stage: GPUBuffer
+  readonly at: number
   readonly bytes: number
 }
 
 interface Dispatch {
-  readonly pipeline: GPUComputePipeline
+  readonly pipeline: Pipeline
   readonly group: GPUBindGroup
   /** Known when the program is prepared, or from the parameters of the run. */
   readonly workgroups: number | (() => number)
@@ -69,11 +69,12 @@ interface Patch {
 }
 
 const SLOT_BYTES = 256
-const OFFSET_ALIGNMENT = 256
 const MAX_WORKGROUPS = 65535
 
 export class WebgpuPrepared implements Prepared {
   readonly steps: Step[] = []
+  /** Waits for the pipelines, rejects with what is wrong with one; undefined once all are there. */
+  ready: Promise<void> | undefined
   private readonly words: Uint32Array
   private readonly floats: Float32Array
   private readonly ints: Int32Array
@@ -81,92 +82,122 @@ export class WebgpuPrepared implements Prepared {
   private readonly params: GPUBuffer
   private readonly stages: GPUBuffer[] = []
   private readonly stageBytes: number[] = []
+  private isWritten = false
   /** Bytes of device memory that this program holds beside the arenas. */
   readonly bytes: number
 
   /** Throws a UserError that names the kernel when the program does not fit the device. */
   constructor(
-    private readonly source: PipelineSource,
+    private readonly source: ProgramSource,
     readonly program: Program,
-    private readonly arenas: readonly WebgpuBuffer[],
+    readonly arenas: readonly WebgpuBuffer[],
   ) {
     const executions = [...unroll(program)]
     for (const { call } of executions) checkCall(source.kernels, call)
     for (const { call, iteration } of executions) checkRanges(program, call, iteration, arenas)
+    const planned = executions.map((execution) => {
+      const kernel = formOf(source.kernels.get(execution.call.kernel.name)!, execution.call)
+      return { execution, kernel, bindings: bindingsOf(execution, kernel, arenas, source.block) }
+    })
     const bytes = Math.max(executions.length, 1) * SLOT_BYTES
+    this.words = new Uint32Array(bytes / 4)
+    this.floats = new Float32Array(this.words.buffer)
+    this.ints = new Int32Array(this.words.buffer)
+    for (const { bindings } of planned)
+      bindings.staged.forEach((s, i) => {
+        this.stageBytes[i] = Math.max(this.stageBytes[i] ?? 0, s.bytes)
+      })
+    this.bytes = bytes + this.stageBytes.reduce((a, b) => a + b, 0)
     const { device } = source
     this.params = device.createBuffer({
       label: `${program.name} parameters`,
       size: bytes,
       usage: USAGE.uniform | USAGE.copyTarget,
     })
-    this.words = new Uint32Array(bytes / 4)
-    this.floats = new Float32Array(this.words.buffer)
-    this.ints = new Int32Array(this.words.buffer)
-
-    const plans = executions.map(({ call, iteration }) => stagePlan(call, iteration))
-    for (const plan of plans)
-      plan.forEach((s, i) => {
-        this.stageBytes[i] = Math.max(this.stageBytes[i] ?? 0, s.bytes)
-      })
+    const usage = USAGE.storage | USAGE.copySource | USAGE.copyTarget
     for (const size of this.stageBytes)
-      this.stages.push(
-        device.createBuffer({
-          label: `${program.name} staging`,
-          size,
-          usage: USAGE.storage | USAGE.copySource | USAGE.copyTarget,
-        }),
-      )
-    this.bytes = bytes + this.stageBytes.reduce((a, b) => a + b, 0)
-    executions.forEach((execution, i) => {
-      this.steps.push(this.makeStep(execution, i * SLOT_BYTES, plans[i]))
+      this.stages.push(device.createBuffer({ label: `${program.name} staging`, size, usage }))
+    const pipelines = new Set<Pipeline>()
+    planned.forEach(({ execution, kernel, bindings }, i) => {
+      const step = this.makeStep(execution, kernel, bindings, i * SLOT_BYTES)
+      this.steps.push(step)
+      for (const { pipeline } of step.dispatches) pipelines.add(pipeline)
     })
+    const missing = [...pipelines].filter(({ pipeline }) => !pipeline)
+    if (missing.length > 0) {
+      this.ready = Promise.all(missing.map(({ ready }) => ready)).then(() => {
+        this.ready = undefined
+      })
+      // a program that is never run has nobody who hears of it
+      this.ready.catch(() => undefined)
+    }
   }
 
-  private makeStep({ call, index, iteration }: Execution, slot: number, plan: readonly Staged[]): Step {
-    const kernel = formOf(this.source.kernels.get(call.kernel.name)!, call)
+  private makeStep(
+    { call, index, iteration }: Execution,
+    kernel: WgslKernel,
+    { staged, windows }: Bindings,
+    slot: number,
+  ): Step {
     this.setParams(call, iteration, slot / 4)
-    const copies = new Map<Staged, StagedCopy>()
-    plan.forEach((s, i) => {
-      copies.set(s, {
-        arena: this.arenas[s.arena].gpu,
-        offset: s.offset,
-        stage: this.stages[i],
-        bytes: s.bytes,
+    const copies = staged.map((s, i) => {
+      let at = 0
+      return this.arenas[s.arena].pieces(s.offset, s.bytes).map(({ gpu, offset, bytes }): StagedCopy => {
+        const copy = { arena: gpu, offset, stage: this.stages[i], at, bytes }
+        at += bytes
+        return copy
       })
     })
-    const resources: GPUBindingResource[] = call.refs.map((ref, k) => {
-      const staged = plan.findIndex((s) => s.slots.includes(k))
-      if (staged >= 0) return { buffer: this.stages[staged], offset: 0, size: ref.bytes }
-      return { buffer: this.arenas[ref.arena].gpu, offset: start(ref, iteration), size: ref.bytes }
+    const wide = windows[0]?.pieces
+    const resources = call.refs.map((ref, k): GPUBufferBinding | undefined => {
+      if (wide?.has(k)) return undefined
+      const stage = staged.findIndex((s) => s.slot === k)
+      if (stage >= 0) return { buffer: this.stages[stage], offset: 0, size: ref.bytes }
+      const [{ gpu, offset }] = this.arenas[ref.arena].pieces(start(ref, iteration), ref.bytes)
+      return { buffer: gpu, offset, size: ref.bytes }
     })
     if (kernel.paramsBinding !== undefined)
       resources.push({ buffer: this.params, offset: slot, size: kernel.params.length * 4 })
-    const dispatches = kernel.entries.map((entry): Dispatch => {
-      const { pipeline, layout } = this.source.pipeline(kernel, entry)
+    const bind = (entry: WgslEntry, window?: Window): Dispatch => {
+      const constants: Record<string, number> = window ? { BLOCK_START: window.first } : {}
+      const pipeline = this.source.pipelines.get(kernel, entry, constants)
+      const resource = (binding: number): GPUBufferBinding => {
+        const piece = window?.pieces.get(binding)
+        return piece ? { buffer: piece.gpu, offset: piece.offset, size: piece.bytes } : resources[binding]!
+      }
       const group = this.source.device.createBindGroup({
         label: call.label,
-        layout,
-        entries: entry.bindings.map((binding) => ({ binding, resource: resources[binding] })),
+        layout: pipeline.layout,
+        entries: entry.bindings.map((binding) => ({ binding, resource: resource(binding) })),
       })
-      const value = (name: string) => this.param(kernel, name, slot / 4)
-      const isStatic = entry.reads.every((name) => {
-        const given = call.params[kernel.params.findIndex((p) => p.name === name)]
-        return typeof given === 'number' || given.scalar === ITERATION
-      })
-      return {
-        pipeline,
-        group,
-        workgroups: isStatic ? entry.workgroups(value) : () => entry.workgroups(value),
-      }
-    })
+      return { pipeline, group, workgroups: this.workgroups(call, kernel, entry, slot / 4) }
+    }
+    const dispatches = kernel.entries.flatMap((entry) =>
+      wide && entry.bindings.some((binding) => wide.has(binding))
+        ? windows.map((window) => bind(entry, window))
+        : bind(entry),
+    )
     return {
       call: index,
       iteration,
-      before: plan.filter((s) => s.copyIn).map((s) => copies.get(s)!),
+      before: staged.flatMap((s, i) => (s.copyIn ? copies[i] : [])),
       dispatches,
-      after: plan.filter((s) => s.copyOut).map((s) => copies.get(s)!),
+      after: staged.flatMap((s, i) => (s.copyOut ? copies[i] : [])),
     }
+  }
+
+  private workgroups(
+    call: Call,
+    kernel: WgslKernel,
+    entry: WgslEntry,
+    first: number,
+  ): number | (() => number) {
+    const value = (name: string) => this.param(kernel, name, first)
+    const isStatic = entry.reads.every((name) => {
+      const given = call.params[kernel.params.findIndex((p) => p.name === name)]
+      return typeof given === 'number' || given.scalar === ITERATION
+    })
+    return isStatic ? entry.workgroups(value) : () => entry.workgroups(value)
   }
 
   private setParams(call: Call, iteration: number, first: number): void {
@@ -197,14 +228,26 @@ export class WebgpuPrepared implements Prepared {
     return array[first + index]
   }
 
-  /** Takes the scalars of a run, as bits in the order of the program's scalars. */
+  /** Takes the scalars of a run, as bits in the order of the program's scalars. What changed since the last run is written. */
   setScalars(bits: Uint32Array): void {
     const floats = new Float32Array(bits.buffer, bits.byteOffset, bits.length)
+    let [first, last] = this.isWritten ? [this.words.length, -1] : [0, this.words.length - 1]
     for (const { word, scalar, times, isFloat } of this.patches) {
+      const before = this.words[word]
       if (isFloat) this.floats[word] = floats[scalar] * times
       else this.words[word] = bits[scalar] * times
+      if (this.words[word] === before) continue
+      first = Math.min(first, word)
+      last = Math.max(last, word)
     }
-    this.source.device.queue.writeBuffer(this.params, 0, this.words)
+    this.isWritten = true
+    if (first <= last)
+      this.source.device.queue.writeBuffer(this.params, 4 * first, this.words, first, last + 1 - first)
+  }
+
+  /** Throws why there is no memory for one of the arenas, if that is known. */
+  throwFailure(): void {
+    for (const { failure } of this.arenas) if (failure) throw failure
   }
 
   free(): void {
@@ -227,126 +270,20 @@ export function encodeSteps(
   steps.forEach((step, i) => {
     if (step.before.length > 0) {
       endPass()
-      for (const c of step.before) encoder.copyBufferToBuffer(c.arena, c.offset, c.stage, 0, c.bytes)
+      for (const c of step.before) encoder.copyBufferToBuffer(c.arena, c.offset, c.stage, c.at, c.bytes)
     }
     pass ??= encoder.beginComputePass(descriptor?.(i))
     for (const { pipeline, group, workgroups } of step.dispatches) {
       const count = typeof workgroups === 'number' ? workgroups : workgroups()
-      if (!(count >= 0)) throw new Error(`${pipeline.label}: ${count} workgroups`)
+      if (!(count >= 0)) throw new Error(`${pipeline.key}: ${count} workgroups`)
       if (count === 0) continue
       const y = Math.ceil(count / MAX_WORKGROUPS)
-      pass.setPipeline(pipeline)
+      pass.setPipeline(pipeline.pipeline!)
       pass.setBindGroup(0, group)
       pass.dispatchWorkgroups(Math.ceil(count / y), y)
     }
     if (step.after.length > 0 || descriptor) endPass()
-    for (const c of step.after) encoder.copyBufferToBuffer(c.stage, 0, c.arena, c.offset, c.bytes)
+    for (const c of step.after) encoder.copyBufferToBuffer(c.stage, c.at, c.arena, c.offset, c.bytes)
   })
   endPass()
-}
-
-interface Execution {
-  readonly call: Call
-  /** Among `calls(program)`. */
-  readonly index: number
-  readonly iteration: number
-}
-
-/** Every execution of every call, in order. */
-function* unroll(program: Program): Generator<Execution> {
-  let index = 0
-  for (const step of program.steps) {
-    if (step.kind === 'call') {
-      yield { call: step, index: index++, iteration: 0 }
-      continue
-    }
-    for (let i = 0; i < step.count; i++) {
-      const iteration = step.reverse ? step.count - 1 - i : i
-      for (let k = 0; k < step.body.length; k++) yield { call: step.body[k], index: index + k, iteration }
-    }
-    index += step.body.length
-  }
-}
-
-function start(ref: Ref, iteration: number): number {
-  return ref.offset + (ref.stride === 0 ? 0 : ((iteration + ref.shift) % ref.modulo) * ref.stride)
-}
-
-/** A range that a call sees through a staging buffer. */
-interface Staged {
-  readonly arena: number
-  readonly offset: number
-  readonly bytes: number
-  readonly slots: number[]
-  readonly copyIn: boolean
-  readonly copyOut: boolean
-}
-
-/** What has to be staged for one execution of a call. */
-function stagePlan(call: Call, iteration: number): Staged[] {
-  const plan: Staged[] = []
-  const ranges = call.refs.map((ref) => ({ ...ref, from: start(ref, iteration) }))
-  const overlaps = (i: number, k: number) =>
-    ranges[i].arena === ranges[k].arena &&
-    ranges[i].from < ranges[k].from + ranges[k].bytes &&
-    ranges[k].from < ranges[i].from + ranges[i].bytes
-  const direct: number[] = []
-  // what a kernel writes is bound first, so that it is the reader of shared memory that is staged
-  const order = ranges.map((_, k) => k)
-  const reads = (k: number) => call.kernel.buffers[k].access === 'read'
-  order.sort((i, k) => Number(reads(i)) - Number(reads(k)) || i - k)
-  for (const k of order) {
-    const { access, name } = call.kernel.buffers[k]
-    const { arena, from: offset, bytes } = ranges[k]
-    const other = direct.find((i) => overlaps(i, k))
-    if (other !== undefined && access !== 'read')
-      throw new UserError(
-        `${call.label}: ${call.kernel.buffers[other].name} and ${name} are both written and overlap, on webgpu`,
-      )
-    if (other === undefined && offset % OFFSET_ALIGNMENT === 0) direct.push(k)
-    else {
-      const copyOut = access !== 'read' && access !== 'scratch'
-      // a run-time size may leave rows of a written range untouched, so its old contents are staged as well
-      plan.push({ arena, offset, bytes, slots: [k], copyIn: access !== 'scratch', copyOut })
-    }
-  }
-  return plan
-}
-
-/** The form of a kernel for the parameters of a call that no run changes. */
-function formOf(forms: readonly WgslKernel[], call: Call): WgslKernel {
-  return formFor(forms, (name) => {
-    const value = call.params[call.kernel.params.findIndex((p) => p.name === name)]
-    return typeof value === 'number' ? value : undefined
-  })
-}
-
-/** Compares what a call binds with what the WGSL kernel declares. */
-function checkCall(kernels: ReadonlyMap<string, readonly WgslKernel[]>, call: Call): void {
-  const declared = call.kernel
-  const kernel = kernels.get(declared.name)?.[0]
-  if (!kernel) throw new UserError(`the webgpu device has no kernel ${declared.name}`)
-  const text = (slots: readonly { name: string }[], types: readonly string[]) =>
-    slots.map((s, i) => `${s.name}${types[i] ? `: ${types[i]}` : ''}`).join(', ')
-  const types = (slots: readonly { type: string }[]) => slots.map((s) => s.type)
-  if (text(kernel.buffers, []) !== text(declared.buffers, []) || call.refs.length !== declared.buffers.length)
-    throw new UserError(
-      `kernel ${declared.name}: the buffers are ${text(kernel.buffers, [])} on webgpu (want ${text(declared.buffers, [])})`,
-    )
-  const found = text(kernel.params, types(kernel.params))
-  const want = text(declared.params, types(declared.params))
-  if (found !== want || call.params.length !== declared.params.length)
-    throw new UserError(`kernel ${declared.name}: the parameters are ${found} on webgpu (want ${want})`)
-}
-
-function checkRanges(program: Program, call: Call, iteration: number, arenas: readonly WebgpuBuffer[]): void {
-  call.refs.forEach((ref, k) => {
-    const from = start(ref, iteration)
-    const arena = arenas[ref.arena]
-    const slot = call.kernel.buffers[k].name
-    if (!arena || from < 0 || ref.bytes < 4 || from + ref.bytes > arena.bytes || from % 4 || ref.bytes % 4)
-      throw new UserError(
-        `${call.label}: ${slot} is bytes ${from} to ${from + ref.bytes} of arena ${program.arenas[ref.arena]?.name ?? ref.arena}, which has ${arena?.bytes ?? 0}`,
-      )
-  })
 }

@@ -46,7 +46,11 @@ export class Plan {
   private readonly storages = new StorageMap<GraphValue | RepeatNode>()
   private readonly workspaces = new Map<Body, { values: StorageMap<GraphValue>; storage: Storage }>()
 
-  constructor(private readonly graph: Graph) {
+  /** `block`: values lie across no multiple of so many bytes, where a device asks for it. */
+  constructor(
+    private readonly graph: Graph,
+    private readonly block?: number,
+  ) {
     const { nodes } = graph.root
     for (const node of nodes) {
       if (node.kind !== 'repeat') continue
@@ -66,7 +70,7 @@ export class Plan {
     for (const v of graph.outputs.values()) this.need(v, nodes.length)
 
     const all = [...this.storages.all, ...[...this.workspaces.values()].map((w) => w.storage)]
-    this.bytes = assignOffsets(all)
+    this.bytes = assignOffsets(all, block)
   }
 
   private needRepeat(node: RepeatNode, at: number): void {
@@ -76,7 +80,7 @@ export class Plan {
     ;(node.body.nodes as CallNode[]).forEach((call, inner) => {
       for (const v of call.bindings) this.need(v, at, { body: node.body, values, inner })
     })
-    const bytes = assignOffsets(values.all)
+    const bytes = assignOffsets(values.all, this.block)
     const name = `${node.body.name} workspace`
     this.workspaces.set(node.body, { values, storage: { name, bytes, first: at, last: at, offset: 0 } })
   }

@@ -11,6 +11,7 @@ import type { Graph, GraphValue, StateArena } from './graph.js'
 import { lower } from './lower.js'
 import type { ParameterSet } from './parameters.js'
 import { Plan } from './plan.js'
+import { arenaCuts } from './segments.js'
 
 export type InputData = Float32Array | Int32Array | Uint32Array
 
@@ -39,8 +40,11 @@ function preparing(name: string): string {
   return `${name} preparation`
 }
 
-/** Plans and lowers graphs by name, and what they want prepared; all must share one parameter set. */
-export function compile(graphs: Readonly<Record<string, Graph>>): Map<string, CompiledProgram> {
+/** Plans and lowers graphs by name, and what they want prepared; all must share one parameter set. `block` as in `Plan`. */
+export function compile(
+  graphs: Readonly<Record<string, Graph>>,
+  block?: number,
+): Map<string, CompiledProgram> {
   const all = Object.entries(graphs).flatMap(([name, graph]): [string, Graph][] =>
     graph.preparation
       ? [
@@ -51,7 +55,7 @@ export function compile(graphs: Readonly<Record<string, Graph>>): Map<string, Co
   )
   return new Map(
     all.map(([name, graph]) => {
-      const plan = new Plan(graph)
+      const plan = new Plan(graph, block)
       return [name, { graph, plan, program: lower(name, graph, plan, graph.parameters.arenaElements * 4) }]
     }),
   )
@@ -138,7 +142,7 @@ export class Runtime {
     sharing?: Runtime,
   ) {
     if (sharing) checkSharing(sharing, device, parameters)
-    this.programs = compile(graphs)
+    this.programs = compile(graphs, device.block)
     const plan = memoryPlan(parameters, this.programs.values())
     const { parameterBytes } = plan
     this.memory = sharing
@@ -182,8 +186,10 @@ export class Runtime {
   }
 
   private allocate(bytes: number, name: string): DeviceBuffer {
+    const { block } = this.device
+    const isLaidOut = STATE_ARENAS.includes(name as StateArena) && block !== undefined && bytes > block
     try {
-      return this.device.alloc(bytes, name)
+      return this.device.alloc(bytes, name, isLaidOut ? arenaCuts(this.parameters, block) : undefined)
     } catch (error) {
       throw new UserError(`${(error as Error).message}; ${plannedText(this.memory)}`)
     }

@@ -43,3 +43,22 @@ export function segmentTables(parameters: ParameterSet): SegmentTables {
     segmentCount: segments.length / 2,
   }
 }
+
+/**
+ * Offsets in bytes at which an arena of parameters may be cut into blocks: where a parameter begins, and within one that is larger than a
+ * block (stacked layers), where a chunk does. Neither a parameter nor a chunk of `segmentTables` then lies across blocks, but for such large ones.
+ */
+export function arenaCuts(parameters: ParameterSet, block: number): number[] {
+  const cuts = parameters.all.flatMap(({ parts, offset, size }) => {
+    if (size * 4 <= block) return [offset]
+    let start = offset
+    return parts.flatMap(({ shape }) => {
+      const elements = shape.reduce((a, b) => a * b, 1)
+      const count = Math.ceil(elements / SEGMENT_CHUNK)
+      const first = start
+      start += elements
+      return Array.from({ length: count }, (_, i) => first + i * SEGMENT_CHUNK)
+    })
+  })
+  return cuts.map((element) => element * 4)
+}

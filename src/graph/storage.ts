@@ -41,8 +41,15 @@ export class StorageMap<Key> {
   }
 }
 
-/** Gives every storage an offset: largest first, each as low as it fits. Returns the bytes of the arena. */
-export function assignOffsets(storages: readonly Storage[]): number {
+/**
+ * Gives every storage an offset: largest first, each as low as it fits. Returns the bytes of the arena. With `block`, a storage that
+ * is no larger lies across no multiple of it, and a larger one, whose parts may have been placed likewise, begins at one.
+ */
+export function assignOffsets(storages: readonly Storage[], block = Number.POSITIVE_INFINITY): number {
+  const within = (offset: number, bytes: number): number => {
+    const left = block - (offset % block)
+    return bytes <= left || left === block ? offset : offset + left
+  }
   const placed: Storage[] = []
   let end = 0
   for (const s of [...storages].sort((a, b) => b.bytes - a.bytes)) {
@@ -52,7 +59,7 @@ export function assignOffsets(storages: readonly Storage[]): number {
     let offset = 0
     for (const p of near) {
       if (offset + s.bytes <= p.offset) break
-      offset = Math.max(offset, p.offset + p.bytes)
+      offset = within(Math.max(offset, p.offset + p.bytes), s.bytes)
     }
     s.offset = offset
     placed.push(s)

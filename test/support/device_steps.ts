@@ -17,7 +17,7 @@ import { allclose, sameBits } from './allclose.js'
 import { random } from './random.js'
 
 const vocabulary = 211
-const capacity = { rows: 96, sequences: 4, masked: 20 }
+export const capacity = { rows: 96, sequences: 4, masked: 20 }
 
 interface Batch {
   inputs: Record<string, InputData>
@@ -60,7 +60,7 @@ function batchOf(step: number): Batch {
 }
 
 /** Several updates of two micro-batches each, from the same start. */
-async function train(
+export async function train(
   device: Device,
   config: ModelConfig,
   options: { recompute?: boolean; precision?: Precision },
