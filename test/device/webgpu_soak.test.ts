@@ -1,0 +1,74 @@
+/** Steps on WebGPU hold on to nothing: memory of the process and of the device is flat, whatever the number of steps. */
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { accumulate } from '../../src/ops/accumulate.js'
+import { scale } from '../../src/ops/scale.js'
+import { at, call, program } from '../support/conformance.js'
+import { skip } from '../support/skip.js'
+import { openWebgpuForTest, withSwiftshader } from '../support/swiftshader.js'
+
+await withSwiftshader()
+
+const test = suite('soak of webgpu')
+setFlagsFromString('--expose-gc')
+const collect: () => void = runInNewContext('gc')
+
+/** What 500 steps may add, in bytes. A bind group or a buffer for reads kept by each would be more. */
+const SLACK = 2 * 2 ** 20
+
+const opened = await openWebgpuForTest()
+if ('reason' in opened) skip(test, 'steps', opened.reason)
+else {
+  const { device } = opened
+  test('500 steps with inputs, scalars that change and losses that are read leave nothing behind', async () => {
+    const n = 2048
+    const buffer = device.alloc(4 * n * 4, 'x')
+    const factor = { scalar: 'factor', times: 1 }
+    const body = [
+      call(scale.forward, [at(0, 0, n), at(0, n * 4, n)], [n, factor]),
+      call(accumulate.forward, [at(0, n * 4, n), at(0, n * 8, n)], [n]),
+    ]
+    const prepared = device.prepare(
+      program(
+        [4 * n * 4],
+        [{ kind: 'repeat', count: 4, reverse: false, body }],
+        [{ name: 'factor', type: 'f32' }],
+      ),
+      [buffer],
+    )
+    const inputs = new Float32Array(n).fill(1)
+    let sum = 0
+    const step = async (i: number) => {
+      const written = device.write(buffer, 0, inputs)
+      const run = device.run(prepared, { factor: i % 2 })
+      const read = [0, 1, 2, 3].map((k) => device.read(buffer, n * 8 + 4 * k, 4))
+      await Promise.all([written, run, ...read])
+      const [first] = new Float32Array(await read[3])
+      sum += 4 * (i % 2)
+      assert.is(first, sum)
+      if (i % 50 === 0) await device.read(buffer, 0, 4 * n * 4)
+    }
+    const reading = () => {
+      collect()
+      return {
+        resident: process.memoryUsage.rss(),
+        external: process.memoryUsage().external,
+        device: device.bytes,
+      }
+    }
+    let i = 0
+    for (; i < 200; i++) await step(i)
+    const before = reading()
+    for (; i < 700; i++) await step(i)
+    const after = reading()
+    const text = JSON.stringify({ before, after })
+    assert.is(after.device, before.device)
+    assert.ok(after.resident - before.resident < SLACK, text)
+    assert.ok(after.external - before.external < SLACK / 4, text)
+  })
+  test('the device closes', () => device.destroy())
+}
+
+test.run()
