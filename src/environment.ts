@@ -26,12 +26,23 @@ export function cudaAddonFromEnvironment(): string | undefined {
   return process.env.BIOALBERT_CUDA_ADDON || undefined
 }
 
+/**
+ * `BIOALBERT_WEBGPU_VARIANTS`: variants of shared WGSL code by family, `product=registers,attention=plain`, instead of those that are
+ * measured to be fastest; of a family that is left out (of all, with `first`) the first one that the adapter can run.
+ */
+export function webgpuVariantsFromEnvironment(): Record<string, string> | undefined {
+  const text = process.env.BIOALBERT_WEBGPU_VARIANTS
+  if (!text) return undefined
+  const pairs = text.split(',').filter((pair) => pair.trim() !== 'first')
+  return Object.fromEntries(pairs.map((pair) => pair.split('=', 2).map((part) => part.trim())))
+}
+
 /** `BIOALBERT_SHARED_DATA`: folder of the public data sets that some tests read. */
 export function sharedDataFromEnvironment(): string | undefined {
   return process.env.BIOALBERT_SHARED_DATA || undefined
 }
 
-/** `BIOALBERT_CACHE`: folder in which `fetch` keeps what it downloaded, instead of the user's cache folder. */
+/** `BIOALBERT_CACHE`: folder in which `fetch` keeps what it downloaded and WebGPU what it measured, instead of the user's cache folder. */
 export function cacheFromEnvironment(): string | undefined {
   return process.env.BIOALBERT_CACHE || undefined
 }

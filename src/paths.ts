@@ -1,7 +1,9 @@
-/** Where the package keeps what is not TypeScript: native code and kernel sources. */
+/** Where the package keeps what is not TypeScript (native code and kernel sources), and where it keeps what it can get again. */
 import { existsSync } from 'node:fs'
+import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { cacheFromEnvironment, userCacheFromEnvironment } from './environment.js'
 
 function findRoot(): string {
   let dir = dirname(fileURLToPath(import.meta.url))
@@ -15,3 +17,11 @@ function findRoot(): string {
 
 /** Root folder of the package. */
 export const packageRoot = findRoot()
+
+/** `BIOALBERT_CACHE`, or `bioalbert` in the user's cache folder: what was fetched, and choices that were measured. */
+export function cacheFolder(): string {
+  const own = cacheFromEnvironment()
+  if (own !== undefined) return own
+  const usual = { darwin: ['Library', 'Caches'], win32: ['AppData', 'Local'] }[process.platform as string]
+  return join(userCacheFromEnvironment() ?? join(homedir(), ...(usual ?? ['.cache'])), 'bioalbert')
+}

@@ -25,7 +25,11 @@ export interface DeviceInfo {
   readonly detail: string
   /** Facts that a bench records. */
   readonly facts: Readonly<Record<string, string | number>>
+  /** What else it is and can, for people. */
+  readonly properties?: Readonly<Record<string, Property>>
 }
+
+export type Property = string | number | readonly string[] | Readonly<Record<string, string | number>>
 
 export interface DeviceBuffer {
   readonly bytes: number

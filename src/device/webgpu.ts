@@ -3,16 +3,38 @@
  * that a program which needs them is prepared; a run is one parameter write and one command buffer.
  */
 import { UsageError, UserError } from '../error.js'
-import type { Device, DeviceInfo, TimelineEvent } from './device.js'
+import type { DeviceInfo, TimelineEvent } from './device.js'
 import type { Program } from './program.js'
 import { scalarBits } from './scalars.js'
-import { type AdapterReport, describeAdapter, requestedFeatures, requestedLimits } from './webgpu_adapter.js'
-import { blockStarts, checkRange, mebibytes, OFFSET_ALIGNMENT, USAGE, WebgpuBuffer } from './webgpu_buffer.js'
+import {
+  type AdapterReport,
+  adapterProperties,
+  describeAdapter,
+  requestedFeatures,
+  requestedLimits,
+} from './webgpu_adapter.js'
+import {
+  blockStarts,
+  checkArenas,
+  checkRange,
+  mebibytes,
+  OFFSET_ALIGNMENT,
+  USAGE,
+  WebgpuBuffer,
+} from './webgpu_buffer.js'
+import {
+  type ChoiceStore,
+  type Chooser,
+  checkVariants,
+  chooseVariants,
+  firstVariants,
+  runnable,
+} from './webgpu_choice.js'
 import { Health } from './webgpu_health.js'
 import { type Compiling, Pipelines } from './webgpu_pipelines.js'
 import { encodeSteps, type ProgramSource, WebgpuPrepared } from './webgpu_program.js'
 import { WebgpuQueue } from './webgpu_queue.js'
-import { type KernelSources, readKernels, type WgslKernel } from './webgpu_source.js'
+import { type KernelSources, readKernels, type Variants, type WgslKernel } from './webgpu_source.js'
 
 /** Timestamps of one query set; the specification allows 4096. */
 const QUERIES = 4096
@@ -22,6 +44,12 @@ export interface WebgpuOptions {
   readonly compiling?: Compiling
   /** Largest buffer and binding, in bytes, where that is to be less than the adapter allows (tests). */
   readonly mostBytes?: number
+  /** Variants of shared code by family, instead of those that are fastest here; the first of a family that is left out. */
+  readonly variants?: Variants
+  /** Where the variants that were found to be fastest are kept; nowhere if it is left out. */
+  readonly store?: ChoiceStore
+  /** Whether variants that are not known are measured when the device opens (default true); the first ones are used otherwise. */
+  readonly measure?: boolean
 }
 
 /** Opens the default adapter of `gpu`. Throws a UsageError with the reason when there is none. */
@@ -31,7 +59,6 @@ export async function openWebgpu(
   options: WebgpuOptions = {},
 ): Promise<WebgpuDevice> {
   const unavailable = (why: string) => new UsageError(`the webgpu device is not available: ${why}`)
-  const kernels = readKernels(sources)
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' }).catch((error: Error) => {
     throw unavailable(error.message)
   })
@@ -45,17 +72,29 @@ export async function openWebgpu(
     .catch((error: Error) => {
       throw unavailable(error.message)
     })
-  return new WebgpuDevice([gpu, adapter], describeAdapter(adapter.info, device), device, kernels, options)
+  const report = describeAdapter(adapter.info, device)
+  const opened = new WebgpuDevice([gpu, adapter], report, device, sources, options)
+  try {
+    await opened.choose(options)
+  } catch (error) {
+    await opened.destroy()
+    throw error
+  }
+  return opened
 }
 
-export class WebgpuDevice implements Device, ProgramSource {
-  readonly info: DeviceInfo
+export class WebgpuDevice implements ProgramSource, Chooser {
   readonly alignment = OFFSET_ALIGNMENT
   readonly timelineClock: 'device' | 'host'
   readonly block: number
   readonly health: Health
   readonly pipelines: Pipelines
   bytes = 0
+  kernels!: ReadonlyMap<string, readonly WgslKernel[]>
+  /** Kernels by the variants that they are made of, so that none is compiled twice. */
+  private readonly made = new Map<string, ReadonlyMap<string, readonly WgslKernel[]>>()
+  /** Variants that were given, or found to be the fastest here. */
+  private chosen: Variants = {}
   private readonly queue: WebgpuQueue
   private readonly buffers = new Set<WebgpuBuffer>()
   private readonly programs = new Set<WebgpuPrepared>()
@@ -66,23 +105,51 @@ export class WebgpuDevice implements Device, ProgramSource {
     public owners: readonly object[],
     readonly adapter: AdapterReport,
     readonly device: GPUDevice,
-    readonly kernels: ReadonlyMap<string, readonly WgslKernel[]>,
+    private readonly sources: KernelSources,
     { compiling, mostBytes = Number.POSITIVE_INFINITY }: WebgpuOptions,
   ) {
-    const { name, vendor, architecture, features } = adapter
-    const hasTimestamps = features.includes('timestamp-query')
-    this.info = {
-      name: 'webgpu',
-      detail: name,
-      facts: { adapter: name, vendor, architecture, timestamps: hasTimestamps ? 1 : 0 },
-    }
+    const hasTimestamps = adapter.features.includes('timestamp-query')
     this.timelineClock = hasTimestamps ? 'device' : 'host'
     const { maxBufferSize, maxStorageBufferBindingSize } = device.limits
     const most = Math.min(maxBufferSize, maxStorageBufferBindingSize, mostBytes)
     this.block = Math.floor(most / OFFSET_ALIGNMENT) * OFFSET_ALIGNMENT
+    this.use(firstVariants(runnable(sources, adapter.features)))
     this.health = new Health(device)
     this.queue = new WebgpuQueue(device, this.health)
     this.pipelines = new Pipelines(device, this.health, compiling)
+  }
+
+  get info(): DeviceInfo {
+    const { name, vendor, architecture, features } = this.adapter
+    const timestamps = features.includes('timestamp-query') ? 1 : 0
+    return {
+      name: 'webgpu',
+      detail: name,
+      facts: { adapter: name, vendor, architecture, timestamps },
+      properties: { ...adapterProperties(this.adapter), variants: this.chosen },
+    }
+  }
+
+  get isLost(): boolean {
+    return this.health.isLost
+  }
+
+  /** Programs that are prepared from now on get these variants of shared code. */
+  use(variants: Variants): void {
+    const key = JSON.stringify(Object.entries(variants).sort())
+    const read = this.made.get(key) ?? readKernels(this.sources, variants)
+    this.made.set(key, read)
+    this.kernels = read
+  }
+
+  /** Settles which variants are used. */
+  async choose({ variants, store, measure }: WebgpuOptions): Promise<void> {
+    const { adapter, sources } = this
+    const families = runnable(sources, adapter.features)
+    if (variants) {
+      this.use({ ...firstVariants(families), ...checkVariants(variants, families) })
+      this.chosen = variants
+    } else this.chosen = await chooseVariants(this, adapter, sources, { store, measure })
   }
 
   supports(kernel: string): boolean {
@@ -121,16 +188,24 @@ export class WebgpuDevice implements Device, ProgramSource {
     return `the ${mebibytes(this.bytes)} that it holds${parts.length > 0 ? ` (${parts.join(', ')})` : ''}`
   }
 
+  /** Frees a buffer, and what its programs hold beside it, behind the runs that use them. */
   free(buffer: WebgpuBuffer): void {
     if (!this.buffers.delete(buffer)) return
     this.bytes -= buffer.bytes
-    const destroy = () => {
-      for (const { gpu } of buffer.blocks) gpu.destroy()
+    buffer.isFreed = true
+    const programs = [...this.programs].filter(({ arenas }) => arenas.includes(buffer))
+    for (const program of programs) {
+      this.programs.delete(program)
+      this.bytes -= program.bytes
     }
-    this.queue.after(destroy)
+    this.queue.after(() => {
+      for (const { gpu } of buffer.blocks) gpu.destroy()
+      for (const program of programs) program.free()
+    })
   }
 
   async write(buffer: WebgpuBuffer, offset: number, data: ArrayBufferView): Promise<void> {
+    this.health.throwIfLost()
     checkRange(buffer, offset, data.byteLength)
     await this.queue.order(() => this.queue.write(buffer, offset, data))
     if (buffer.failure) throw buffer.failure
@@ -138,6 +213,7 @@ export class WebgpuDevice implements Device, ProgramSource {
   }
 
   async read(buffer: WebgpuBuffer, offset: number, bytes: number): Promise<ArrayBuffer> {
+    this.health.throwIfLost()
     checkRange(buffer, offset, bytes)
     if (bytes === 0) return new ArrayBuffer(0)
     const { data } = await this.queue.order(() => ({ data: this.queue.read(buffer, offset, bytes) }))
@@ -156,6 +232,8 @@ export class WebgpuDevice implements Device, ProgramSource {
   }
 
   prepare(program: Program, arenas: readonly WebgpuBuffer[]): WebgpuPrepared {
+    this.health.throwIfLost()
+    checkArenas(program, arenas)
     const isWithoutMemory = () => arenas.some(({ failure }) => failure !== undefined)
     const prepared = this.health.checked(
       `program ${program.name}`,
@@ -170,6 +248,8 @@ export class WebgpuDevice implements Device, ProgramSource {
   async run(prepared: WebgpuPrepared, scalars: Readonly<Record<string, number>>): Promise<void> {
     const { program } = prepared
     const bits = scalarBits(program, scalars)
+    this.health.throwIfLost()
+    checkArenas(program, prepared.arenas)
     const { running } = this.health
     const batch = await this.queue.order(() => {
       this.queue.flush()
@@ -192,6 +272,8 @@ export class WebgpuDevice implements Device, ProgramSource {
     scalars: Readonly<Record<string, number>>,
   ): Promise<TimelineEvent[]> {
     const bits = scalarBits(prepared.program, scalars)
+    this.health.throwIfLost()
+    checkArenas(prepared.program, prepared.arenas)
     // what follows comes behind all of it, which is more than one submission
     return this.queue.order(() => this.timed(prepared, bits), prepared.ready ?? Promise.resolve())
   }

@@ -1,5 +1,7 @@
 /** What an adapter is and can: the features that kernels use if they are there, and the limits that matter to them. */
 
+import type { Property } from './device.js'
+
 /** Beside names of the specification, those of Dawn. */
 const FEATURES = [
   'timestamp-query',
@@ -73,5 +75,22 @@ export function describeAdapter(
       ({ componentType, resultComponentType, M, N, K }) =>
         `${componentType} -> ${resultComponentType} ${M}x${N}x${K}`,
     ),
+  }
+}
+
+/** The report for people: what is empty is left out. */
+export function adapterProperties(report: AdapterReport): Record<string, Property> {
+  const { vendor, architecture, description, features, limits, subgroupSizes, subgroupMatrices } = report
+  return {
+    vendor,
+    architecture,
+    description,
+    features,
+    ...(subgroupSizes && { 'subgroup lanes': subgroupSizes.join(' to ') }),
+    ...(subgroupMatrices.length > 0 && { 'subgroup matrices': subgroupMatrices }),
+    'buffer bytes': limits.maxBufferSize,
+    'binding bytes': limits.maxStorageBufferBindingSize,
+    'workgroup bytes': limits.maxComputeWorkgroupStorageSize,
+    'workgroup invocations': limits.maxComputeInvocationsPerWorkgroup,
   }
 }

@@ -39,6 +39,7 @@ export interface Piece {
 export class WebgpuBuffer implements DeviceBuffer {
   /** Why there is no such memory, once that is known. */
   failure: UserError | undefined
+  isFreed = false
 
   constructor(
     readonly blocks: readonly Block[],
@@ -80,8 +81,15 @@ export function blockStarts(bytes: number, most: number, label: string, cuts?: r
   return starts
 }
 
+/** Throws a UserError if an arena of the program was freed. */
+export function checkArenas({ name }: { readonly name: string }, arenas: readonly WebgpuBuffer[]): void {
+  const freed = arenas.find(({ isFreed }) => isFreed)
+  if (freed) throw new UserError(`program ${name}: its arena ${freed.label} was freed`)
+}
+
 /** Throws a UserError unless the range exists and is of whole words. */
 export function checkRange(buffer: WebgpuBuffer, offset: number, bytes: number): void {
+  if (buffer.isFreed) throw new UserError(`${buffer.label} was freed`)
   if (offset < 0 || bytes < 0 || offset + bytes > buffer.bytes)
     throw new UserError(
       `${buffer.label}: bytes ${offset} to ${offset + bytes} of ${buffer.bytes} do not exist`,

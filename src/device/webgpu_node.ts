@@ -1,10 +1,14 @@
 /** WebGPU in Node: Dawn through the npm package `webgpu`, kernel sources from the package's folder. */
 import { readdirSync, readFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { createRequire } from 'node:module'
+import { basename, dirname, join } from 'node:path'
+import { webgpuVariantsFromEnvironment } from '../environment.js'
 import { UsageError } from '../error.js'
-import { packageRoot } from '../paths.js'
+import { cacheFolder, packageRoot } from '../paths.js'
+import { missingVulkan } from './vulkan.js'
 import { openWebgpu, type WebgpuDevice, type WebgpuOptions } from './webgpu.js'
 import type { KernelSources } from './webgpu_source.js'
+import { fileStore } from './webgpu_store.js'
 
 /** Every file of kernels/wgsl. */
 export function kernelSources(): KernelSources {
@@ -38,20 +42,41 @@ function textsByStem(folder: string, except: readonly string[] = []): Record<str
   )
 }
 
+/** How `openWebgpuInNode` is told otherwise than by the environment. */
+export type NodeOptions = Omit<WebgpuOptions, 'store'>
+
 /** Opens the default adapter. Throws a UsageError with the reason when there is none. */
-export async function openWebgpuInNode(options: WebgpuOptions = {}): Promise<WebgpuDevice> {
+export async function openWebgpuInNode(options: NodeOptions = {}): Promise<WebgpuDevice> {
+  const unavailable = (why: string) => new UsageError(`the webgpu device is not available: ${why}`)
   let gpu: GPU
   try {
     const { create } = await import('webgpu')
+    const missing = missingVulkan(dawnLibrary())
+    if (missing !== undefined)
+      throw unavailable(
+        `no loader of Vulkan is installed, by which adapters are reached (${missing}); on Debian and Ubuntu it is the package libvulkan1`,
+      )
     // Timestamps are rounded to 0.1 ms otherwise.
     gpu = create(['disable-dawn-features=timestamp_quantization'])
   } catch (error) {
+    if (error instanceof UsageError) throw error
     const { code, message } = error as NodeJS.ErrnoException
     const isAbsent = code === 'ERR_MODULE_NOT_FOUND' && message.includes("'webgpu'")
     const why = isAbsent
       ? 'is not installed, it is optional (npm install webgpu)'
       : `does not load (${message})`
-    throw new UsageError(`the webgpu device is not available: the npm package webgpu ${why}`)
+    throw unavailable(`the npm package webgpu ${why}`)
   }
-  return openWebgpu(gpu, kernelSources(), options)
+  return openWebgpu(gpu, kernelSources(), {
+    store: fileStore(join(cacheFolder(), 'webgpu')),
+    variants: webgpuVariantsFromEnvironment(),
+    ...options,
+  })
+}
+
+/** The library that the package loads. */
+function dawnLibrary(): string {
+  const { platform, arch } = process
+  const entry = createRequire(import.meta.url).resolve('webgpu')
+  return join(dirname(entry), 'dist', `${platform}-${arch}`, 'dawn.node')
 }

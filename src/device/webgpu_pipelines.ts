@@ -29,6 +29,7 @@ export class Pipelines {
   private readonly running = new Set<Promise<void>>()
   private total = 0
   private done = 0
+  private isEnded = false
 
   constructor(
     private readonly device: GPUDevice,
@@ -114,6 +115,7 @@ export class Pipelines {
     made: Pipeline,
   ): Promise<void> {
     const { device, health } = this
+    if (this.isEnded) throw new UserError('the webgpu device was closed')
     const told = this.module(kernel)
     const [module] = told
     try {
@@ -133,9 +135,9 @@ export class Pipelines {
     }
   }
 
-  /** Waits for what is being compiled; nothing more is begun. */
+  /** Waits for what is being compiled; nothing more is begun, and who waits for more hears that. */
   async end(): Promise<void> {
-    this.queue.length = 0
-    await Promise.all(this.running)
+    this.isEnded = true
+    while (this.running.size > 0) await Promise.all(this.running)
   }
 }

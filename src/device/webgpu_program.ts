@@ -118,11 +118,16 @@ export class WebgpuPrepared implements Prepared {
     for (const size of this.stageBytes)
       this.stages.push(device.createBuffer({ label: `${program.name} staging`, size, usage }))
     const pipelines = new Set<Pipeline>()
-    planned.forEach(({ execution, kernel, bindings }, i) => {
-      const step = this.makeStep(execution, kernel, bindings, i * SLOT_BYTES)
-      this.steps.push(step)
-      for (const { pipeline } of step.dispatches) pipelines.add(pipeline)
-    })
+    try {
+      planned.forEach(({ execution, kernel, bindings }, i) => {
+        const step = this.makeStep(execution, kernel, bindings, i * SLOT_BYTES)
+        this.steps.push(step)
+        for (const { pipeline } of step.dispatches) pipelines.add(pipeline)
+      })
+    } catch (error) {
+      this.free()
+      throw error
+    }
     const missing = [...pipelines].filter(({ pipeline }) => !pipeline)
     if (missing.length > 0) {
       this.ready = Promise.all(missing.map(({ ready }) => ready)).then(() => {

@@ -5,21 +5,12 @@
  */
 import { createHash } from 'node:crypto'
 import { existsSync, lstatSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { homedir, hostname } from 'node:os'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { cacheFromEnvironment, userCacheFromEnvironment } from '../environment.js'
 import { claim, makeFolder, writeFileAtomic } from '../files.js'
 import { agrees, type Digests, digests } from './checksum.js'
 import { type DownloadOptions, download, type Wanted } from './download.js'
-
-/** `BIOALBERT_CACHE`, or `bioalbert` in the user's cache folder. */
-export function defaultCache(): string {
-  const own = cacheFromEnvironment()
-  if (own !== undefined) return own
-  const usual = { darwin: ['Library', 'Caches'], win32: ['AppData', 'Local'] }[process.platform as string]
-  return join(userCacheFromEnvironment() ?? join(homedir(), ...(usual ?? ['.cache'])), 'bioalbert')
-}
 
 /** Milliseconds without a word from the process of another machine after which its claim is void. */
 const SILENCE = 10 * 60_000

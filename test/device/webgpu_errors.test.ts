@@ -87,6 +87,31 @@ test('progress of compilation counts up to all kernels of the programs', async (
   await device.destroy()
 })
 
+test('a program whose arena was freed cannot run, what was asked for before can, and nothing of it is held', async () => {
+  const device = await openNull()
+  const buffer = device.alloc(1024, 'arena')
+  const prepared = device.prepare(constant(1), [buffer])
+  const asked = [device.run(prepared, {}), device.read(buffer, 0, 1024), device.timeline(prepared, {})]
+  device.free(buffer)
+  await Promise.all(asked)
+  const freed = 'UserError: program test: its arena arena was freed'
+  assert.is(await soon(() => device.run(prepared, {})), freed)
+  assert.is(await soon(() => device.timeline(prepared, {})), freed)
+  assert.is(await soon(() => device.prepare(constant(1), [buffer])), freed)
+  assert.is(await soon(() => device.read(buffer, 0, 4)), 'UserError: arena was freed')
+  assert.is(await soon(() => device.write(buffer, 0, new Float32Array(1))), 'UserError: arena was freed')
+  assert.is(device.bytes, 0)
+  await device.destroy()
+})
+
+test('a device may be closed while kernels are compiled', async () => {
+  const device = await openNull()
+  const buffer = device.alloc(4096, 'arena')
+  const run = soon(() => device.run(device.prepare(constant(1), [buffer]), {}))
+  await device.destroy()
+  assert.match(await run, /^no error$|^UserError: the webgpu device was closed$/)
+})
+
 test('after its end a device refuses everything', async () => {
   const device = await openNull()
   const buffer = device.alloc(1024, 'x')

@@ -74,7 +74,8 @@ export async function withSwiftshader(): Promise<void> {
   const environment = swiftshaderEnvironment()
   if (!environment) return
   const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
-    env: { ...process.env, ...environment, [MARK]: '1' },
+    // no test but those of the choice measures variants
+    env: { BIOALBERT_WEBGPU_VARIANTS: 'first', ...process.env, ...environment, [MARK]: '1' },
     stdio: process.send ? ['ignore', 'inherit', 'inherit', 'ipc'] : ['ignore', 'inherit', 'inherit'],
   })
   child.on('message', (message) => {

@@ -4,13 +4,14 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { hubFromEnvironment, proxiesFromEnvironment } from '../../environment.js'
 import { UsageError, UserError } from '../../error.js'
-import { Cache, defaultCache } from '../../fetch/cache.js'
+import { Cache } from '../../fetch/cache.js'
 import { catalogue, knownSize, type Named } from '../../fetch/catalogue.js'
 import { type FetchedFile, fetchAll, isInPlace, place } from '../../fetch/fetch.js'
 import { HUB } from '../../fetch/hub.js'
 import { type Plan, type PlanOptions, planFor } from '../../fetch/plan.js'
 import { shown, Transport } from '../../fetch/transport.js'
 import { openModel } from '../../model/folder.js'
+import { cacheFolder } from '../../paths.js'
 import { checkDataSet, dataSet } from '../../tasks/datasets.js'
 import { taskNamed } from '../../tasks/index.js'
 import { addShared, type SharedOptions } from '../options.js'
@@ -60,7 +61,7 @@ async function run(names: string[], options: Options): Promise<void> {
     token: token === undefined ? undefined : { value: token, origin: new URL(hub).origin },
   })
   try {
-    const cache = new Cache(options.cache ?? defaultCache())
+    const cache = new Cache(options.cache ?? cacheFolder())
     await fetchNames([...new Set(names)], options, { cache, offline, transport, endpoint: hub })
   } finally {
     await transport.close()
