@@ -4,7 +4,12 @@ import { type CpuOptions, openCpu } from './cpu.js'
 import { openCuda } from './cuda.js'
 import type { Device, DeviceChoice } from './device.js'
 
-export type OpenOptions = CpuOptions
+export interface OpenOptions extends CpuOptions {
+  /** WebGPU: hears how many kernels are compiled, of those that programs asked for so far. */
+  readonly compiling?: (done: number, total: number) => void
+  /** WebGPU: whether to measure which variants of kernels are fastest, where that is not known yet (default true). */
+  readonly measure?: boolean
+}
 
 /** Opens a device. Throws a UsageError with the reason when it is not to be had. */
 export async function openDevice(name: DeviceChoice, options: OpenOptions = {}): Promise<Device> {
@@ -12,7 +17,10 @@ export async function openDevice(name: DeviceChoice, options: OpenOptions = {}):
     case 'cpu':
       return openCpu(options)
     case 'webgpu':
-      return (await import('./webgpu_node.js')).openWebgpuInNode()
+      return (await import('./webgpu_node.js')).openWebgpuInNode({
+        compiling: options.compiling,
+        measure: options.measure,
+      })
     case 'cuda':
       return openCuda()
     case 'cuda-emulated':

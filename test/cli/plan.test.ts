@@ -3,6 +3,8 @@ import { spawnSync } from 'node:child_process'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { commandLine } from '../support/paths.js'
+import { skip } from '../support/skip.js'
+import { swiftshaderEnvironment } from '../support/swiftshader.js'
 
 const test = suite('plan, devices')
 
@@ -89,7 +91,13 @@ test('plan speaks to people as well', () => {
 
 test('devices tells what can run, and why the rest cannot', () => {
   const { devices } = bioalbert('devices', '--json').json as {
-    devices: { name: string; available: boolean; reason: string | null; detail: string | null }[]
+    devices: {
+      name: string
+      available: boolean
+      reason: string | null
+      detail: string | null
+      properties: Record<string, unknown> | null
+    }[]
   }
   assert.equal(
     devices.map((d) => d.name),
@@ -106,6 +114,62 @@ test('devices tells what can run, and why the rest cannot', () => {
       /cuda +no +the cuda device is not available: (its addon is not built|no driver|.*driver)/,
     )
   assert.not.match(stdout, /emulated/)
+  assert.equal([devices[0].properties, devices[2].properties], [null, null])
+  assert.is(devices[1].available, devices[1].properties !== null)
+})
+
+/** `devices` with another environment; all that it prints. */
+function devicesIn(environment: Record<string, string | undefined>, ...argv: string[]) {
+  const env = { ...process.env, ...environment }
+  const { stdout, stderr, status } = spawnSync(process.execPath, [commandLine, 'devices', ...argv], {
+    encoding: 'utf8',
+    env: Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined)),
+  })
+  assert.is(status, 0, stderr)
+  return { stdout, stderr }
+}
+
+const swiftshader = swiftshaderEnvironment()
+
+if (!swiftshader || process.platform !== 'linux')
+  skip(test, 'devices tells of an adapter of WebGPU', 'the package @sparticuz/chromium is for Linux')
+else
+  test('devices tells of an adapter of WebGPU what it is, which features kernels can use, and its limits', () => {
+    const { stdout, stderr } = devicesIn(swiftshader, '--json')
+    assert.is(stderr, '')
+    const { properties, detail } = JSON.parse(stdout).devices[1]
+    assert.match(detail, /SwiftShader/)
+    const { vendor, architecture, description, features, variants, ...limits } = properties
+    assert.equal([vendor, architecture], ['google', 'swiftshader'])
+    assert.match(description, /SwiftShader/)
+    assert.ok(features.includes('timestamp-query') && features.includes('subgroups'), String(features))
+    assert.is(limits['subgroup lanes'], '4 to 4')
+    assert.is(typeof variants, 'object')
+    for (const [name, least] of Object.entries({
+      'buffer bytes': 2 ** 28,
+      'binding bytes': 2 ** 27,
+      'workgroup bytes': 16384,
+      'workgroup invocations': 256,
+    }))
+      assert.ok(limits[name] >= least, name)
+    const text = devicesIn(swiftshader).stdout
+    assert.match(text, /^vendor +google$/m)
+    assert.match(text, /^features +timestamp-query, subgroups$/m)
+    assert.match(text, /^workgroup invocations +256$/m)
+    assert.not.match(text, /^subgroup matrices/m, 'what is not there is not printed')
+  })
+
+test('without a loader of Vulkan devices says so itself, and Dawn is not asked', () => {
+  // where the system has a loader of its own there is nothing to be missed
+  const nowhere = { LD_LIBRARY_PATH: undefined, VK_ICD_FILENAMES: undefined, VK_DRIVER_FILES: undefined }
+  const { stdout, stderr } = devicesIn(nowhere, '--json')
+  assert.is(stderr, '')
+  const { available, reason } = JSON.parse(stdout).devices[1]
+  if (available || process.platform !== 'linux' || /npm package|no adapter/.test(reason)) return
+  assert.match(
+    reason,
+    /^the webgpu device is not available: no loader of Vulkan is installed, .*libvulkan\.so\.1/,
+  )
 })
 
 test.run()
