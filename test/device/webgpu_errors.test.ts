@@ -153,7 +153,7 @@ else
         () => device.timeline(long, {}),
         () => device.sync(),
       ].map(soon)
-      await sleep(isRunning ? 5 : 0)
+      if (isRunning) await sleep(5)
       device.device.destroy()
       const lost = isRunning
         ? /^UserError: webgpu was lost while program test ran: .*Nothing more can run on it; what was saved last \(a checkpoint\) is whole, start again from it$/
