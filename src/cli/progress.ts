@@ -28,6 +28,8 @@ export interface ProgressOptions {
 export interface Progress {
   /** Sets the units done so far and what else to show. Cheap: prints at most a few times a second. */
   update(done: number, details?: string): void
+  /** Sets what else to show, without news of the units. */
+  detail(details: string): void
   /** Adds to the units done. */
   increment(more?: number, details?: string): void
   /** Prints a line of its own, above the bar. */
@@ -100,6 +102,11 @@ export function progress(options: ProgressOptions): Progress {
       rate.add(done, now())
       show()
     },
+    detail(more) {
+      if (stopped) return
+      details = more
+      show()
+    },
     increment(more = 1, also) {
       self.update(done + more, also)
     },
@@ -123,6 +130,12 @@ export function progress(options: ProgressOptions): Progress {
     },
   }
   return self
+}
+
+/** Shows on a bar, from the moment that there is one, how many kernels a device has compiled. */
+export function showCompiling(bar: () => Progress | undefined): (done: number, total: number) => void {
+  return (done, total) =>
+    bar()?.detail(done < total ? `compiling kernels ${count(done)} of ${count(total)}` : '')
 }
 
 function drawBar(share: number): string {

@@ -3,7 +3,7 @@ import { Writable } from 'node:stream'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { bytes, duration, table } from '../../src/cli/output.js'
-import { progress } from '../../src/cli/progress.js'
+import { type Progress, progress, showCompiling } from '../../src/cli/progress.js'
 
 const test = suite('progress and output')
 
@@ -43,6 +43,24 @@ test('work done before a resume counts as done, not towards the rate', () => {
   clock = 1000
   bar.update(910)
   assert.match(text(), /910\/1,000 items \(91%\) {2}10\.0 items\/s {2}9\.0 s left/)
+})
+
+test('kernels that are compiled are shown on a bar that is there, until all are', () => {
+  let clock = 0
+  let bar: Progress | undefined
+  const { stream, text } = sink()
+  const compiling = showCompiling(() => bar)
+  compiling(0, 3)
+  bar = progress({ total: 10, label: 'pretrain', unit: 'steps', stream, every: 1000, now: () => clock })
+  for (const [done, total] of [
+    [12, 57],
+    [57, 57],
+  ]) {
+    clock += 1000
+    compiling(done, total)
+  }
+  assert.is(text(), 'pretrain:  0/10 steps (0%)  compiling kernels 12 of 57\npretrain:  0/10 steps (0%)\n')
+  bar.stop()
 })
 
 test('an unknown total shows the count and the rate alone', () => {

@@ -7,7 +7,7 @@ import { taskNames } from '../../tasks/index.js'
 import { evaluateSplit, loadTask, openTask } from '../../training/finetuning/model.js'
 import { addInferencePrecision, addShared, type InferenceOptions, integerWithin } from '../options.js'
 import { duration, printResult } from '../output.js'
-import { progress } from '../progress.js'
+import { type Progress, progress, showCompiling } from '../progress.js'
 import { scoreTable } from './finetune.js'
 
 interface Options extends InferenceOptions {
@@ -41,8 +41,12 @@ async function evaluate(name: string, options: Options): Promise<void> {
   const { task, context } = folder
   const file = task.readFile(data, context)
   const examples = task.examples(file.items, context, false)
-  const device = await openDevice(options.device, { threads: options.threads })
-  const bar = progress({
+  let bar: Progress | undefined
+  const device = await openDevice(options.device, {
+    threads: options.threads,
+    compiling: showCompiling(() => bar),
+  })
+  bar = progress({
     label: `evaluate ${task.name}`,
     unit: 'examples',
     total: examples.length,

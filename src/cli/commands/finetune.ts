@@ -11,7 +11,7 @@ import { type FinetuneRun, setUpFinetuning } from '../../training/finetuning/set
 import { warnOfUnknownMemory } from '../model_options.js'
 import { addShared, positiveInteger, type SharedOptions } from '../options.js'
 import { bytes, count, duration, note, printResult, table, warn, wrapped } from '../output.js'
-import { type Progress, progress } from '../progress.js'
+import { type Progress, progress, showCompiling } from '../progress.js'
 import { addRunOptions, type RunOptions } from '../run_options.js'
 
 interface Options extends RunOptions, SharedOptions {
@@ -80,7 +80,11 @@ async function run(task: Task, options: Options): Promise<void> {
   const continueFrom = place ? undefined : options.continueFrom
   const set = setUpFinetuning(task, { ...options, continueFrom, resumeFrom: place?.dir })
   warnOfUnknownMemory()
-  const device = await openDevice(options.device, { threads: options.threads })
+  let bar: Progress | undefined
+  const device = await openDevice(options.device, {
+    threads: options.threads,
+    compiling: showCompiling(() => bar),
+  })
   let wantsStop = false
   const onInterrupt = () => {
     // a second one does not wait for the step
@@ -88,7 +92,6 @@ async function run(task: Task, options: Options): Promise<void> {
     wantsStop = true
     note('\ninterrupted: finishing the step and writing a checkpoint (once more to quit at once)')
   }
-  let bar: Progress | undefined
   let first = 0
   let reached = 0
   process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt)

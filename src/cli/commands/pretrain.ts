@@ -19,7 +19,7 @@ import {
   seed,
 } from '../options.js'
 import { count, note, printResult, warn } from '../output.js'
-import { type Progress, progress } from '../progress.js'
+import { type Progress, progress, showCompiling } from '../progress.js'
 
 interface Options extends PretrainChoices, Omit<SharedOptions, 'seed' | 'precision'> {
   instances?: string
@@ -124,7 +124,11 @@ async function run(options: Options): Promise<void> {
   })
   for (const message of setup.warnings) warn(message)
   warnOfUnknownMemory()
-  const device = await openDevice(options.device, { threads: options.threads })
+  let bar: Progress | undefined
+  const device = await openDevice(options.device, {
+    threads: options.threads,
+    compiling: showCompiling(() => bar),
+  })
   const interruption = new AbortController()
   const interrupt = () => {
     // a second one does not wait for the step
@@ -138,7 +142,6 @@ async function run(options: Options): Promise<void> {
   const { total } = setup.settings.schedule
   const every = Math.max(1, Math.min(1000, Math.round(total / 20)))
   const evalEvery = options.evalEvery ?? every
-  let bar: Progress | undefined
   try {
     for (const line of describe(setup, device, options)) note(line, quiet)
     const result = await pretrain(setup, device, {
