@@ -56,8 +56,12 @@ export async function openWebgpuInNode(options: NodeOptions = {}): Promise<Webgp
       throw unavailable(
         `no loader of Vulkan is installed, by which adapters are reached (${missing}); on Debian and Ubuntu it is the package libvulkan1`,
       )
-    // Timestamps are rounded to 0.1 ms otherwise.
-    gpu = create(['disable-dawn-features=timestamp_quantization'])
+    gpu = create([
+      // timestamps are rounded to 0.1 ms otherwise
+      'disable-dawn-features=timestamp_quantization',
+      // experimental features are not offered otherwise: matrices of subgroups
+      'enable-dawn-features=allow_unsafe_apis',
+    ])
   } catch (error) {
     if (error instanceof UsageError) throw error
     const { code, message } = error as NodeJS.ErrnoException

@@ -3,7 +3,7 @@
  */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Device } from '../../src/device/device.js'
+import type { WebgpuDevice } from '../../src/device/webgpu.js'
 import { blockStarts } from '../../src/device/webgpu_buffer.js'
 import { openWebgpuInNode } from '../../src/device/webgpu_node.js'
 import { arenaCuts, segmentTables } from '../../src/graph/segments.js'
@@ -14,7 +14,7 @@ import { fill } from '../../src/ops/fill.js'
 import { DEFAULT_OPTIMIZER } from '../../src/training/optimizer.js'
 import { pretrainingPrograms } from '../../src/training/pretraining/programs.js'
 import { sameBits } from '../support/allclose.js'
-import { at, call, message, program } from '../support/conformance.js'
+import { at, call, conformance, message, program } from '../support/conformance.js'
 import { capacity, train } from '../support/device_steps.js'
 import { random } from '../support/random.js'
 import { skip } from '../support/skip.js'
@@ -84,7 +84,7 @@ if ('reason' in opened) skip(test, 'all that runs', opened.reason)
 else {
   const whole = opened.device
 
-  async function split(mostBytes: number, work: (device: Device) => Promise<void>): Promise<void> {
+  async function split(mostBytes: number, work: (device: WebgpuDevice) => Promise<void>): Promise<void> {
     const device = await openWebgpuInNode({ mostBytes })
     try {
       assert.is(device.block, mostBytes)
@@ -94,8 +94,18 @@ else {
     }
   }
 
+  /** Labels of the pipelines that a device is asked for from now on. */
+  function compiledBy({ device }: WebgpuDevice): string[] {
+    const labels: string[] = []
+    const compile = device.createComputePipelineAsync.bind(device)
+    device.createComputePipelineAsync = (descriptor) => {
+      labels.push(descriptor.label ?? '')
+      return compile(descriptor)
+    }
+    return labels
+  }
+
   const cases: [string, ModelConfig, number][] = [
-    ['ALBERT', albert, 128 * 1024],
     ['ALBERT with recomputation', albert, 128 * 1024],
     // stacks of activations and of parameters lie across blocks
     ['BERT', bert, 64 * 1024],
@@ -105,7 +115,11 @@ else {
       const options = { recompute: name.includes('recomputation') }
       const want = await train(whole, config, options, 2)
       await split(most, async (device) => {
+        const compiled = compiledBy(device)
         const got = await train(device, config, options, 2)
+        // the optimizer ran once a block
+        for (const kernel of ['global_norm_forward sum_chunks', 'lamb_forward apply_directions'])
+          assert.ok(compiled.filter((label) => label.startsWith(`${kernel} BLOCK_START=`)).length > 1, kernel)
         sameBits(Float32Array.from(got.losses), Float32Array.from(want.losses), { name: 'losses' })
         sameBits(Float32Array.from(got.norms), Float32Array.from(want.norms), { name: 'gradient norms' })
         sameBits(got.parameters, want.parameters, { name: 'parameters' })
@@ -141,3 +155,5 @@ else {
 }
 
 test.run()
+
+if (!('reason' in opened)) conformance(() => openWebgpuInNode({ mostBytes: 2 ** 18 }), 'webgpu')
