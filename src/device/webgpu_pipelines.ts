@@ -6,8 +6,8 @@ import { UserError } from '../error.js'
 import type { Health } from './webgpu_health.js'
 import type { WgslEntry, WgslKernel } from './webgpu_source.js'
 
-/** Pipelines that are compiled at once; more would only be in memory sooner. */
-const AT_ONCE = 8
+/** Pipelines that are compiled at once. Where one begins its shader is parsed, in Node on the thread of JavaScript: not all of them in one go. */
+const AT_ONCE = 16
 
 /** Hears how many pipelines are compiled, of those that were asked for so far. */
 export type Compiling = (done: number, total: number) => void

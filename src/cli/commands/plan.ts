@@ -54,7 +54,7 @@ async function run(options: Options): Promise<void> {
   const config = preset(name, vocabulary, given)
   const { parameters, graphs, sizes } = programs(options, config, rows)
   const memory = memoryPlan(parameters, compile(graphs).values())
-  const device = await openDevice(options.device, { threads: options.threads })
+  const device = await openDevice(options.device, { threads: options.threads, measure: false })
   const working = device.bytes
   const available = device.available ?? availableMemory()
   await device.destroy()
