@@ -19,19 +19,19 @@ fn last_four(first: u32, size: u32) -> u32 {
   return min(first, (size - 1u) & ~3u);
 }
 
-// Four rows of the left operand from a multiple of four on, at four k: one column of the matrix for each k.
+// Four rows of the left operand from a multiple of four on, at four k: one column of the matrix for each row.
 fn left_block(row: u32, k: u32, rows: u32) -> mat4x4f {
   if (LEFT_ALONG_K) {
     let end = rows - 1u;
-    return transpose(mat4x4f(
+    return mat4x4f(
       left4(min(row, end), k), left4(min(row + 1u, end), k), left4(min(row + 2u, end), k), left4(min(row + 3u, end), k),
-    ));
+    );
   }
   let first = last_four(row, rows);
-  return mat4x4f(left4(first, k), left4(first, k + 1u), left4(first, k + 2u), left4(first, k + 3u));
+  return transpose(mat4x4f(left4(first, k), left4(first, k + 1u), left4(first, k + 2u), left4(first, k + 3u)));
 }
 
-// Four columns of the right operand, likewise.
+// Four columns of the right operand, at four k: one column of the matrix for each k.
 fn right_block(column: u32, k: u32, columns: u32) -> mat4x4f {
   if (RIGHT_ALONG_K) {
     let end = columns - 1u;
@@ -43,32 +43,35 @@ fn right_block(column: u32, k: u32, columns: u32) -> mat4x4f {
   return mat4x4f(right4(first, k), right4(first, k + 1u), right4(first, k + 2u), right4(first, k + 3u));
 }
 
-// sums[i] += sum over k of left[k][i] right[k].
-fn multiply_add(sums: mat4x4f, left: mat4x4f, right: mat4x4f) -> mat4x4f {
-  return mat4x4f(
-    sums[0] + left[0].x * right[0] + left[1].x * right[1] + left[2].x * right[2] + left[3].x * right[3],
-    sums[1] + left[0].y * right[0] + left[1].y * right[1] + left[2].y * right[2] + left[3].y * right[3],
-    sums[2] + left[0].z * right[0] + left[1].z * right[1] + left[2].z * right[2] + left[3].z * right[3],
-    sums[3] + left[0].w * right[0] + left[1].w * right[1] + left[2].w * right[2] + left[3].w * right[3],
+// sums + sum over k of left[k] right[k], for four columns. A chain for each of them, because software adapters keep a vector in
+// memory between one operation on it and the next.
+fn row_sums(sums: vec4f, left: vec4f, right: mat4x4f) -> vec4f {
+  return vec4f(
+    sums.x + left.x * right[0].x + left.y * right[1].x + left.z * right[2].x + left.w * right[3].x,
+    sums.y + left.x * right[0].y + left.y * right[1].y + left.z * right[2].y + left.w * right[3].y,
+    sums.z + left.x * right[0].z + left.y * right[1].z + left.z * right[2].z + left.w * right[3].z,
+    sums.w + left.x * right[0].w + left.y * right[1].w + left.z * right[2].w + left.w * right[3].w,
   );
 }
 
+// sums[row] += sum over k of left[row][k] right[k].
+fn multiply_add(sums: mat4x4f, left: mat4x4f, right: mat4x4f) -> mat4x4f {
+  return mat4x4f(
+    row_sums(sums[0], left[0], right), row_sums(sums[1], left[1], right), row_sums(sums[2], left[2], right), row_sums(sums[3], left[3], right),
+  );
+}
+
+fn finish_row(row: u32, column: u32, sums: vec4f, size: vec3u) {
+  if (row < size.x && column < size.y) {
+    finish(row, column, sums);
+  }
+}
+
 fn finish_block(row: u32, column: u32, sums: mat4x4f, size: vec3u) {
-  if (column >= size.y) {
-    return;
-  }
-  if (row < size.x) {
-    finish(row, column, sums[0]);
-  }
-  if (row + 1u < size.x) {
-    finish(row + 1u, column, sums[1]);
-  }
-  if (row + 2u < size.x) {
-    finish(row + 2u, column, sums[2]);
-  }
-  if (row + 3u < size.x) {
-    finish(row + 3u, column, sums[3]);
-  }
+  finish_row(row, column, sums[0], size);
+  finish_row(row + 1u, column, sums[1], size);
+  finish_row(row + 2u, column, sums[2], size);
+  finish_row(row + 3u, column, sums[3], size);
 }
 
 // Four values of which those at `end` and behind count as zero.

@@ -4,11 +4,8 @@
 // requires subgroups
 //
 // Work split: a workgroup is one quad; it makes 16 x 32 results, an invocation 16 x 8 of them as 4 x 2 blocks of 4 x 4. Each
-// loads its own columns and a quarter of the rows, the other three quarters are broadcast. Four steps of k are 12 loads of 16 bytes
-// for 512 multiply-adds.
-//
-// SwiftShader, which runs four invocations as one vector, loads lane by lane (about 45 cycles for 4 lanes of one word, against 6 for
-// 4 multiply-adds), so this is 12 x 4 x 45 cycles of loads beside 512 x 6 of arithmetic; without quads it would be 24 x 4 x 45.
+// loads its own columns and a quarter of the rows, and swaps for the other three quarters: what it has in place j is from
+// invocation `lane ^ j`, so the order of its rows is its own. Four steps of k are 12 loads of 16 bytes for 512 multiply-adds.
 
 const TILE_ROWS = 16u;
 const TILE_COLUMNS = 32u;
@@ -24,14 +21,28 @@ fn quarter(row: u32, k: u32, lane: u32, rows: u32) -> mat4x4f {
     );
   }
   let first = last_four(row + 4u * lane, rows);
-  return mat4x4f(left4(first, k), left4(first, k + 1u), left4(first, k + 2u), left4(first, k + 3u));
+  return transpose(mat4x4f(left4(first, k), left4(first, k + 1u), left4(first, k + 2u), left4(first, k + 3u)));
 }
 
-// Block of four rows out of four vectors of which each invocation of the quad has another one.
-fn of_rows(part: vec4f) -> mat4x4f {
-  return transpose(mat4x4f(
-    quadBroadcast(part, 0u), quadBroadcast(part, 1u), quadBroadcast(part, 2u), quadBroadcast(part, 3u),
-  ));
+// Row that an invocation has in place j of its block i.
+fn row_of(row: u32, lane: u32, i: u32, j: u32) -> u32 {
+  return row + select(4u * (lane ^ j) + i, 4u * i + (lane ^ j), LEFT_ALONG_K);
+}
+
+fn finish_blocks(row: u32, column: u32, lane: u32, i: u32, left: mat4x4f, right: mat4x4f, size: vec3u) {
+  finish_row(row_of(row, lane, i, 0u), column, left[0], size);
+  finish_row(row_of(row, lane, i, 0u), column + 16u, right[0], size);
+  finish_row(row_of(row, lane, i, 1u), column, left[1], size);
+  finish_row(row_of(row, lane, i, 1u), column + 16u, right[1], size);
+  finish_row(row_of(row, lane, i, 2u), column, left[2], size);
+  finish_row(row_of(row, lane, i, 2u), column + 16u, right[2], size);
+  finish_row(row_of(row, lane, i, 3u), column, left[3], size);
+  finish_row(row_of(row, lane, i, 3u), column + 16u, right[3], size);
+}
+
+// A vector of this invocation and of the three others.
+fn swapped(part: vec4f) -> mat4x4f {
+  return mat4x4f(part, quadSwapX(part), quadSwapY(part), quadSwapDiagonal(part));
 }
 
 fn product_tile(tile: u32, lane: u32, size: vec3u) {
@@ -53,36 +64,21 @@ fn product_tile(tile: u32, lane: u32, size: vec3u) {
     let right0 = right_block(column, k, size.y);
     let right1 = right_block(column + 16u, k, size.y);
     let part = quarter(row, k, lane, size.x);
-    var left0: mat4x4f;
-    var left1: mat4x4f;
-    var left2: mat4x4f;
-    var left3: mat4x4f;
-    if (LEFT_ALONG_K) {
-      left0 = of_rows(part[0]);
-      left1 = of_rows(part[1]);
-      left2 = of_rows(part[2]);
-      left3 = of_rows(part[3]);
-    } else {
-      left0 = mat4x4f(quadBroadcast(part[0], 0u), quadBroadcast(part[1], 0u), quadBroadcast(part[2], 0u), quadBroadcast(part[3], 0u));
-      left1 = mat4x4f(quadBroadcast(part[0], 1u), quadBroadcast(part[1], 1u), quadBroadcast(part[2], 1u), quadBroadcast(part[3], 1u));
-      left2 = mat4x4f(quadBroadcast(part[0], 2u), quadBroadcast(part[1], 2u), quadBroadcast(part[2], 2u), quadBroadcast(part[3], 2u));
-      left3 = mat4x4f(quadBroadcast(part[0], 3u), quadBroadcast(part[1], 3u), quadBroadcast(part[2], 3u), quadBroadcast(part[3], 3u));
-    }
+    let left0 = swapped(part[0]);
     sums00 = multiply_add(sums00, left0, right0);
     sums01 = multiply_add(sums01, left0, right1);
+    let left1 = swapped(part[1]);
     sums10 = multiply_add(sums10, left1, right0);
     sums11 = multiply_add(sums11, left1, right1);
+    let left2 = swapped(part[2]);
     sums20 = multiply_add(sums20, left2, right0);
     sums21 = multiply_add(sums21, left2, right1);
+    let left3 = swapped(part[3]);
     sums30 = multiply_add(sums30, left3, right0);
     sums31 = multiply_add(sums31, left3, right1);
   }
-  finish_block(row, column, sums00, size);
-  finish_block(row, column + 16u, sums01, size);
-  finish_block(row + 4u, column, sums10, size);
-  finish_block(row + 4u, column + 16u, sums11, size);
-  finish_block(row + 8u, column, sums20, size);
-  finish_block(row + 8u, column + 16u, sums21, size);
-  finish_block(row + 12u, column, sums30, size);
-  finish_block(row + 12u, column + 16u, sums31, size);
+  finish_blocks(row, column, lane, 0u, sums00, sums01, size);
+  finish_blocks(row, column, lane, 1u, sums10, sums11, size);
+  finish_blocks(row, column, lane, 2u, sums20, sums21, size);
+  finish_blocks(row, column, lane, 3u, sums30, sums31, size);
 }
