@@ -1,4 +1,5 @@
 // Matrix products out of blocks of 4 x 4: what the variants of `product` have in common.
+// uses blocks
 //
 // A section that uses `product` declares the two operands and what becomes of the sums:
 //
@@ -13,6 +14,9 @@
 // zero: k goes on to the next multiple of four (DEPTH_STEP), and memory behind ragged rows may hold anything. Rows and columns
 // that are not there are never asked for, but for those in the rest of a four. `finish` is called for rows that are there and for
 // fours of columns of which the first is there. Sums run in the order of k, in f32.
+//
+// What `finish` gathers for each row over the columns: an invocation has TILE_LANE_ROWS rows of a tile, row r in place
+// tile_slot(r), which is row tile_row(lane, slot) of the tile; lane % TILE_ACROSS numbers the invocations that share a row.
 
 // The first four of `size` rows or columns from `first` on: the last one that is there instead of one that is not.
 fn last_four(first: u32, size: u32) -> u32 {
@@ -43,24 +47,6 @@ fn right_block(column: u32, k: u32, columns: u32) -> mat4x4f {
   return mat4x4f(right4(first, k), right4(first, k + 1u), right4(first, k + 2u), right4(first, k + 3u));
 }
 
-// sums + sum over k of left[k] right[k], for four columns. A chain for each of them, because software adapters keep a vector in
-// memory between one operation on it and the next.
-fn row_sums(sums: vec4f, left: vec4f, right: mat4x4f) -> vec4f {
-  return vec4f(
-    sums.x + left.x * right[0].x + left.y * right[1].x + left.z * right[2].x + left.w * right[3].x,
-    sums.y + left.x * right[0].y + left.y * right[1].y + left.z * right[2].y + left.w * right[3].y,
-    sums.z + left.x * right[0].z + left.y * right[1].z + left.z * right[2].z + left.w * right[3].z,
-    sums.w + left.x * right[0].w + left.y * right[1].w + left.z * right[2].w + left.w * right[3].w,
-  );
-}
-
-// sums[row] += sum over k of left[row][k] right[k].
-fn multiply_add(sums: mat4x4f, left: mat4x4f, right: mat4x4f) -> mat4x4f {
-  return mat4x4f(
-    row_sums(sums[0], left[0], right), row_sums(sums[1], left[1], right), row_sums(sums[2], left[2], right), row_sums(sums[3], left[3], right),
-  );
-}
-
 fn finish_row(row: u32, column: u32, sums: vec4f, size: vec3u) {
   if (row < size.x && column < size.y) {
     finish(row, column, sums);
@@ -72,9 +58,4 @@ fn finish_block(row: u32, column: u32, sums: mat4x4f, size: vec3u) {
   finish_row(row + 1u, column, sums[1], size);
   finish_row(row + 2u, column, sums[2], size);
   finish_row(row + 3u, column, sums[3], size);
-}
-
-// Four values of which those at `end` and behind count as zero.
-fn before(end: u32, first: u32, values: vec4f) -> vec4f {
-  return select(vec4f(), values, vec4u(first) + vec4u(0u, 1u, 2u, 3u) < vec4u(end));
 }

@@ -9,6 +9,16 @@
 const TILE_ROWS = 64u;
 const TILE_COLUMNS = 64u;
 const TILE_LANES = 64u;
+const TILE_ACROSS = 8u;
+const TILE_LANE_ROWS = 8u;
+
+fn tile_slot(row: u32) -> u32 {
+  return (row & 3u) | ((row >> 3u) & 4u);
+}
+
+fn tile_row(lane: u32, slot: u32) -> u32 {
+  return lane / 8u * 4u + (slot & 3u) + (slot >> 2u) * 32u;
+}
 
 fn product_tile(tile: u32, lane: u32, size: vec3u) {
   let across = (size.y + TILE_COLUMNS - 1u) / TILE_COLUMNS;

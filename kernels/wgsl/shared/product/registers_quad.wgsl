@@ -10,6 +10,16 @@
 const TILE_ROWS = 16u;
 const TILE_COLUMNS = 32u;
 const TILE_LANES = 4u;
+const TILE_ACROSS = 4u;
+const TILE_LANE_ROWS = 16u;
+
+fn tile_slot(row: u32) -> u32 {
+  return row & 15u;
+}
+
+fn tile_row(lane: u32, slot: u32) -> u32 {
+  return slot;
+}
 
 // What this invocation loads of 16 rows at four k: along k the rows lane, 4 + lane, ...; else rows 4 lane to 4 lane + 3.
 fn quarter(row: u32, k: u32, lane: u32, rows: u32) -> mat4x4f {
