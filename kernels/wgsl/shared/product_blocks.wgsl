@@ -52,10 +52,3 @@ fn finish_row(row: u32, column: u32, sums: vec4f, size: vec3u) {
     finish(row, column, sums);
   }
 }
-
-fn finish_block(row: u32, column: u32, sums: mat4x4f, size: vec3u) {
-  finish_row(row, column, sums[0], size);
-  finish_row(row + 1u, column, sums[1], size);
-  finish_row(row + 2u, column, sums[2], size);
-  finish_row(row + 3u, column, sums[3], size);
-}

@@ -32,29 +32,23 @@ fn weight_block(v: u32, e: u32) -> mat4x4f {
   return mat4x4f(weight4(min(v, end), e), weight4(min(v + 1u, end), e), weight4(min(v + 2u, end), e), weight4(min(v + 3u, end), e));
 }
 
+// Gradient of a logit, of which `sum` is the product; 0 for rows and words that are not there.
 fn dlogit(m: u32, v: u32, sum: f32) -> f32 {
-  if (v >= params.vocabulary) {
+  if (m >= params.rows || v >= params.vocabulary) {
+    return 0.0;
+  }
+  if (labels[m] < 0 || labels[m] >= i32(params.vocabulary)) {
     return 0.0;
   }
   return dloss[m] * (exponential(sum + bias[v] - lse[m]) - select(0.0, 1.0, labels[m] == i32(v)));
 }
 
-fn dlogit4(m: u32, v: u32, sums: vec4f) -> vec4f {
-  if (m >= params.rows) {
-    return vec4f();
-  }
-  if (labels[m] < 0 || labels[m] >= i32(params.vocabulary)) {
-    return vec4f();
-  }
-  return vec4f(dlogit(m, v, sums.x), dlogit(m, v + 1u, sums.y), dlogit(m, v + 2u, sums.z), dlogit(m, v + 3u, sums.w));
-}
-
-fn store_block(row: u32, column: u32, m: u32, v: u32, sums: mat4x4f) {
+fn store_block(row: u32, column: u32, sums: mat4x4f) {
   let at = row * WORDS + column;
-  dlogits[at / 4u] = dlogit4(m, v, sums[0]);
-  dlogits[(at + WORDS) / 4u] = dlogit4(m + 1u, v, sums[1]);
-  dlogits[(at + 2u * WORDS) / 4u] = dlogit4(m + 2u, v, sums[2]);
-  dlogits[(at + 3u * WORDS) / 4u] = dlogit4(m + 3u, v, sums[3]);
+  dlogits[at / 4u] = sums[0];
+  dlogits[(at + WORDS) / 4u] = sums[1];
+  dlogits[(at + 2u * WORDS) / 4u] = sums[2];
+  dlogits[(at + 3u * WORDS) / 4u] = sums[3];
 }
 
 // dlogits of rows from m0 and words from v0 on, of which m0 and v0 are there.
@@ -69,8 +63,12 @@ fn make_dlogits(m0: u32, v0: u32, lane: u32) {
     sums1 = multiply_add(sums1, left, transpose(weight_block(v0 + column + 32u, e)));
   }
   workgroupBarrier();
-  store_block(row, column, m0 + row, v0 + column, sums0);
-  store_block(row, column + 32u, m0 + row, v0 + column + 32u, sums1);
+  store_block(row, column, sums0);
+  store_block(row, column + 32u, sums1);
+  workgroupBarrier();
+  for (var n = lane; n < ROWS * WORDS; n += LANES) {
+    dlogits[n / 4u][n % 4u] = dlogit(m0 + n / WORDS, v0 + n % WORDS, dlogits[n / 4u][n % 4u]);
+  }
   workgroupBarrier();
 }
 
@@ -80,20 +78,10 @@ fn dlogits_block(row: u32, column: u32) -> mat4x4f {
 }
 
 fn add_rows(v: u32, e: u32, sums: mat4x4f) {
-  if (e >= params.width) {
-    return;
-  }
-  if (v < params.vocabulary) {
-    add_dweight(v, e, sums[0]);
-  }
-  if (v + 1u < params.vocabulary) {
-    add_dweight(v + 1u, e, sums[1]);
-  }
-  if (v + 2u < params.vocabulary) {
-    add_dweight(v + 2u, e, sums[2]);
-  }
-  if (v + 3u < params.vocabulary) {
-    add_dweight(v + 3u, e, sums[3]);
+  for (var i = 0u; i < 4u; i++) {
+    if (v + i < params.vocabulary && e < params.width) {
+      add_dweight(v + i, e, sums[i]);
+    }
   }
 }
 
@@ -132,17 +120,13 @@ fn group_count() -> u32 {
   return min(GROUPS, (params.vocabulary + CHUNK - 1u) / CHUNK);
 }
 
-fn put_row(group: u32, m: u32, e: u32, sums: vec4f, starts: bool) {
-  if (m < params.rows && e < params.width) {
-    set_partial(group, m, e, select(partial4((group * params.rows + m) * params.width + e), vec4f(), starts) + sums);
-  }
-}
-
 fn put_rows(group: u32, m: u32, e: u32, sums: mat4x4f, starts: bool) {
-  put_row(group, m, e, sums[0], starts);
-  put_row(group, m + 1u, e, sums[1], starts);
-  put_row(group, m + 2u, e, sums[2], starts);
-  put_row(group, m + 3u, e, sums[3], starts);
+  for (var i = 0u; i < 4u; i++) {
+    if (m + i < params.rows && e < params.width) {
+      let before = partial4((group * params.rows + m + i) * params.width + e);
+      set_partial(group, m + i, e, select(before, vec4f(), starts) + sums[i]);
+    }
+  }
 }
 
 // partial[g,m,e] = sum over the words v of group g of dlogits[m,v] weight[v,e]

@@ -41,8 +41,9 @@ fn product_tile(tile: u32, lane: u32, size: vec3u) {
     sums10 = multiply_add(sums10, left1, right0);
     sums11 = multiply_add(sums11, left1, right1);
   }
-  finish_block(row, column, sums00, size);
-  finish_block(row, column + 32u, sums01, size);
-  finish_block(row + 32u, column, sums10, size);
-  finish_block(row + 32u, column + 32u, sums11, size);
+  // a loop, so that the code of `finish` is there once
+  let blocks = array<mat4x4f, 4>(sums00, sums01, sums10, sums11);
+  for (var n = 0u; n < 16u; n++) {
+    finish_row(tile / across * TILE_ROWS + tile_row(lane, n / 2u), column + n % 2u * 32u, blocks[n / 8u * 2u + n % 2u][n / 2u % 4u], size);
+  }
 }

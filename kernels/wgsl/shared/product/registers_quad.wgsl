@@ -34,20 +34,9 @@ fn quarter(row: u32, k: u32, lane: u32, rows: u32) -> mat4x4f {
   return transpose(mat4x4f(left4(first, k), left4(first, k + 1u), left4(first, k + 2u), left4(first, k + 3u)));
 }
 
-// Row that an invocation has in place j of its block i.
-fn row_of(row: u32, lane: u32, i: u32, j: u32) -> u32 {
-  return row + select(4u * (lane ^ j) + i, 4u * i + (lane ^ j), LEFT_ALONG_K);
-}
-
-fn finish_blocks(row: u32, column: u32, lane: u32, i: u32, left: mat4x4f, right: mat4x4f, size: vec3u) {
-  finish_row(row_of(row, lane, i, 0u), column, left[0], size);
-  finish_row(row_of(row, lane, i, 0u), column + 16u, right[0], size);
-  finish_row(row_of(row, lane, i, 1u), column, left[1], size);
-  finish_row(row_of(row, lane, i, 1u), column + 16u, right[1], size);
-  finish_row(row_of(row, lane, i, 2u), column, left[2], size);
-  finish_row(row_of(row, lane, i, 2u), column + 16u, right[2], size);
-  finish_row(row_of(row, lane, i, 3u), column, left[3], size);
-  finish_row(row_of(row, lane, i, 3u), column + 16u, right[3], size);
+// Row of the tile that an invocation has in place j of its block i.
+fn row_of(lane: u32, i: u32, j: u32) -> u32 {
+  return select(4u * (lane ^ j) + i, 4u * i + (lane ^ j), LEFT_ALONG_K);
 }
 
 // A vector of this invocation and of the three others.
@@ -87,8 +76,10 @@ fn product_tile(tile: u32, lane: u32, size: vec3u) {
     sums30 = multiply_add(sums30, left3, right0);
     sums31 = multiply_add(sums31, left3, right1);
   }
-  finish_blocks(row, column, lane, 0u, sums00, sums01, size);
-  finish_blocks(row, column, lane, 1u, sums10, sums11, size);
-  finish_blocks(row, column, lane, 2u, sums20, sums21, size);
-  finish_blocks(row, column, lane, 3u, sums30, sums31, size);
+  // a loop, so that the code of `finish` is there once
+  let blocks = array<mat4x4f, 8>(sums00, sums01, sums10, sums11, sums20, sums21, sums30, sums31);
+  for (var n = 0u; n < 32u; n++) {
+    let own = row + row_of(lane, n / 8u, n / 2u % 4u);
+    finish_row(own, column + n % 2u * 16u, blocks[n / 8u * 2u + n % 2u][n / 2u % 4u], size);
+  }
 }
