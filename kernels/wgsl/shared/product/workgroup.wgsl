@@ -124,14 +124,10 @@ fn product_tile(tile: u32, lane: u32, size: vec3u) {
   var sums01 = mat4x4f();
   var sums10 = mat4x4f();
   var sums11 = mat4x4f();
-  var share = load_share(row0, column0, 0u, lane, size);
-  for (var k0 = 0u; k0 < size.z; k0 += STEP) {
-    workgroupBarrier();
-    store_share(share, lane);
-    workgroupBarrier();
-    // past the last step these are zeros, and not used
-    share = load_share(row0, column0, k0 + STEP, lane, size);
-    for (var k = 0u; k < STEP; k += 4u) {
+  // loads of a step are under way while the one before is multiplied; those past the end are zeros, which nobody uses
+  for (var k0 = 0u; ; k0 += STEP) {
+    let share = load_share(row0, column0, k0, lane, size);
+    for (var k = 0u; k < select(0u, STEP, k0 > 0u); k += 4u) {
       let right0 = right_tile_block(column, k);
       let right1 = right_tile_block(column + 32u, k);
       let left0 = left_tile_block(row, k);
@@ -141,6 +137,12 @@ fn product_tile(tile: u32, lane: u32, size: vec3u) {
       sums10 = multiply_add(sums10, left1, right0);
       sums11 = multiply_add(sums11, left1, right1);
     }
+    if (k0 >= size.z) {
+      break;
+    }
+    workgroupBarrier();
+    store_share(share, lane);
+    workgroupBarrier();
   }
   // a loop, so that the code of `finish` is there once
   let blocks = array<mat4x4f, 4>(sums00, sums01, sums10, sums11);
