@@ -1,18 +1,8 @@
 // Dense layer: y[n,o] = sum_i x[n,i] weight[o,i] + bias[o].
 //
-// Work split: one workgroup is a tile of 32 x 32 results, one invocation 4 x 4 of them in registers. Sums run in the
-// order of the index, in f32.
-
-const TILE = 32u;  // results of a workgroup in each direction: 8 x 8 invocations of 4 x 4
-
-fn tiles(size: u32) -> u32 {
-  return (size + TILE - 1u) / TILE;
-}
-
-// Four indices from `first` on, `step` apart, those past the end moved onto the last.
-fn four(first: u32, step: u32, size: u32) -> vec4u {
-  return min(first + step * vec4u(0u, 1u, 2u, 3u), vec4u(size - 1u));
-}
+// Work split: products over tiles (shared/product). Each kernel has a form for widths that are multiples of four, which loads and
+// stores fours, and one for any width. Sums run in the order of the index, in f32.
+// uses product
 
 // The order of JOINS in src/ops/linear.ts: add, gelu_tanh, gelu_erf.
 fn joined(product: f32, other: f32, join: u32) -> f32 {
@@ -29,7 +19,65 @@ fn joined(product: f32, other: f32, join: u32) -> f32 {
   }
 }
 
+fn joined4(product: vec4f, other: vec4f, join: u32) -> vec4f {
+  return vec4f(
+    joined(product.x, other.x, join), joined(product.y, other.y, join), joined(product.z, other.z, join), joined(product.w, other.w, join),
+  );
+}
+
+const BIAS_FOURS = 4u;  // fours of outputs that a workgroup sums over the rows of dy, each by 16 invocations
+
+var<workgroup> bias_sums: array<vec4f, LANES>;
+
+// Sum over all rows of the left operand, four columns from `column` on; the first BIAS_FOURS invocations have the results.
+fn sum_of_rows(column: u32, lane: u32, rows: u32) -> vec4f {
+  var sum = vec4f();
+  for (var n = lane / BIAS_FOURS; n < rows; n += LANES / BIAS_FOURS) {
+    sum += left4(column, n);
+  }
+  bias_sums[lane] = sum;
+  workgroupBarrier();
+  for (var i = lane + BIAS_FOURS; i < LANES; i += BIAS_FOURS) {
+    sum += bias_sums[i];
+  }
+  return sum;
+}
+
 // ---------------------------------------------------------------- forward
+
+// kernel linear_forward
+// when: in % 4 == 0 && out % 4 == 0
+struct Params { rows: u32, in: u32, out: u32 }
+@group(0) @binding(0) var<storage, read_write> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> weight: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> bias: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(4) var<uniform> params: Params;
+
+const LEFT_ALONG_K = true;
+const RIGHT_ALONG_K = true;
+
+fn left4(row: u32, k: u32) -> vec4f {
+  return x[(row * params.in + k) / 4u];
+}
+
+fn right4(column: u32, k: u32) -> vec4f {
+  return weight[(column * params.in + k) / 4u];
+}
+
+fn finish(row: u32, column: u32, sums: vec4f) {
+  y[(row * params.out + column) / 4u] = sums + bias[column / 4u];
+}
+
+// workgroups: ceil(rows / TILE_ROWS) * ceil(out / TILE_COLUMNS)
+@compute @workgroup_size(TILE_LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  product_tile(group_index(group, groups), lane, vec3u(params.rows, params.out, params.in));
+}
 
 // kernel linear_forward
 struct Params { rows: u32, in: u32, out: u32 }
@@ -39,45 +87,70 @@ struct Params { rows: u32, in: u32, out: u32 }
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 @group(0) @binding(4) var<uniform> params: Params;
 
-// workgroups: ceil(rows / 32) * ceil(out / 32)
-@compute @workgroup_size(LANES)
+const LEFT_ALONG_K = true;
+const RIGHT_ALONG_K = true;
+
+fn left4(row: u32, k: u32) -> vec4f {
+  let at = row * params.in + k;
+  return before(params.in, k, vec4f(x[at], x[at + 1u], x[at + 2u], x[at + 3u]));
+}
+
+fn right4(column: u32, k: u32) -> vec4f {
+  let at = column * params.in + k;
+  return before(params.in, k, vec4f(weight[at], weight[at + 1u], weight[at + 2u], weight[at + 3u]));
+}
+
+fn finish(row: u32, column: u32, sums: vec4f) {
+  for (var i = 0u; i < min(4u, params.out - column); i++) {
+    y[row * params.out + column + i] = sums[i] + bias[column + i];
+  }
+}
+
+// workgroups: ceil(rows / TILE_ROWS) * ceil(out / TILE_COLUMNS)
+@compute @workgroup_size(TILE_LANES)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let tile = group_index(group, groups);
-  let r0 = tile / tiles(params.out) * TILE + lane / 8u * 4u;
-  let c0 = tile % tiles(params.out) * TILE + lane % 8u;
-  if (r0 >= params.rows || c0 >= params.out) {
-    return;
-  }
-  let r = four(r0, 1u, params.rows);
-  let c = four(c0, 8u, params.out);
-  var sum0 = vec4f();
-  var sum1 = vec4f();
-  var sum2 = vec4f();
-  var sum3 = vec4f();
-  for (var k = 0u; k < params.in; k++) {
-    let b = vec4f(weight[c.x * params.in + k], weight[c.y * params.in + k], weight[c.z * params.in + k], weight[c.w * params.in + k]);
-    sum0 += x[r.x * params.in + k] * b;
-    sum1 += x[r.y * params.in + k] * b;
-    sum2 += x[r.z * params.in + k] * b;
-    sum3 += x[r.w * params.in + k] * b;
-  }
-  let sums = array<vec4f, 4>(sum0, sum1, sum2, sum3);
-  for (var i = 0u; i < 4u; i++) {
-    for (var j = 0u; j < 4u; j++) {
-      if (r0 + i < params.rows && c0 + 8u * j < params.out) {
-        let o = c0 + 8u * j;
-        y[(r0 + i) * params.out + o] = sums[i][j] + bias[o];
-      }
-    }
-  }
+  product_tile(group_index(group, groups), lane, vec3u(params.rows, params.out, params.in));
 }
 
 // ---------------------------------------------------------------- backward
 // dx = dy weight,  dweight += dy^T x,  dbias += sum of the rows of dy
+
+// kernel linear_backward_input
+// when: in % 4 == 0 && out % 4 == 0
+struct Params { rows: u32, in: u32, out: u32 }
+@group(0) @binding(0) var<storage, read_write> dy: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> weight: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> dx: array<vec4f>;
+@group(0) @binding(3) var<uniform> params: Params;
+
+const LEFT_ALONG_K = true;
+const RIGHT_ALONG_K = false;
+
+fn left4(row: u32, k: u32) -> vec4f {
+  return dy[(row * params.out + k) / 4u];
+}
+
+fn right4(column: u32, k: u32) -> vec4f {
+  return select(vec4f(), weight[(k * params.in + column) / 4u], k < params.out);
+}
+
+fn finish(row: u32, column: u32, sums: vec4f) {
+  dx[(row * params.in + column) / 4u] = sums;
+}
+
+// workgroups: ceil(rows / TILE_ROWS) * ceil(in / TILE_COLUMNS)
+@compute @workgroup_size(TILE_LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  product_tile(group_index(group, groups), lane, vec3u(params.rows, params.in, params.out));
+}
 
 // kernel linear_backward_input
 struct Params { rows: u32, in: u32, out: u32 }
@@ -86,43 +159,71 @@ struct Params { rows: u32, in: u32, out: u32 }
 @group(0) @binding(2) var<storage, read_write> dx: array<f32>;
 @group(0) @binding(3) var<uniform> params: Params;
 
-// workgroups: ceil(rows / 32) * ceil(in / 32)
-@compute @workgroup_size(LANES)
+const LEFT_ALONG_K = true;
+const RIGHT_ALONG_K = false;
+
+fn left4(row: u32, k: u32) -> vec4f {
+  let at = row * params.out + k;
+  return before(params.out, k, vec4f(dy[at], dy[at + 1u], dy[at + 2u], dy[at + 3u]));
+}
+
+fn right4(column: u32, k: u32) -> vec4f {
+  let at = k * params.in + column;
+  return select(vec4f(), vec4f(weight[at], weight[at + 1u], weight[at + 2u], weight[at + 3u]), k < params.out);
+}
+
+fn finish(row: u32, column: u32, sums: vec4f) {
+  for (var i = 0u; i < min(4u, params.in - column); i++) {
+    dx[row * params.in + column + i] = sums[i];
+  }
+}
+
+// workgroups: ceil(rows / TILE_ROWS) * ceil(in / TILE_COLUMNS)
+@compute @workgroup_size(TILE_LANES)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let tile = group_index(group, groups);
-  let r0 = tile / tiles(params.in) * TILE + lane / 8u * 4u;
-  let c0 = tile % tiles(params.in) * TILE + lane % 8u;
-  if (r0 >= params.rows || c0 >= params.in) {
-    return;
-  }
-  let r = four(r0, 1u, params.rows);
-  let c = four(c0, 8u, params.in);
-  var sum0 = vec4f();
-  var sum1 = vec4f();
-  var sum2 = vec4f();
-  var sum3 = vec4f();
-  for (var k = 0u; k < params.out; k++) {
-    let b = vec4f(weight[k * params.in + c.x], weight[k * params.in + c.y], weight[k * params.in + c.z], weight[k * params.in + c.w]);
-    sum0 += dy[r.x * params.out + k] * b;
-    sum1 += dy[r.y * params.out + k] * b;
-    sum2 += dy[r.z * params.out + k] * b;
-    sum3 += dy[r.w * params.out + k] * b;
-  }
-  let sums = array<vec4f, 4>(sum0, sum1, sum2, sum3);
-  for (var i = 0u; i < 4u; i++) {
-    for (var j = 0u; j < 4u; j++) {
-      if (r0 + i < params.rows && c0 + 8u * j < params.in) {
-        dx[(r0 + i) * params.in + c0 + 8u * j] = sums[i][j];
-      }
-    }
-  }
+  product_tile(group_index(group, groups), lane, vec3u(params.rows, params.in, params.out));
 }
 
 // dx = join(dy weight, other)
+
+// kernel linear_backward_input_joined
+// when: in % 4 == 0 && out % 4 == 0
+struct Params { rows: u32, in: u32, out: u32, join: u32 }
+@group(0) @binding(0) var<storage, read_write> dy: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> weight: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> other: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> dx: array<vec4f>;
+@group(0) @binding(4) var<uniform> params: Params;
+
+const LEFT_ALONG_K = true;
+const RIGHT_ALONG_K = false;
+
+fn left4(row: u32, k: u32) -> vec4f {
+  return dy[(row * params.out + k) / 4u];
+}
+
+fn right4(column: u32, k: u32) -> vec4f {
+  return select(vec4f(), weight[(k * params.in + column) / 4u], k < params.out);
+}
+
+fn finish(row: u32, column: u32, sums: vec4f) {
+  let at = (row * params.in + column) / 4u;
+  dx[at] = joined4(sums, other[at], params.join);
+}
+
+// workgroups: ceil(rows / TILE_ROWS) * ceil(in / TILE_COLUMNS)
+@compute @workgroup_size(TILE_LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  product_tile(group_index(group, groups), lane, vec3u(params.rows, params.in, params.out));
+}
 
 // kernel linear_backward_input_joined
 struct Params { rows: u32, in: u32, out: u32, join: u32 }
@@ -132,40 +233,81 @@ struct Params { rows: u32, in: u32, out: u32, join: u32 }
 @group(0) @binding(3) var<storage, read_write> dx: array<f32>;
 @group(0) @binding(4) var<uniform> params: Params;
 
-// workgroups: ceil(rows / 32) * ceil(in / 32)
-@compute @workgroup_size(LANES)
+const LEFT_ALONG_K = true;
+const RIGHT_ALONG_K = false;
+
+fn left4(row: u32, k: u32) -> vec4f {
+  let at = row * params.out + k;
+  return before(params.out, k, vec4f(dy[at], dy[at + 1u], dy[at + 2u], dy[at + 3u]));
+}
+
+fn right4(column: u32, k: u32) -> vec4f {
+  let at = k * params.in + column;
+  return select(vec4f(), vec4f(weight[at], weight[at + 1u], weight[at + 2u], weight[at + 3u]), k < params.out);
+}
+
+fn finish(row: u32, column: u32, sums: vec4f) {
+  for (var i = 0u; i < min(4u, params.in - column); i++) {
+    let at = row * params.in + column + i;
+    dx[at] = joined(sums[i], other[at], params.join);
+  }
+}
+
+// workgroups: ceil(rows / TILE_ROWS) * ceil(in / TILE_COLUMNS)
+@compute @workgroup_size(TILE_LANES)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let tile = group_index(group, groups);
-  let r0 = tile / tiles(params.in) * TILE + lane / 8u * 4u;
-  let c0 = tile % tiles(params.in) * TILE + lane % 8u;
-  if (r0 >= params.rows || c0 >= params.in) {
-    return;
-  }
-  let r = four(r0, 1u, params.rows);
-  let c = four(c0, 8u, params.in);
-  var sum0 = vec4f();
-  var sum1 = vec4f();
-  var sum2 = vec4f();
-  var sum3 = vec4f();
-  for (var k = 0u; k < params.out; k++) {
-    let b = vec4f(weight[k * params.in + c.x], weight[k * params.in + c.y], weight[k * params.in + c.z], weight[k * params.in + c.w]);
-    sum0 += dy[r.x * params.out + k] * b;
-    sum1 += dy[r.y * params.out + k] * b;
-    sum2 += dy[r.z * params.out + k] * b;
-    sum3 += dy[r.w * params.out + k] * b;
-  }
-  let sums = array<vec4f, 4>(sum0, sum1, sum2, sum3);
-  for (var i = 0u; i < 4u; i++) {
-    for (var j = 0u; j < 4u; j++) {
-      if (r0 + i < params.rows && c0 + 8u * j < params.in) {
-        let at = (r0 + i) * params.in + c0 + 8u * j;
-        dx[at] = joined(sums[i][j], other[at], params.join);
-      }
-    }
+  product_tile(group_index(group, groups), lane, vec3u(params.rows, params.in, params.out));
+}
+
+// kernel linear_backward_weight
+// when: in % 4 == 0 && out % 4 == 0
+struct Params { rows: u32, in: u32, out: u32 }
+@group(0) @binding(0) var<storage, read_write> dy: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> x: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> dweight: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> dbias: array<vec4f>;
+@group(0) @binding(4) var<uniform> params: Params;
+
+const LEFT_ALONG_K = false;
+const RIGHT_ALONG_K = false;
+
+fn left4(row: u32, k: u32) -> vec4f {
+  return select(vec4f(), dy[(k * params.out + row) / 4u], k < params.rows);
+}
+
+fn right4(column: u32, k: u32) -> vec4f {
+  return select(vec4f(), x[(k * params.in + column) / 4u], k < params.rows);
+}
+
+fn finish(row: u32, column: u32, sums: vec4f) {
+  dweight[(row * params.in + column) / 4u] += sums;
+}
+
+// workgroups: ceil(out / TILE_ROWS) * ceil(in / TILE_COLUMNS)
+@compute @workgroup_size(TILE_LANES)
+fn gradient_of_weight(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  product_tile(group_index(group, groups), lane, vec3u(params.out, params.in, params.rows));
+}
+
+// workgroups: ceil(out / 16)
+@compute @workgroup_size(LANES)
+fn gradient_of_bias(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let o = (group_index(group, groups) * BIAS_FOURS + lane % BIAS_FOURS) * 4u;
+  let sum = sum_of_rows(o, lane, params.rows);
+  if (lane < BIAS_FOURS && o < params.out) {
+    dbias[o / 4u] += sum;
   }
 }
 
@@ -177,56 +319,47 @@ struct Params { rows: u32, in: u32, out: u32 }
 @group(0) @binding(3) var<storage, read_write> dbias: array<f32>;
 @group(0) @binding(4) var<uniform> params: Params;
 
-// workgroups: ceil(out / 32) * ceil(in / 32)
-@compute @workgroup_size(LANES)
+const LEFT_ALONG_K = false;
+const RIGHT_ALONG_K = false;
+
+fn left4(row: u32, k: u32) -> vec4f {
+  let at = k * params.out + row;
+  return select(vec4f(), vec4f(dy[at], dy[at + 1u], dy[at + 2u], dy[at + 3u]), k < params.rows);
+}
+
+fn right4(column: u32, k: u32) -> vec4f {
+  let at = k * params.in + column;
+  return select(vec4f(), vec4f(x[at], x[at + 1u], x[at + 2u], x[at + 3u]), k < params.rows);
+}
+
+fn finish(row: u32, column: u32, sums: vec4f) {
+  for (var i = 0u; i < min(4u, params.in - column); i++) {
+    dweight[row * params.in + column + i] += sums[i];
+  }
+}
+
+// workgroups: ceil(out / TILE_ROWS) * ceil(in / TILE_COLUMNS)
+@compute @workgroup_size(TILE_LANES)
 fn gradient_of_weight(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let tile = group_index(group, groups);
-  let r0 = tile / tiles(params.in) * TILE + lane / 8u * 4u;
-  let c0 = tile % tiles(params.in) * TILE + lane % 8u;
-  if (r0 >= params.out || c0 >= params.in) {
-    return;
-  }
-  let r = four(r0, 1u, params.out);
-  let c = four(c0, 8u, params.in);
-  var sum0 = vec4f();
-  var sum1 = vec4f();
-  var sum2 = vec4f();
-  var sum3 = vec4f();
-  for (var k = 0u; k < params.rows; k++) {
-    let b = vec4f(x[k * params.in + c.x], x[k * params.in + c.y], x[k * params.in + c.z], x[k * params.in + c.w]);
-    sum0 += dy[k * params.out + r.x] * b;
-    sum1 += dy[k * params.out + r.y] * b;
-    sum2 += dy[k * params.out + r.z] * b;
-    sum3 += dy[k * params.out + r.w] * b;
-  }
-  let sums = array<vec4f, 4>(sum0, sum1, sum2, sum3);
-  for (var i = 0u; i < 4u; i++) {
-    for (var j = 0u; j < 4u; j++) {
-      if (r0 + i < params.out && c0 + 8u * j < params.in) {
-        dweight[(r0 + i) * params.in + c0 + 8u * j] += sums[i][j];
-      }
-    }
-  }
+  product_tile(group_index(group, groups), lane, vec3u(params.out, params.in, params.rows));
 }
 
-// workgroups: ceil(out / 64)
+// workgroups: ceil(out / 16)
 @compute @workgroup_size(LANES)
 fn gradient_of_bias(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let o = element_index(group, groups, lane);
-  if (o >= params.out) {
-    return;
+  let o = (group_index(group, groups) * BIAS_FOURS + lane % BIAS_FOURS) * 4u;
+  let sum = sum_of_rows(o, lane, params.rows);
+  if (lane < BIAS_FOURS && o < params.out) {
+    for (var i = 0u; i < min(4u, params.out - o); i++) {
+      dbias[o + i] += sum[i];
+    }
   }
-  var sum = 0.0;
-  for (var n = 0u; n < params.rows; n++) {
-    sum += dy[n * params.out + o];
-  }
-  dbias[o] += sum;
 }

@@ -3,14 +3,60 @@
 //   logits[m,v] = sum_e x[m,e] weight[v,e] + bias[v],   lse[m] = log sum_v exp(logits[m,v]),   loss[m] = lse[m] - logits[m,label]
 //   dlogits[m,v] = dloss[m] (exp(logits[m,v] - lse[m]) - [v = label]),   x [rows, width], weight [vocabulary, width]
 //
-// Work split: forward, one workgroup is one row of x; each lane takes every 64th word and keeps a running maximum and sum
-// (online softmax, Milakov and Gimelshein 2018), which are joined at the end. Backward, one workgroup is one word for
-// dweight and dbias, then one row for dx; it computes 64 logits at a time, one a lane, then the lanes take the columns.
+// Work split: forward, tiles of the product (shared/product) for chunks of words, each of which leaves its statistics
+// (shared/vocabulary_chunks), then one invocation joins those of a row. Backward computes tiles of logits again and multiplies them
+// with x for dweight, with weight for dx (shared/vocabulary_gradients). A form for widths that are multiples of four, one for any.
 // Numerics: a label below 0 gives loss 0 and no gradient, one past the vocabulary loss NaN. Saved for backward: lse.
 
 // ---------------------------------------------------------------- forward
 
 // kernel linear_cross_entropy_forward
+// uses product, vocabulary_chunks
+// when: width % 4 == 0
+struct Params { rows: u32, width: u32, vocabulary: u32 }
+@group(0) @binding(0) var<storage, read_write> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> weight: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> bias: array<f32>;
+@group(0) @binding(3) var<storage, read_write> labels: array<i32>;
+@group(0) @binding(4) var<storage, read_write> loss: array<f32>;
+@group(0) @binding(5) var<storage, read_write> lse: array<f32>;
+@group(0) @binding(6) var<storage, read_write> correct: array<f32>;
+@group(0) @binding(7) var<storage, read_write> statistics: array<f32>;
+@group(0) @binding(8) var<uniform> params: Params;
+
+const LEFT_ALONG_K = true;
+const RIGHT_ALONG_K = true;
+
+fn left4(m: u32, e: u32) -> vec4f {
+  return x[(m * params.width + e) / 4u];
+}
+
+fn right4(v: u32, e: u32) -> vec4f {
+  return weight[(v * params.width + e) / 4u];
+}
+
+// workgroups: ceil(rows / TILE_ROWS) * ceil(vocabulary / CHUNK)
+@compute @workgroup_size(TILE_LANES)
+fn statistics_of_chunks(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  chunk_statistics(group_index(group, groups), lane);
+}
+
+// workgroups: ceil(rows / 64)
+@compute @workgroup_size(LANES)
+fn join(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  join_chunks(element_index(group, groups, lane));
+}
+
+// kernel linear_cross_entropy_forward
+// uses product, vocabulary_chunks
 struct Params { rows: u32, width: u32, vocabulary: u32 }
 @group(0) @binding(0) var<storage, read_write> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> weight: array<f32>;
@@ -22,58 +68,112 @@ struct Params { rows: u32, width: u32, vocabulary: u32 }
 @group(0) @binding(7) var<storage, read_write> statistics: array<f32>;
 @group(0) @binding(8) var<uniform> params: Params;
 
-fn logit(m: u32, v: u32) -> f32 {
-  var sum = 0.0;
-  for (var e = 0u; e < params.width; e++) {
-    sum += x[m * params.width + e] * weight[v * params.width + e];
-  }
-  return sum + bias[v];
+const LEFT_ALONG_K = true;
+const RIGHT_ALONG_K = true;
+
+fn left4(m: u32, e: u32) -> vec4f {
+  let at = m * params.width + e;
+  return before(params.width, e, vec4f(x[at], x[at + 1u], x[at + 2u], x[at + 3u]));
 }
 
-// workgroups: rows
-@compute @workgroup_size(LANES)
-fn main(
+fn right4(v: u32, e: u32) -> vec4f {
+  let at = v * params.width + e;
+  return before(params.width, e, vec4f(weight[at], weight[at + 1u], weight[at + 2u], weight[at + 3u]));
+}
+
+// workgroups: ceil(rows / TILE_ROWS) * ceil(vocabulary / CHUNK)
+@compute @workgroup_size(TILE_LANES)
+fn statistics_of_chunks(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let m = group_index(group, groups);
-  if (m >= params.rows) {
-    return;
-  }
-  var most = -MAX_FLOAT;
-  var total = 0.0;
-  var first = 0u;
-  for (var v = lane; v < params.vocabulary; v += LANES) {
-    let l = logit(m, v);
-    if (l > most) {
-      total = total * exponential(most - l);
-      most = l;
-      first = v;
-    }
-    total += exponential(l - most);
-  }
-  let largest = group_max(most, lane);
-  let sum = group_sum(total * exponential(most - largest), lane);
-  // word numbers below 2^24 are exact as floats
-  let best = -group_max(select(-MAX_FLOAT, -f32(first), most == largest), lane);
-  if (lane == 0u) {
-    lse[m] = largest + logarithm(sum);
-    loss[m] = 0.0;
-    correct[m] = 0.0;
-    let label = labels[m];
-    if (label >= i32(params.vocabulary)) {
-      loss[m] = bitcast<f32>(nan_bits);
-    } else if (label >= 0) {
-      loss[m] = logarithm(sum) + (largest - logit(m, u32(label)));
-      correct[m] = select(0.0, 1.0, f32(label) == best);
-    }
-  }
+  chunk_statistics(group_index(group, groups), lane);
+}
+
+// workgroups: ceil(rows / 64)
+@compute @workgroup_size(LANES)
+fn join(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  join_chunks(element_index(group, groups, lane));
 }
 
 // ---------------------------------------------------------------- backward
 
 // kernel linear_cross_entropy_backward
+// uses vocabulary_gradients
+// when: width % 4 == 0
+struct Params { rows: u32, width: u32, vocabulary: u32 }
+@group(0) @binding(0) var<storage, read_write> dloss: array<f32>;
+@group(0) @binding(1) var<storage, read_write> x: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> weight: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> bias: array<f32>;
+@group(0) @binding(4) var<storage, read_write> labels: array<i32>;
+@group(0) @binding(5) var<storage, read_write> lse: array<f32>;
+@group(0) @binding(6) var<storage, read_write> dx: array<vec4f>;
+@group(0) @binding(7) var<storage, read_write> dweight: array<vec4f>;
+@group(0) @binding(8) var<storage, read_write> dbias: array<f32>;
+@group(0) @binding(9) var<storage, read_write> partial: array<vec4f>;
+@group(0) @binding(10) var<uniform> params: Params;
+
+fn x4(m: u32, e: u32) -> vec4f {
+  return x[(m * params.width + e) / 4u];
+}
+
+fn weight4(v: u32, e: u32) -> vec4f {
+  return weight[(v * params.width + e) / 4u];
+}
+
+fn add_dweight(v: u32, e: u32, sums: vec4f) {
+  dweight[(v * params.width + e) / 4u] += sums;
+}
+
+fn partial4(at: u32) -> vec4f {
+  return partial[at / 4u];
+}
+
+fn set_partial(group: u32, m: u32, e: u32, sums: vec4f) {
+  partial[((group * params.rows + m) * params.width + e) / 4u] = sums;
+}
+
+// workgroups: ceil(vocabulary / WORDS)
+@compute @workgroup_size(LANES)
+fn gradient_of_weight(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  weight_gradient(group_index(group, groups), lane);
+}
+
+// workgroups: ceil(rows / ROWS) * min(GROUPS, ceil(vocabulary / CHUNK))
+@compute @workgroup_size(LANES)
+fn gradient_of_x(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  x_gradient(group_index(group, groups), lane);
+}
+
+// workgroups: ceil(rows * width / 256)
+@compute @workgroup_size(LANES)
+fn join(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = element_index(group, groups, lane) * 4u;
+  if (at < params.rows * params.width) {
+    dx[at / 4u] = joined_partials(at / params.width, at % params.width);
+  }
+}
+
+// kernel linear_cross_entropy_backward
+// uses vocabulary_gradients
 struct Params { rows: u32, width: u32, vocabulary: u32 }
 @group(0) @binding(0) var<storage, read_write> dloss: array<f32>;
 @group(0) @binding(1) var<storage, read_write> x: array<f32>;
@@ -87,72 +187,62 @@ struct Params { rows: u32, width: u32, vocabulary: u32 }
 @group(0) @binding(9) var<storage, read_write> partial: array<f32>;
 @group(0) @binding(10) var<uniform> params: Params;
 
-var<workgroup> dlogits: array<f32, LANES>;
-
-fn dlogit(m: u32, v: u32) -> f32 {
-  if (m >= params.rows || v >= params.vocabulary || labels[m] < 0 || u32(labels[m]) >= params.vocabulary) {
-    return 0.0;
-  }
-  var sum = 0.0;
-  for (var e = 0u; e < params.width; e++) {
-    sum += x[m * params.width + e] * weight[v * params.width + e];
-  }
-  return dloss[m] * (exponential(sum + bias[v] - lse[m]) - select(0.0, 1.0, u32(labels[m]) == v));
+fn x4(m: u32, e: u32) -> vec4f {
+  let at = m * params.width + e;
+  return before(params.width, e, vec4f(x[at], x[at + 1u], x[at + 2u], x[at + 3u]));
 }
 
-// workgroups: vocabulary
+fn weight4(v: u32, e: u32) -> vec4f {
+  let at = v * params.width + e;
+  return before(params.width, e, vec4f(weight[at], weight[at + 1u], weight[at + 2u], weight[at + 3u]));
+}
+
+fn add_dweight(v: u32, e: u32, sums: vec4f) {
+  for (var i = 0u; i < min(4u, params.width - e); i++) {
+    dweight[v * params.width + e + i] += sums[i];
+  }
+}
+
+fn partial4(at: u32) -> vec4f {
+  return vec4f(partial[at], partial[at + 1u], partial[at + 2u], partial[at + 3u]);
+}
+
+fn set_partial(group: u32, m: u32, e: u32, sums: vec4f) {
+  let at = (group * params.rows + m) * params.width + e;
+  for (var i = 0u; i < min(4u, params.width - e); i++) {
+    partial[at + i] = sums[i];
+  }
+}
+
+// workgroups: ceil(vocabulary / WORDS)
 @compute @workgroup_size(LANES)
 fn gradient_of_weight(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let v = group_index(group, groups);
-  if (v >= params.vocabulary) {
-    return;
-  }
-  var total = 0.0;
-  for (var m0 = 0u; m0 < params.rows; m0 += LANES) {
-    let d = dlogit(m0 + lane, v);
-    total += d;
-    workgroupBarrier();
-    dlogits[lane] = d;
-    workgroupBarrier();
-    for (var e = lane; e < params.width; e += LANES) {
-      var sum = dweight[v * params.width + e];
-      for (var k = 0u; k < min(LANES, params.rows - m0); k++) {
-        sum += dlogits[k] * x[(m0 + k) * params.width + e];
-      }
-      dweight[v * params.width + e] = sum;
-    }
-  }
-  total = group_sum(total, lane);
-  if (lane == 0u) {
-    dbias[v] += total;
-  }
+  weight_gradient(group_index(group, groups), lane);
 }
 
-// workgroups: rows
+// workgroups: ceil(rows / ROWS) * min(GROUPS, ceil(vocabulary / CHUNK))
 @compute @workgroup_size(LANES)
 fn gradient_of_x(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let m = group_index(group, groups);
-  if (m >= params.rows) {
-    return;
-  }
-  for (var v0 = 0u; v0 < params.vocabulary; v0 += LANES) {
-    workgroupBarrier();
-    dlogits[lane] = dlogit(m, v0 + lane);
-    workgroupBarrier();
-    for (var e = lane; e < params.width; e += LANES) {
-      var sum = select(dx[m * params.width + e], 0.0, v0 == 0u);
-      for (var k = 0u; k < min(LANES, params.vocabulary - v0); k++) {
-        sum += dlogits[k] * weight[(v0 + k) * params.width + e];
-      }
-      dx[m * params.width + e] = sum;
-    }
+  x_gradient(group_index(group, groups), lane);
+}
+
+// workgroups: ceil(rows * width / 64)
+@compute @workgroup_size(LANES)
+fn join(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = element_index(group, groups, lane);
+  if (at < params.rows * params.width) {
+    dx[at] = joined_partials(at / params.width, at % params.width).x;
   }
 }

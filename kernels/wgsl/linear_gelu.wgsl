@@ -3,23 +3,16 @@
 //
 // Work split: as linear.wgsl. Backward makes dz here; the rest is linear's.
 
-const TILE = 32u;  // results of a workgroup in each direction: 8 x 8 invocations of 4 x 4
-
-fn tiles(size: u32) -> u32 {
-  return (size + TILE - 1u) / TILE;
-}
-
-// Four indices from `first` on, `step` apart, those past the end moved onto the last.
-fn four(first: u32, step: u32, size: u32) -> vec4u {
-  return min(first + step * vec4u(0u, 1u, 2u, 3u), vec4u(size - 1u));
-}
-
 // The order of GELU_FORMS in src/ops/linear_gelu.ts: tanh, erf.
 fn gelu_form(x: f32, form: u32) -> f32 {
   if (form == 1u) {
     return gelu_erf(x);
   }
   return gelu(x);
+}
+
+fn gelu_form4(x: vec4f, form: u32) -> vec4f {
+  return vec4f(gelu_form(x.x, form), gelu_form(x.y, form), gelu_form(x.z, form), gelu_form(x.w, form));
 }
 
 fn gelu_form_derivative(x: f32, form: u32) -> f32 {
@@ -30,8 +23,54 @@ fn gelu_form_derivative(x: f32, form: u32) -> f32 {
 }
 
 // ---------------------------------------------------------------- forward
+// z is not of fours in either form: it is a single word where it is not saved.
 
 // kernel linear_gelu_forward
+// uses product
+// when: in % 4 == 0 && out % 4 == 0
+struct Params { rows: u32, in: u32, out: u32, form: u32, save: u32 }
+@group(0) @binding(0) var<storage, read_write> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> weight: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> bias: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> z: array<f32>;
+@group(0) @binding(5) var<uniform> params: Params;
+
+const LEFT_ALONG_K = true;
+const RIGHT_ALONG_K = true;
+
+fn left4(row: u32, k: u32) -> vec4f {
+  return x[(row * params.in + k) / 4u];
+}
+
+fn right4(column: u32, k: u32) -> vec4f {
+  return weight[(column * params.in + k) / 4u];
+}
+
+fn finish(row: u32, column: u32, sums: vec4f) {
+  let at = row * params.out + column;
+  let value = sums + bias[column / 4u];
+  if (params.save != 0u) {
+    z[at] = value.x;
+    z[at + 1u] = value.y;
+    z[at + 2u] = value.z;
+    z[at + 3u] = value.w;
+  }
+  y[at / 4u] = gelu_form4(value, params.form);
+}
+
+// workgroups: ceil(rows / TILE_ROWS) * ceil(out / TILE_COLUMNS)
+@compute @workgroup_size(TILE_LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  product_tile(group_index(group, groups), lane, vec3u(params.rows, params.out, params.in));
+}
+
+// kernel linear_gelu_forward
+// uses product
 struct Params { rows: u32, in: u32, out: u32, form: u32, save: u32 }
 @group(0) @binding(0) var<storage, read_write> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> weight: array<f32>;
@@ -40,45 +79,38 @@ struct Params { rows: u32, in: u32, out: u32, form: u32, save: u32 }
 @group(0) @binding(4) var<storage, read_write> z: array<f32>;
 @group(0) @binding(5) var<uniform> params: Params;
 
-// workgroups: ceil(rows / 32) * ceil(out / 32)
-@compute @workgroup_size(LANES)
+const LEFT_ALONG_K = true;
+const RIGHT_ALONG_K = true;
+
+fn left4(row: u32, k: u32) -> vec4f {
+  let at = row * params.in + k;
+  return before(params.in, k, vec4f(x[at], x[at + 1u], x[at + 2u], x[at + 3u]));
+}
+
+fn right4(column: u32, k: u32) -> vec4f {
+  let at = column * params.in + k;
+  return before(params.in, k, vec4f(weight[at], weight[at + 1u], weight[at + 2u], weight[at + 3u]));
+}
+
+fn finish(row: u32, column: u32, sums: vec4f) {
+  for (var i = 0u; i < min(4u, params.out - column); i++) {
+    let at = row * params.out + column + i;
+    let value = sums[i] + bias[column + i];
+    if (params.save != 0u) {
+      z[at] = value;
+    }
+    y[at] = gelu_form(value, params.form);
+  }
+}
+
+// workgroups: ceil(rows / TILE_ROWS) * ceil(out / TILE_COLUMNS)
+@compute @workgroup_size(TILE_LANES)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let tile = group_index(group, groups);
-  let r0 = tile / tiles(params.out) * TILE + lane / 8u * 4u;
-  let c0 = tile % tiles(params.out) * TILE + lane % 8u;
-  if (r0 >= params.rows || c0 >= params.out) {
-    return;
-  }
-  let r = four(r0, 1u, params.rows);
-  let c = four(c0, 8u, params.out);
-  var sum0 = vec4f();
-  var sum1 = vec4f();
-  var sum2 = vec4f();
-  var sum3 = vec4f();
-  for (var k = 0u; k < params.in; k++) {
-    let b = vec4f(weight[c.x * params.in + k], weight[c.y * params.in + k], weight[c.z * params.in + k], weight[c.w * params.in + k]);
-    sum0 += x[r.x * params.in + k] * b;
-    sum1 += x[r.y * params.in + k] * b;
-    sum2 += x[r.z * params.in + k] * b;
-    sum3 += x[r.w * params.in + k] * b;
-  }
-  let sums = array<vec4f, 4>(sum0, sum1, sum2, sum3);
-  for (var i = 0u; i < 4u; i++) {
-    for (var j = 0u; j < 4u; j++) {
-      if (r0 + i < params.rows && c0 + 8u * j < params.out) {
-        let o = c0 + 8u * j;
-        let value = sums[i][j] + bias[o];
-        if (params.save != 0u) {
-          z[(r0 + i) * params.out + o] = value;
-        }
-        y[(r0 + i) * params.out + o] = gelu_form(value, params.form);
-      }
-    }
-  }
+  product_tile(group_index(group, groups), lane, vec3u(params.rows, params.out, params.in));
 }
 
 // ---------------------------------------------------------------- backward

@@ -1,69 +1,209 @@
 // Matrix products y = op(a) op(b), one for each of a batch; a_step and b_step lead from one matrix to the next.
 //
-// Work split: one workgroup is a tile of 32 x 32 results of one product, one invocation 4 x 4 of them in registers.
+// Work split: products over tiles (shared/product), tiles of one product after those of another. A form for each order of the
+// operands where their fours are whole, and one for any shape.
+// uses product
 
-const TILE = 32u;  // results of a workgroup in each direction: 8 x 8 invocations of 4 x 4
-
-fn tiles(size: u32) -> u32 {
-  return (size + TILE - 1u) / TILE;
-}
-
-// Four indices from `first` on, `step` apart, those past the end moved onto the last.
-fn four(first: u32, step: u32, size: u32) -> vec4u {
-  return min(first + step * vec4u(0u, 1u, 2u, 3u), vec4u(size - 1u));
-}
+var<private> product: u32;  // number in the batch
 
 // ---------------------------------------------------------------- forward
 
 // kernel matmul_forward
-struct Params {
+// when: transpose_a == 0 && transpose_b == 0 && n % 4 == 0 && k % 4 == 0
+struct Params { 
   batch: u32, m: u32, n: u32, k: u32, a_step: u32, b_step: u32, transpose_a: u32, transpose_b: u32,
-}
-@group(0) @binding(0) var<storage, read_write> a: array<f32>;
-@group(0) @binding(1) var<storage, read_write> b: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+ }
+@group(0) @binding(0) var<storage, read_write> a: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> b: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
 @group(0) @binding(3) var<uniform> params: Params;
 
-// workgroups: batch * ceil(m / 32) * ceil(n / 32)
-@compute @workgroup_size(LANES)
+const LEFT_ALONG_K = true;
+const RIGHT_ALONG_K = false;
+
+fn left4(row: u32, k: u32) -> vec4f {
+  return a[(product * params.a_step + row * params.k + k) / 4u];
+}
+
+fn right4(column: u32, k: u32) -> vec4f {
+  return select(vec4f(), b[(product * params.b_step + k * params.n + column) / 4u], k < params.k);
+}
+
+fn finish(row: u32, column: u32, sums: vec4f) {
+  y[((product * params.m + row) * params.n + column) / 4u] = sums;
+}
+
+// workgroups: batch * ceil(m / TILE_ROWS) * ceil(n / TILE_COLUMNS)
+@compute @workgroup_size(TILE_LANES)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let each = tiles(params.m) * tiles(params.n);
-  let product = group_index(group, groups) / max(each, 1u);
-  let tile = group_index(group, groups) % max(each, 1u);
-  let r0 = tile / tiles(params.n) * TILE + lane / 8u * 4u;
-  let c0 = tile % tiles(params.n) * TILE + lane % 8u;
-  if (product >= params.batch || r0 >= params.m || c0 >= params.n) {
-    return;
+  let tiles = max((params.m + TILE_ROWS - 1u) / TILE_ROWS * ((params.n + TILE_COLUMNS - 1u) / TILE_COLUMNS), 1u);
+  product = group_index(group, groups) / tiles;
+  if (group_index(group, groups) / tiles < params.batch) {
+    product_tile(group_index(group, groups) % tiles, lane, vec3u(params.m, params.n, params.k));
   }
-  let a0 = product * params.a_step;
-  let b0 = product * params.b_step;
-  let a_row = select(params.k, 1u, params.transpose_a != 0u);
-  let a_column = select(1u, params.m, params.transpose_a != 0u);
-  let b_row = select(params.n, 1u, params.transpose_b != 0u);
-  let b_column = select(1u, params.k, params.transpose_b != 0u);
-  let r = four(r0, 1u, params.m);
-  let c = four(c0, 8u, params.n);
-  var sum0 = vec4f();
-  var sum1 = vec4f();
-  var sum2 = vec4f();
-  var sum3 = vec4f();
-  for (var k = 0u; k < params.k; k++) {
-    let row = vec4f(b[b0 + c.x * b_column + k * b_row], b[b0 + c.y * b_column + k * b_row], b[b0 + c.z * b_column + k * b_row], b[b0 + c.w * b_column + k * b_row]);
-    sum0 += a[a0 + r.x * a_row + k * a_column] * row;
-    sum1 += a[a0 + r.y * a_row + k * a_column] * row;
-    sum2 += a[a0 + r.z * a_row + k * a_column] * row;
-    sum3 += a[a0 + r.w * a_row + k * a_column] * row;
+}
+
+// kernel matmul_forward
+// when: transpose_a == 0 && transpose_b == 1 && n % 4 == 0 && k % 4 == 0
+struct Params { 
+  batch: u32, m: u32, n: u32, k: u32, a_step: u32, b_step: u32, transpose_a: u32, transpose_b: u32,
+ }
+@group(0) @binding(0) var<storage, read_write> a: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> b: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(3) var<uniform> params: Params;
+
+const LEFT_ALONG_K = true;
+const RIGHT_ALONG_K = true;
+
+fn left4(row: u32, k: u32) -> vec4f {
+  return a[(product * params.a_step + row * params.k + k) / 4u];
+}
+
+fn right4(column: u32, k: u32) -> vec4f {
+  return b[(product * params.b_step + column * params.k + k) / 4u];
+}
+
+fn finish(row: u32, column: u32, sums: vec4f) {
+  y[((product * params.m + row) * params.n + column) / 4u] = sums;
+}
+
+// workgroups: batch * ceil(m / TILE_ROWS) * ceil(n / TILE_COLUMNS)
+@compute @workgroup_size(TILE_LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let tiles = max((params.m + TILE_ROWS - 1u) / TILE_ROWS * ((params.n + TILE_COLUMNS - 1u) / TILE_COLUMNS), 1u);
+  product = group_index(group, groups) / tiles;
+  if (group_index(group, groups) / tiles < params.batch) {
+    product_tile(group_index(group, groups) % tiles, lane, vec3u(params.m, params.n, params.k));
   }
-  let sums = array<vec4f, 4>(sum0, sum1, sum2, sum3);
-  for (var i = 0u; i < 4u; i++) {
-    for (var j = 0u; j < 4u; j++) {
-      if (r0 + i < params.m && c0 + 8u * j < params.n) {
-        y[(product * params.m + r0 + i) * params.n + c0 + 8u * j] = sums[i][j];
-      }
-    }
+}
+
+// kernel matmul_forward
+// when: transpose_a == 1 && transpose_b == 0 && n % 4 == 0 && m % 4 == 0
+struct Params { 
+  batch: u32, m: u32, n: u32, k: u32, a_step: u32, b_step: u32, transpose_a: u32, transpose_b: u32,
+ }
+@group(0) @binding(0) var<storage, read_write> a: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> b: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(3) var<uniform> params: Params;
+
+const LEFT_ALONG_K = false;
+const RIGHT_ALONG_K = false;
+
+fn left4(row: u32, k: u32) -> vec4f {
+  return select(vec4f(), a[(product * params.a_step + k * params.m + row) / 4u], k < params.k);
+}
+
+fn right4(column: u32, k: u32) -> vec4f {
+  return select(vec4f(), b[(product * params.b_step + k * params.n + column) / 4u], k < params.k);
+}
+
+fn finish(row: u32, column: u32, sums: vec4f) {
+  y[((product * params.m + row) * params.n + column) / 4u] = sums;
+}
+
+// workgroups: batch * ceil(m / TILE_ROWS) * ceil(n / TILE_COLUMNS)
+@compute @workgroup_size(TILE_LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let tiles = max((params.m + TILE_ROWS - 1u) / TILE_ROWS * ((params.n + TILE_COLUMNS - 1u) / TILE_COLUMNS), 1u);
+  product = group_index(group, groups) / tiles;
+  if (group_index(group, groups) / tiles < params.batch) {
+    product_tile(group_index(group, groups) % tiles, lane, vec3u(params.m, params.n, params.k));
+  }
+}
+
+// kernel matmul_forward
+// when: transpose_a == 1 && transpose_b == 1 && n % 4 == 0 && m % 4 == 0 && k % 4 == 0
+struct Params { 
+  batch: u32, m: u32, n: u32, k: u32, a_step: u32, b_step: u32, transpose_a: u32, transpose_b: u32,
+ }
+@group(0) @binding(0) var<storage, read_write> a: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> b: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(3) var<uniform> params: Params;
+
+const LEFT_ALONG_K = false;
+const RIGHT_ALONG_K = true;
+
+fn left4(row: u32, k: u32) -> vec4f {
+  return select(vec4f(), a[(product * params.a_step + k * params.m + row) / 4u], k < params.k);
+}
+
+fn right4(column: u32, k: u32) -> vec4f {
+  return b[(product * params.b_step + column * params.k + k) / 4u];
+}
+
+fn finish(row: u32, column: u32, sums: vec4f) {
+  y[((product * params.m + row) * params.n + column) / 4u] = sums;
+}
+
+// workgroups: batch * ceil(m / TILE_ROWS) * ceil(n / TILE_COLUMNS)
+@compute @workgroup_size(TILE_LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let tiles = max((params.m + TILE_ROWS - 1u) / TILE_ROWS * ((params.n + TILE_COLUMNS - 1u) / TILE_COLUMNS), 1u);
+  product = group_index(group, groups) / tiles;
+  if (group_index(group, groups) / tiles < params.batch) {
+    product_tile(group_index(group, groups) % tiles, lane, vec3u(params.m, params.n, params.k));
+  }
+}
+
+// kernel matmul_forward
+struct Params { 
+  batch: u32, m: u32, n: u32, k: u32, a_step: u32, b_step: u32, transpose_a: u32, transpose_b: u32,
+ }
+@group(0) @binding(0) var<storage, read_write> a: array<f32>;
+@group(0) @binding(1) var<storage, read_write> b: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<uniform> params: Params;
+
+const LEFT_ALONG_K = true;
+const RIGHT_ALONG_K = true;
+
+fn left4(row: u32, k: u32) -> vec4f {
+  let step = select(1u, params.m, params.transpose_a != 0u);
+  let at = product * params.a_step + row * select(params.k, 1u, params.transpose_a != 0u) + k * step;
+  return before(params.k, k, vec4f(a[at], a[at + step], a[at + 2u * step], a[at + 3u * step]));
+}
+
+fn right4(column: u32, k: u32) -> vec4f {
+  let step = select(params.n, 1u, params.transpose_b != 0u);
+  let at = product * params.b_step + column * select(1u, params.k, params.transpose_b != 0u) + k * step;
+  return before(params.k, k, vec4f(b[at], b[at + step], b[at + 2u * step], b[at + 3u * step]));
+}
+
+fn finish(row: u32, column: u32, sums: vec4f) {
+  for (var i = 0u; i < min(4u, params.n - column); i++) {
+    y[(product * params.m + row) * params.n + column + i] = sums[i];
+  }
+}
+
+// workgroups: batch * ceil(m / TILE_ROWS) * ceil(n / TILE_COLUMNS)
+@compute @workgroup_size(TILE_LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let tiles = max((params.m + TILE_ROWS - 1u) / TILE_ROWS * ((params.n + TILE_COLUMNS - 1u) / TILE_COLUMNS), 1u);
+  product = group_index(group, groups) / tiles;
+  if (group_index(group, groups) / tiles < params.batch) {
+    product_tile(group_index(group, groups) % tiles, lane, vec3u(params.m, params.n, params.k));
   }
 }
