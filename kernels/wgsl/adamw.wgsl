@@ -39,13 +39,15 @@ fn main(
   if ((flags & TRAINABLE) == 0) {
     return;
   }
+  let rates = rates_of(flags);
+  let lr = params.lr;
   let finite = is_finite(norm[0]);
   for (var i = chunk.first + lane; i < chunk.last; i += LANES) {
     if (finite) {
-      let step = step_of(i, flags);
+      let step = step_of(i, rates);
       moment1[i] = step.m;
       moment2[i] = step.v;
-      parameters[i] = step.p - params.lr * step.u;
+      parameters[i] = step.p - lr * step.u;
     }
     gradients[i] = vec4f();
   }
@@ -53,10 +55,10 @@ fn main(
     let e = edge(chunk, k);
     let j = e % 4u;
     if (finite) {
-      let step = step_of(e / 4u, flags);
+      let step = step_of(e / 4u, rates);
       moment1[e / 4u][j] = step.m[j];
       moment2[e / 4u][j] = step.v[j];
-      parameters[e / 4u][j] = step.p[j] - params.lr * step.u[j];
+      parameters[e / 4u][j] = step.p[j] - lr * step.u[j];
     }
     gradients[e / 4u][j] = 0.0;
   }

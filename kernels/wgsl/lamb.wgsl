@@ -41,11 +41,12 @@ fn directions(
   }
   let chunk = chunk_of(c);
   let flags = segments[2u * chunk.segment];
+  let rates = rates_of(flags);
   var square_p = vec4f();
   var square_u = vec4f();
   if ((flags & TRAINABLE) != 0 && is_finite(norm[0])) {
     for (var i = chunk.first + lane; i < chunk.last; i += LANES) {
-      let step = step_of(i, flags);
+      let step = step_of(i, rates);
       moment1[i] = step.m;
       moment2[i] = step.v;
       gradients[i] = step.u;
@@ -54,7 +55,7 @@ fn directions(
     }
     for (var k = lane; k < edges(chunk); k += LANES) {
       let e = edge(chunk, k);
-      let step = step_of(e / 4u, flags);
+      let step = step_of(e / 4u, rates);
       let j = e % 4u;
       moment1[e / 4u][j] = step.m[j];
       moment2[e / 4u][j] = step.v[j];

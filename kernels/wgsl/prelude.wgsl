@@ -69,7 +69,8 @@ fn dropout_factor(site: Site, e: u32, j: u32) -> f32 {
 }
 
 // ---------------------------------------------------------------- functions
-// WGSL lets an implementation assume that there are neither NaNs nor infinities, so they are told by their bits.
+// WGSL lets an implementation assume that there are neither NaNs nor infinities, so they are told by their bits. Values are
+// selected, not branched for: neighbours rarely agree.
 
 var<private> infinity_bits: u32 = 0x7f800000u;  // WGSL has no literal for it
 var<private> nan_bits: u32 = 0x7fc00000u;
@@ -84,32 +85,18 @@ fn is_nan(x: f32) -> bool {
 
 // NaN if either is.
 fn larger(a: f32, b: f32) -> f32 {
-  if (is_nan(a)) {
-    return a;
-  }
-  if (is_nan(b)) {
-    return b;
-  }
-  return max(a, b);
+  return select(select(max(a, b), b, is_nan(b)), a, is_nan(a));
 }
 
 // 0 below -87.3, finite above 88.7, as the CPU kernels have it.
 fn exponential(x: f32) -> f32 {
-  if (is_nan(x)) {
-    return x;
-  }
-  return select(exp(min(x, 88.722)), 0.0, x < -87.33654);
+  return select(select(exp(min(x, 88.722)), 0.0, x < -87.33654), x, is_nan(x));
 }
 
 // -infinity of 0 and NaN below, which the built-in log leaves open.
 fn logarithm(x: f32) -> f32 {
-  if (is_nan(x)) {
-    return x;
-  }
-  if (x <= 0.0) {
-    return select(bitcast<f32>(nan_bits), -bitcast<f32>(infinity_bits), x == 0.0);
-  }
-  return log(x);
+  let below = select(bitcast<f32>(nan_bits), -bitcast<f32>(infinity_bits), x == 0.0);
+  return select(select(log(x), below, x <= 0.0), x, is_nan(x));
 }
 
 // The built-in tanh may overflow for large |x| and lose digits near 0.

@@ -9,6 +9,27 @@ const DECAY = 1;  // bits of a segment's flags, graph/segments.ts
 const ADAPT = 2;
 const TRAINABLE = 4;
 
+// What is the same for all elements of a segment: read once, since kernels write to memory in between.
+struct Rates {
+  factor: f32,
+  decay: f32,
+  beta1: f32,
+  beta2: f32,
+  rest1: f32,
+  rest2: f32,
+  correction1: f32,
+  correction2: f32,
+  eps: f32,
+}
+
+fn rates_of(flags: i32) -> Rates {
+  let factor = select(1.0, params.clip / norm[0], params.clip > 0.0 && norm[0] > params.clip);
+  let decay = select(0.0, params.decay, (flags & DECAY) != 0);
+  return Rates(
+    factor, decay, params.beta1, params.beta2, params.rest1, params.rest2, params.correction1, params.correction2, params.eps,
+  );
+}
+
 struct Step {
   p: vec4f,
   m: vec4f,
@@ -16,12 +37,10 @@ struct Step {
   u: vec4f,
 }
 
-fn step_of(i: u32, flags: i32) -> Step {
-  let factor = select(1.0, params.clip / norm[0], params.clip > 0.0 && norm[0] > params.clip);
-  let decay = select(0.0, params.decay, (flags & DECAY) != 0);
+fn step_of(i: u32, rates: Rates) -> Step {
   let p = parameters[i];
-  let g = gradients[i] * factor;
-  let m = params.beta1 * moment1[i] + params.rest1 * g;
-  let v = params.beta2 * moment2[i] + params.rest2 * g * g;
-  return Step(p, m, v, m / params.correction1 / (sqrt(v / params.correction2) + params.eps) + decay * p);
+  let g = gradients[i] * rates.factor;
+  let m = rates.beta1 * moment1[i] + rates.rest1 * g;
+  let v = rates.beta2 * moment2[i] + rates.rest2 * g * g;
+  return Step(p, m, v, m / rates.correction1 / (sqrt(v / rates.correction2) + rates.eps) + rates.decay * p);
 }

@@ -20,7 +20,8 @@ fn place_of(v: Vec, x: f32) -> u32 {
 }
 
 fn exponentials(v: Vec) -> Vec {
-  return vec4f(exponential(v.x), exponential(v.y), exponential(v.z), exponential(v.w));
+  let is_nan = (bitcast<vec4u>(v) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+  return select(select(exp(min(v, vec4f(88.722))), vec4f(), v < vec4f(-87.33654)), v, is_nan);
 }
 
 // Numbers 4 i to 4 i + 3: which of them are number c.
