@@ -1,17 +1,13 @@
 // Place of the maximum over the middle axis: y[o,i] = the lowest k with the largest x[o,k,i]. A NaN counts as larger than
 // everything; of an empty axis the place is -1.
 //
-// Work split: one workgroup is one output. Each lane walks the axis with a stride of 64, then the first lane compares what
-// the lanes have found.
+// Work split: shared/rows, one row is one output; one read of x. Each invocation keeps the best that it has met; the
+// largest value of all is found, then the lowest place of those that have it, by halves of 16 bits that are exact as floats.
+// uses rows
 
-var<workgroup> places: array<u32, LANES>;
-
-// Whether a at place i comes before b at place j.
-fn beats(a: f32, i: u32, b: f32, j: u32) -> bool {
-  if (is_nan(a) || is_nan(b)) {
-    return is_nan(a) && (!is_nan(b) || i < j);
-  }
-  return a > b || (a == b && i < j);
+// The lowest of numbers.
+fn row_least(value: u32, lane: u32) -> u32 {
+  return u32(-row_max(-f32(value), lane));
 }
 
 // ---------------------------------------------------------------- forward
@@ -22,33 +18,33 @@ struct Params { outer: u32, axis: u32, inner: u32 }
 @group(0) @binding(1) var<storage, read_write> y: array<i32>;
 @group(0) @binding(2) var<uniform> params: Params;
 
-// workgroups: outer * inner
-@compute @workgroup_size(LANES)
+// workgroups: ceil(outer * inner / ROWS)
+@compute @workgroup_size(SPAN)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let output = group_index(group, groups);
-  if (output >= params.outer * params.inner) {
+  let n = row_index(group, groups, lane);
+  if (n >= params.outer * params.inner) {
     return;
   }
-  let first = output / params.inner * params.axis * params.inner + output % params.inner;
-  var place = min(lane, max(params.axis, 1u) - 1u);
-  for (var k = lane + LANES; k < params.axis; k += LANES) {
-    if (beats(x[first + k * params.inner], k, x[first + place * params.inner], place)) {
+  let start = n / params.inner * params.axis * params.inner + n % params.inner;
+  let own = row_lane(lane);
+  var best = -bitcast<f32>(infinity_bits);
+  var place = own;
+  for (var k = own; k < params.axis; k += TEAM) {
+    let v = x[start + k * params.inner];
+    if (!is_nan(best) && (is_nan(v) || v > best)) {
+      best = v;
       place = k;
     }
   }
-  places[lane] = place;
-  workgroupBarrier();
-  if (lane == 0u) {
-    for (var i = 1u; i < min(LANES, params.axis); i++) {
-      let k = places[i];
-      if (beats(x[first + k * params.inner], k, x[first + place * params.inner], place)) {
-        place = k;
-      }
-    }
-    y[output] = select(i32(place), -1, params.axis == 0u);
+  let most = row_max(best, own);
+  let is_best = own < params.axis && select(best == most, is_nan(best), is_nan(most));
+  let high = row_least(select(0xffffu, place >> 16u, is_best), own);
+  let low = row_least(select(0xffffu, place & 0xffffu, is_best && place >> 16u == high), own);
+  if (own == 0u) {
+    y[n] = select(i32((high << 16u) | low), -1, params.axis == 0u);
   }
 }

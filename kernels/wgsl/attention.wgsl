@@ -1,4 +1,4 @@
-// uses sequences
+// uses sequences, reduce
 //
 // Multi-head attention over ragged sequences (Vaswani et al. 2017), softmax in one pass over blocks of keys
 // (Milakov and Gimelshein 2018; Dao 2023, "FlashAttention-2"): probabilities are never in memory.

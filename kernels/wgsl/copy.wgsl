@@ -1,20 +1,36 @@
 // Strided view to contiguous tensor: y[i0,i1,i2,i3] = x[offset + i0 s0 + i1 s1 + i2 s2 + i3 s3].
 //
-// Work split: forward, one invocation is one element of y (as words: integers are copied too). Backward adds onto x,
-// where elements of dy meet along a dimension of stride 0: the invocation whose indices are 0 there adds them up in
+// Work split: forward, one invocation is four neighbours of y where x has them side by side, else one element (as words:
+// integers are copied too). Backward adds onto x. Where elements of dy never meet there, by the sizes of the strides, the
+// same; else those that meet along a dimension of stride 0: the invocation whose indices are 0 there adds them up in
 // order. Should other strides make elements meet as well (windows that overlap), one invocation does all.
 
-fn place(i: vec4u, s: vec4i, offset: u32) -> u32 {
-  let v = vec4i(i) * s;
-  return u32(i32(offset) + v.x + v.y + v.z + v.w);
-}
-
-fn indices(element: u32, d: vec4u) -> vec4u {
-  let line = element / d.w;
-  return vec4u(line / d.z / d.y, line / d.z % d.y, line % d.z, element % d.w);
-}
+// uses places
 
 // ---------------------------------------------------------------- forward
+
+// kernel copy_forward
+// when: d3 % 4 == 0 && s3 == 1 && s0 % 4 == 0 && s1 % 4 == 0 && s2 % 4 == 0 && offset % 4 == 0
+struct Params { d0: u32, d1: u32, d2: u32, d3: u32, s0: i32, s1: i32, s2: i32, s3: i32, offset: u32 }
+@group(0) @binding(0) var<storage, read_write> x: array<vec4u>;
+@group(0) @binding(1) var<storage, read_write> y: array<vec4u>;
+@group(0) @binding(2) var<uniform> params: Params;
+
+// workgroups: ceil(d0 * d1 * d2 * d3 / 256)
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let d = vec4u(params.d0, params.d1, params.d2, params.d3 / 4u);
+  let element = element_index(group, groups, lane);
+  if (element >= d.x * d.y * d.z * d.w) {
+    return;
+  }
+  let i = indices(element, d);
+  y[element] = x[params.offset / 4u + place(i, vec4u(vec4i(params.s0 / 4, params.s1 / 4, params.s2 / 4, 1)))];
+}
 
 // kernel copy_forward
 struct Params { d0: u32, d1: u32, d2: u32, d3: u32, s0: i32, s1: i32, s2: i32, s3: i32, offset: u32 }
@@ -30,13 +46,61 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let d = vec4u(params.d0, params.d1, params.d2, params.d3);
-  let i = element_index(group, groups, lane);
-  if (i < d.x * d.y * d.z * d.w) {
-    y[i] = x[place(indices(i, d), vec4i(params.s0, params.s1, params.s2, params.s3), params.offset)];
+  let element = element_index(group, groups, lane);
+  if (element >= d.x * d.y * d.z * d.w) {
+    return;
   }
+  let i = indices(element, d);
+  y[element] = x[params.offset + place(i, vec4u(vec4i(params.s0, params.s1, params.s2, params.s3)))];
 }
 
 // ---------------------------------------------------------------- backward
+
+// kernel copy_backward
+// when: d3 % 4 == 0 && s3 == 1 && s0 % 4 == 0 && s1 % 4 == 0 && s2 % 4 == 0 && offset % 4 == 0 && d0 * d1 == 1 && s2 + (d2 == 1) * d3 >= d3
+struct Params { d0: u32, d1: u32, d2: u32, d3: u32, s0: i32, s1: i32, s2: i32, s3: i32, offset: u32 }
+@group(0) @binding(0) var<storage, read_write> dy: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> dx: array<vec4f>;
+@group(0) @binding(2) var<uniform> params: Params;
+
+// workgroups: ceil(d0 * d1 * d2 * d3 / 256)
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let d = vec4u(params.d0, params.d1, params.d2, params.d3 / 4u);
+  let element = element_index(group, groups, lane);
+  if (element >= d.x * d.y * d.z * d.w) {
+    return;
+  }
+  let i = indices(element, d);
+  dx[params.offset / 4u + place(i, vec4u(vec4i(params.s0 / 4, params.s1 / 4, params.s2 / 4, 1)))] += dy[element];
+}
+
+// kernel copy_backward
+// when: d0 * d1 == 1 && s3 > 0 && s2 + (d2 == 1) > 0 && max(s2 - d3 * s3, s3 - d2 * s2) >= 0
+struct Params { d0: u32, d1: u32, d2: u32, d3: u32, s0: i32, s1: i32, s2: i32, s3: i32, offset: u32 }
+@group(0) @binding(0) var<storage, read_write> dy: array<f32>;
+@group(0) @binding(1) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(2) var<uniform> params: Params;
+
+// workgroups: ceil(d0 * d1 * d2 * d3 / 64)
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let d = vec4u(params.d0, params.d1, params.d2, params.d3);
+  let element = element_index(group, groups, lane);
+  if (element >= d.x * d.y * d.z * d.w) {
+    return;
+  }
+  let i = indices(element, d);
+  dx[params.offset + place(i, vec4u(vec4i(params.s0, params.s1, params.s2, params.s3)))] += dy[element];
+}
 
 // kernel copy_backward
 struct Params { d0: u32, d1: u32, d2: u32, d3: u32, s0: i32, s1: i32, s2: i32, s3: i32, offset: u32 }
@@ -80,7 +144,7 @@ fn main(
   if (!parted(d, s)) {
     if (element == 0u) {
       for (var e = 0u; e < count; e++) {
-        dx[place(indices(e, d), s, params.offset)] += dy[e];
+        dx[params.offset + place(indices(e, d), vec4u(s))] += dy[e];
       }
     }
     return;
@@ -96,5 +160,5 @@ fn main(
     let i = first + indices(t, repeats);
     sum += dy[((i.x * d.y + i.y) * d.z + i.z) * d.w + i.w];
   }
-  dx[place(first, s, params.offset)] += sum;
+  dx[params.offset + place(first, vec4u(s))] += sum;
 }

@@ -1,7 +1,8 @@
 // Running sums along the middle axis: y[o,k,i] = sum of x[o,j,i] over j <= k, or over j >= k (`reverse`).
 //
-// Work split: one workgroup is one o and i, and walks the axis in blocks of 64; a lane is an element of the block and adds
-// up those before it in order. So the error grows with the number of blocks.
+// Work split: shared/rows, one row is one o and i. Its invocations take the axis in blocks of 64, so the error grows with the
+// number of blocks.
+// uses rows
 
 // ---------------------------------------------------------------- forward
 
@@ -11,38 +12,35 @@ struct Params { outer: u32, axis: u32, inner: u32, reverse: u32 }
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 @group(0) @binding(2) var<uniform> params: Params;
 
-// workgroups: outer * inner
-@compute @workgroup_size(LANES)
+// workgroups: ceil(outer * inner / ROWS)
+@compute @workgroup_size(SPAN)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let column = group_index(group, groups);
-  if (column >= params.outer * params.inner) {
+  let n = row_index(group, groups, lane);
+  if (n >= params.outer * params.inner) {
     return;
   }
-  let first = column / params.inner * params.axis * params.inner + column % params.inner;
-  var total = 0.0;
-  for (var k = 0u; k < params.axis; k += LANES) {
-    let inside = k + lane < params.axis;
-    let j = select(k + lane, params.axis - 1u - k - lane, params.reverse != 0u);
-    let at = first + j * params.inner;
-    workgroupBarrier();
-    lane_values[lane] = 0.0;
-    if (inside) {
-      lane_values[lane] = x[at];
+  let start = n / params.inner * params.axis * params.inner + n % params.inner;
+  let own = row_lane(lane);
+  var sum = 0.0;
+  for (var block = 0u; block < params.axis; block += LANES) {
+    var part = 0.0;
+    for (var k = block; k < min(block + LANES, params.axis); k += TEAM) {
+      let inside = k + own < params.axis;
+      let at = start + select(k + own, params.axis - 1u - k - own, params.reverse != 0u) * params.inner;
+      var v = 0.0;
+      if (inside) {
+        v = x[at];
+      }
+      let run = row_scan(v, own);
+      if (inside) {
+        y[at] = sum + (part + run.x);
+      }
+      part += run.y;
     }
-    workgroupBarrier();
-    var sum = 0.0;
-    var own = 0.0;
-    for (var i = 0u; i < LANES; i++) {
-      sum += lane_values[i];
-      own = select(own, sum, i == lane);
-    }
-    if (inside) {
-      y[at] = total + own;
-    }
-    total += sum;
+    sum += part;
   }
 }

@@ -2,13 +2,12 @@
 //
 //   y[n] = dropout(LN(word[ids[n]] + segment[segments[n]] + position[positions[n]]) weight + bias),   y [rows, width]
 //
-// Work split: one workgroup is one row, in two steps so that no step binds more than eight buffers. Backward makes the
-// gradient of every row's sum in dsum, gradients of weight and bias by blocks of 64 rows in `partial`; then, for each
-// table, the first row of the batch that has an id adds what all rows with that id send there, in their order.
+// Work split: one invocation sums one element of the tables, in a step of its own so that no step binds more than eight
+// buffers; then shared/norm_forward.wgsl and norm_backward.wgsl. For the gradient of a table its rows are put in order
+// by their ids: each row counts those before it (rows^2 comparisons, a thousandth of what a layer multiplies), and the
+// first place of an id adds all that follow. One invocation is one element of it.
 // Numerics: an id outside its table counts as the nearest one inside. Saved for backward: mean, rstd; the sum is read
 // from the tables again.
-
-const BLOCK = 64u;  // NORM_BLOCK in src/ops/layernorm.ts
 
 fn clamp_id(id: i32, count: u32) -> u32 {
   return u32(clamp(id, 0, i32(count) - 1));
@@ -17,6 +16,76 @@ fn clamp_id(id: i32, count: u32) -> u32 {
 // ---------------------------------------------------------------- forward
 
 // kernel embedding_forward
+// when: width % 4 == 0
+// uses vec4, norm_forward
+struct Params {
+  rows: u32, width: u32, word_count: u32, segment_count: u32, position_count: u32,
+  eps: f32, p: f32, seed: u32, draw: u32, stream: u32, layer: u32,
+}
+@group(0) @binding(0) var<storage, read_write> ids: array<i32>;
+@group(0) @binding(1) var<storage, read_write> segments: array<i32>;
+@group(0) @binding(2) var<storage, read_write> positions: array<i32>;
+@group(0) @binding(3) var<storage, read_write> word: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> segment: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> position: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> weight: array<vec4f>;
+@group(0) @binding(7) var<storage, read_write> bias: array<vec4f>;
+@group(0) @binding(8) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(9) var<storage, read_write> mean: array<f32>;
+@group(0) @binding(10) var<storage, read_write> rstd: array<f32>;
+@group(0) @binding(11) var<uniform> params: Params;
+
+fn norm_width() -> u32 {
+  return params.width / WIDE;
+}
+
+fn norm_input(n: u32, i: u32) -> Vec {
+  return y[n * norm_width() + i];
+}
+
+fn norm_again(n: u32, i: u32) -> Vec {
+  return y[n * norm_width() + i];
+}
+
+fn norm_output(n: u32, i: u32, hat: Vec) {
+  let site = Site(params.p, params.seed, params.draw, params.stream, params.layer);
+  y[n * norm_width() + i] = (hat * weight[i] + bias[i]) * kept_factors(site, i, n);
+}
+
+// workgroups: ceil(rows * width / 256)
+@compute @workgroup_size(LANES)
+fn sum_tables(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let e = element_index(group, groups, lane);
+  let n = e / norm_width();
+  if (n >= params.rows) {
+    return;
+  }
+  let i = e % norm_width();
+  y[e] = word[clamp_id(ids[n], params.word_count) * norm_width() + i] +
+    segment[clamp_id(segments[n], params.segment_count) * norm_width() + i] +
+    position[clamp_id(positions[n], params.position_count) * norm_width() + i];
+}
+
+// workgroups: ceil(rows / ROWS)
+@compute @workgroup_size(SPAN)
+fn normalize(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let n = row_index(group, groups, lane);
+  if (n >= params.rows) {
+    return;
+  }
+  norm_forward(n, row_lane(lane), params.eps);
+}
+
+// kernel embedding_forward
+// uses single, norm_forward
 struct Params {
   rows: u32, width: u32, word_count: u32, segment_count: u32, position_count: u32,
   eps: f32, p: f32, seed: u32, draw: u32, stream: u32, layer: u32,
@@ -34,6 +103,23 @@ struct Params {
 @group(0) @binding(10) var<storage, read_write> rstd: array<f32>;
 @group(0) @binding(11) var<uniform> params: Params;
 
+fn norm_width() -> u32 {
+  return params.width / WIDE;
+}
+
+fn norm_input(n: u32, i: u32) -> Vec {
+  return y[n * norm_width() + i];
+}
+
+fn norm_again(n: u32, i: u32) -> Vec {
+  return y[n * norm_width() + i];
+}
+
+fn norm_output(n: u32, i: u32, hat: Vec) {
+  let site = Site(params.p, params.seed, params.draw, params.stream, params.layer);
+  y[n * norm_width() + i] = (hat * weight[i] + bias[i]) * kept_factors(site, i, n);
+}
+
 // workgroups: ceil(rows * width / 64)
 @compute @workgroup_size(LANES)
 fn sum_tables(
@@ -41,53 +127,302 @@ fn sum_tables(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = element_index(group, groups, lane);
-  if (i >= params.rows * params.width) {
+  let e = element_index(group, groups, lane);
+  let n = e / norm_width();
+  if (n >= params.rows) {
     return;
   }
-  let n = i / params.width;
-  let h = i % params.width;
-  y[i] = word[clamp_id(ids[n], params.word_count) * params.width + h] +
-    segment[clamp_id(segments[n], params.segment_count) * params.width + h] +
-    position[clamp_id(positions[n], params.position_count) * params.width + h];
+  let i = e % norm_width();
+  y[e] = word[clamp_id(ids[n], params.word_count) * norm_width() + i] +
+    segment[clamp_id(segments[n], params.segment_count) * norm_width() + i] +
+    position[clamp_id(positions[n], params.position_count) * norm_width() + i];
 }
 
-// workgroups: rows
-@compute @workgroup_size(LANES)
+// workgroups: ceil(rows / ROWS)
+@compute @workgroup_size(SPAN)
 fn normalize(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let n = group_index(group, groups);
+  let n = row_index(group, groups, lane);
   if (n >= params.rows) {
     return;
   }
-  let site = Site(params.p, params.seed, params.draw, params.stream, params.layer);
-  let row = n * params.width;
-  var total = 0.0;
-  for (var h = lane; h < params.width; h += LANES) {
-    total += y[row + h];
-  }
-  let m = group_sum(total, lane) / f32(params.width);
-  total = 0.0;
-  for (var h = lane; h < params.width; h += LANES) {
-    let d = y[row + h] - m;
-    total += d * d;
-  }
-  let r = 1.0 / sqrt(group_sum(total, lane) / f32(params.width) + params.eps);
-  for (var h = lane; h < params.width; h += LANES) {
-    y[row + h] = ((y[row + h] - m) * r * weight[h] + bias[h]) * dropout_factor(site, h, n);
-  }
-  if (lane == 0u) {
-    mean[n] = m;
-    rstd[n] = r;
-  }
+  norm_forward(n, row_lane(lane), params.eps);
 }
 
 // ---------------------------------------------------------------- backward
 
 // kernel embedding_backward
+// when: width % 4 == 0
+// uses vec4, norm_backward
+struct Params {
+  rows: u32, width: u32, word_count: u32, segment_count: u32, position_count: u32,
+  p: f32, seed: u32, draw: u32, stream: u32, layer: u32,
+}
+@group(0) @binding(0) var<storage, read_write> dy: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> ids: array<i32>;
+@group(0) @binding(2) var<storage, read_write> segments: array<i32>;
+@group(0) @binding(3) var<storage, read_write> positions: array<i32>;
+@group(0) @binding(4) var<storage, read_write> word: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> segment: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> position: array<vec4f>;
+@group(0) @binding(7) var<storage, read_write> weight: array<vec4f>;
+@group(0) @binding(8) var<storage, read_write> mean: array<f32>;
+@group(0) @binding(9) var<storage, read_write> rstd: array<f32>;
+@group(0) @binding(10) var<storage, read_write> dword: array<vec4f>;
+@group(0) @binding(11) var<storage, read_write> dsegment: array<vec4f>;
+@group(0) @binding(12) var<storage, read_write> dposition: array<vec4f>;
+@group(0) @binding(13) var<storage, read_write> dweight: array<vec4f>;
+@group(0) @binding(14) var<storage, read_write> dbias: array<vec4f>;
+@group(0) @binding(15) var<storage, read_write> dsum: array<vec4f>;
+@group(0) @binding(16) var<storage, read_write> partial: array<vec4f>;
+@group(0) @binding(17) var<uniform> params: Params;
+
+fn norm_width() -> u32 {
+  return params.width / WIDE;
+}
+
+fn norm_gradient(n: u32, i: u32) -> Vec {
+  let site = Site(params.p, params.seed, params.draw, params.stream, params.layer);
+  return dy[n * norm_width() + i] * kept_factors(site, i, n);
+}
+
+fn norm_value(n: u32, i: u32) -> Vec {
+  return dsum[n * norm_width() + i];
+}
+
+fn norm_weight(i: u32) -> Vec {
+  return weight[i];
+}
+
+fn norm_give(n: u32, i: u32, g: Vec) {
+  dsum[n * norm_width() + i] = g;
+}
+
+// The rows in the order of the ids of a table, those of one id in their own order, lie in `partial` once its sums have
+// been added: as numbers, exact below 2^24.
+fn set_row_at(place: u32, n: u32) {
+  partial[(place) / 4u][(place) % 4u] = f32(n);
+}
+
+fn row_at(place: u32) -> u32 {
+  return u32(partial[(place) / 4u][(place) % 4u]);
+}
+
+// The sums again, where their gradients will be.
+// workgroups: ceil(rows * width / 256)
+@compute @workgroup_size(LANES)
+fn sum_tables(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let e = element_index(group, groups, lane);
+  let n = e / norm_width();
+  if (n >= params.rows) {
+    return;
+  }
+  let i = e % norm_width();
+  dsum[e] = word[clamp_id(ids[n], params.word_count) * norm_width() + i] +
+    segment[clamp_id(segments[n], params.segment_count) * norm_width() + i] +
+    position[clamp_id(positions[n], params.position_count) * norm_width() + i];
+}
+
+// workgroups: ceil(ceil(rows / 64) * width / 256)
+@compute @workgroup_size(LANES)
+fn sum_blocks(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  sum_block(element_index(group, groups, lane));
+}
+
+// workgroups: ceil(ceil(rows / 1024) * width / 256)
+@compute @workgroup_size(LANES)
+fn join(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  join_blocks(element_index(group, groups, lane));
+}
+
+// workgroups: ceil(width / 256)
+@compute @workgroup_size(LANES)
+fn add(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  add_blocks(element_index(group, groups, lane));
+}
+
+// workgroups: ceil(rows / ROWS)
+@compute @workgroup_size(SPAN)
+fn gradient_of_sum(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let n = row_index(group, groups, lane);
+  if (n >= params.rows) {
+    return;
+  }
+  norm_backward(n, row_lane(lane));
+}
+
+// workgroups: ceil(rows / 64)
+@compute @workgroup_size(LANES)
+fn order_by_word(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let n = element_index(group, groups, lane);
+  if (n >= params.rows) {
+    return;
+  }
+  let id = clamp_id(ids[n], params.word_count);
+  var place = 0u;
+  for (var k = 0u; k < params.rows; k++) {
+    let other = clamp_id(ids[k], params.word_count);
+    place += select(0u, 1u, other < id || (other == id && k < n));
+  }
+  set_row_at(place, n);
+}
+
+// workgroups: ceil(rows * width / 256)
+@compute @workgroup_size(LANES)
+fn add_to_word(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let e = element_index(group, groups, lane);
+  let first = e / norm_width();
+  if (first >= params.rows) {
+    return;
+  }
+  var n = row_at(first);
+  let id = clamp_id(ids[n], params.word_count);
+  if (first > 0u && clamp_id(ids[row_at(first - 1u)], params.word_count) == id) {
+    return;
+  }
+  let i = e % norm_width();
+  var sum = dword[id * norm_width() + i];
+  for (var place = first; place < params.rows; place++) {
+    n = row_at(place);
+    if (clamp_id(ids[n], params.word_count) != id) {
+      break;
+    }
+    sum += dsum[n * norm_width() + i];
+  }
+  dword[id * norm_width() + i] = sum;
+}
+
+// workgroups: ceil(rows / 64)
+@compute @workgroup_size(LANES)
+fn order_by_segment(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let n = element_index(group, groups, lane);
+  if (n >= params.rows) {
+    return;
+  }
+  let id = clamp_id(segments[n], params.segment_count);
+  var place = 0u;
+  for (var k = 0u; k < params.rows; k++) {
+    let other = clamp_id(segments[k], params.segment_count);
+    place += select(0u, 1u, other < id || (other == id && k < n));
+  }
+  set_row_at(place, n);
+}
+
+// workgroups: ceil(rows * width / 256)
+@compute @workgroup_size(LANES)
+fn add_to_segment(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let e = element_index(group, groups, lane);
+  let first = e / norm_width();
+  if (first >= params.rows) {
+    return;
+  }
+  var n = row_at(first);
+  let id = clamp_id(segments[n], params.segment_count);
+  if (first > 0u && clamp_id(segments[row_at(first - 1u)], params.segment_count) == id) {
+    return;
+  }
+  let i = e % norm_width();
+  var sum = dsegment[id * norm_width() + i];
+  for (var place = first; place < params.rows; place++) {
+    n = row_at(place);
+    if (clamp_id(segments[n], params.segment_count) != id) {
+      break;
+    }
+    sum += dsum[n * norm_width() + i];
+  }
+  dsegment[id * norm_width() + i] = sum;
+}
+
+// workgroups: ceil(rows / 64)
+@compute @workgroup_size(LANES)
+fn order_by_position(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let n = element_index(group, groups, lane);
+  if (n >= params.rows) {
+    return;
+  }
+  let id = clamp_id(positions[n], params.position_count);
+  var place = 0u;
+  for (var k = 0u; k < params.rows; k++) {
+    let other = clamp_id(positions[k], params.position_count);
+    place += select(0u, 1u, other < id || (other == id && k < n));
+  }
+  set_row_at(place, n);
+}
+
+// workgroups: ceil(rows * width / 256)
+@compute @workgroup_size(LANES)
+fn add_to_position(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let e = element_index(group, groups, lane);
+  let first = e / norm_width();
+  if (first >= params.rows) {
+    return;
+  }
+  var n = row_at(first);
+  let id = clamp_id(positions[n], params.position_count);
+  if (first > 0u && clamp_id(positions[row_at(first - 1u)], params.position_count) == id) {
+    return;
+  }
+  let i = e % norm_width();
+  var sum = dposition[id * norm_width() + i];
+  for (var place = first; place < params.rows; place++) {
+    n = row_at(place);
+    if (clamp_id(positions[n], params.position_count) != id) {
+      break;
+    }
+    sum += dsum[n * norm_width() + i];
+  }
+  dposition[id * norm_width() + i] = sum;
+}
+
+// kernel embedding_backward
+// uses single, norm_backward
 struct Params {
   rows: u32, width: u32, word_count: u32, segment_count: u32, position_count: u32,
   p: f32, seed: u32, draw: u32, stream: u32, layer: u32,
@@ -111,8 +446,35 @@ struct Params {
 @group(0) @binding(16) var<storage, read_write> partial: array<f32>;
 @group(0) @binding(17) var<uniform> params: Params;
 
-fn site() -> Site {
-  return Site(params.p, params.seed, params.draw, params.stream, params.layer);
+fn norm_width() -> u32 {
+  return params.width / WIDE;
+}
+
+fn norm_gradient(n: u32, i: u32) -> Vec {
+  let site = Site(params.p, params.seed, params.draw, params.stream, params.layer);
+  return dy[n * norm_width() + i] * kept_factors(site, i, n);
+}
+
+fn norm_value(n: u32, i: u32) -> Vec {
+  return dsum[n * norm_width() + i];
+}
+
+fn norm_weight(i: u32) -> Vec {
+  return weight[i];
+}
+
+fn norm_give(n: u32, i: u32, g: Vec) {
+  dsum[n * norm_width() + i] = g;
+}
+
+// The rows in the order of the ids of a table, those of one id in their own order, lie in `partial` once its sums have
+// been added: as numbers, exact below 2^24.
+fn set_row_at(place: u32, n: u32) {
+  partial[place] = f32(n);
+}
+
+fn row_at(place: u32) -> u32 {
+  return u32(partial[place]);
 }
 
 // The sums again, where their gradients will be.
@@ -123,170 +485,204 @@ fn sum_tables(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = element_index(group, groups, lane);
-  if (i >= params.rows * params.width) {
+  let e = element_index(group, groups, lane);
+  let n = e / norm_width();
+  if (n >= params.rows) {
     return;
   }
-  let n = i / params.width;
-  let h = i % params.width;
-  dsum[i] = word[clamp_id(ids[n], params.word_count) * params.width + h] +
-    segment[clamp_id(segments[n], params.segment_count) * params.width + h] +
-    position[clamp_id(positions[n], params.position_count) * params.width + h];
+  let i = e % norm_width();
+  dsum[e] = word[clamp_id(ids[n], params.word_count) * norm_width() + i] +
+    segment[clamp_id(segments[n], params.segment_count) * norm_width() + i] +
+    position[clamp_id(positions[n], params.position_count) * norm_width() + i];
 }
 
-// workgroups: ceil(rows / 64) * ceil(width / 64)
+// workgroups: ceil(ceil(rows / 64) * width / 64)
 @compute @workgroup_size(LANES)
 fn sum_blocks(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let columns = (params.width + LANES - 1u) / LANES;
-  let block = group_index(group, groups) / columns;
-  let h = group_index(group, groups) % columns * LANES + lane;
-  if (h >= params.width || block * BLOCK >= params.rows) {
-    return;
-  }
-  var w = 0.0;
-  var b = 0.0;
-  for (var n = block * BLOCK; n < min(params.rows, (block + 1u) * BLOCK); n++) {
-    let d = dy[n * params.width + h] * dropout_factor(site(), h, n);
-    w += d * (dsum[n * params.width + h] - mean[n]) * rstd[n];
-    b += d;
-  }
-  partial[2u * block * params.width + h] = w;
-  partial[(2u * block + 1u) * params.width + h] = b;
+  sum_block(element_index(group, groups, lane));
 }
 
-// workgroups: ceil(width / 64)
+// workgroups: ceil(ceil(rows / 1024) * width / 64)
 @compute @workgroup_size(LANES)
-fn add_blocks(
+fn join(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let h = element_index(group, groups, lane);
-  if (h >= params.width) {
-    return;
-  }
-  var w = dweight[h];
-  var b = dbias[h];
-  for (var block = 0u; block * BLOCK < params.rows; block++) {
-    w += partial[2u * block * params.width + h];
-    b += partial[(2u * block + 1u) * params.width + h];
-  }
-  dweight[h] = w;
-  dbias[h] = b;
+  join_blocks(element_index(group, groups, lane));
 }
 
-// workgroups: rows
+// workgroups: ceil(width / 64)
 @compute @workgroup_size(LANES)
+fn add(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  add_blocks(element_index(group, groups, lane));
+}
+
+// workgroups: ceil(rows / ROWS)
+@compute @workgroup_size(SPAN)
 fn gradient_of_sum(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let n = group_index(group, groups);
+  let n = row_index(group, groups, lane);
   if (n >= params.rows) {
     return;
   }
-  let row = n * params.width;
-  var sum_g = 0.0;
-  var sum_gx = 0.0;
-  for (var h = lane; h < params.width; h += LANES) {
-    let g = dy[row + h] * dropout_factor(site(), h, n) * weight[h];
-    sum_g += g;
-    sum_gx += g * (dsum[row + h] - mean[n]) * rstd[n];
-  }
-  let mean_g = group_sum(sum_g, lane) / f32(params.width);
-  let mean_gx = group_sum(sum_gx, lane) / f32(params.width);
-  for (var h = lane; h < params.width; h += LANES) {
-    let g = dy[row + h] * dropout_factor(site(), h, n) * weight[h];
-    let hat = (dsum[row + h] - mean[n]) * rstd[n];
-    dsum[row + h] = rstd[n] * (g - mean_g - hat * mean_gx);
-  }
+  norm_backward(n, row_lane(lane));
 }
 
-// workgroups: rows
+// workgroups: ceil(rows / 64)
 @compute @workgroup_size(LANES)
-fn scatter_word(
+fn order_by_word(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let first = group_index(group, groups);
-  if (first >= params.rows) {
+  let n = element_index(group, groups, lane);
+  if (n >= params.rows) {
     return;
   }
-  let id = clamp_id(ids[first], params.word_count);
-  for (var n = 0u; n < first; n++) {
-    if (clamp_id(ids[n], params.word_count) == id) {
-      return;
-    }
+  let id = clamp_id(ids[n], params.word_count);
+  var place = 0u;
+  for (var k = 0u; k < params.rows; k++) {
+    let other = clamp_id(ids[k], params.word_count);
+    place += select(0u, 1u, other < id || (other == id && k < n));
   }
-  for (var h = lane; h < params.width; h += LANES) {
-    var total = dword[id * params.width + h];
-    for (var n = first; n < params.rows; n++) {
-      if (clamp_id(ids[n], params.word_count) == id) {
-        total += dsum[n * params.width + h];
-      }
-    }
-    dword[id * params.width + h] = total;
-  }
+  set_row_at(place, n);
 }
 
-// workgroups: rows
+// workgroups: ceil(rows * width / 64)
 @compute @workgroup_size(LANES)
-fn scatter_segment(
+fn add_to_word(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let first = group_index(group, groups);
+  let e = element_index(group, groups, lane);
+  let first = e / norm_width();
   if (first >= params.rows) {
     return;
   }
-  let id = clamp_id(segments[first], params.segment_count);
-  for (var n = 0u; n < first; n++) {
-    if (clamp_id(segments[n], params.segment_count) == id) {
-      return;
-    }
+  var n = row_at(first);
+  let id = clamp_id(ids[n], params.word_count);
+  if (first > 0u && clamp_id(ids[row_at(first - 1u)], params.word_count) == id) {
+    return;
   }
-  for (var h = lane; h < params.width; h += LANES) {
-    var total = dsegment[id * params.width + h];
-    for (var n = first; n < params.rows; n++) {
-      if (clamp_id(segments[n], params.segment_count) == id) {
-        total += dsum[n * params.width + h];
-      }
+  let i = e % norm_width();
+  var sum = dword[id * norm_width() + i];
+  for (var place = first; place < params.rows; place++) {
+    n = row_at(place);
+    if (clamp_id(ids[n], params.word_count) != id) {
+      break;
     }
-    dsegment[id * params.width + h] = total;
+    sum += dsum[n * norm_width() + i];
   }
+  dword[id * norm_width() + i] = sum;
 }
 
-// workgroups: rows
+// workgroups: ceil(rows / 64)
 @compute @workgroup_size(LANES)
-fn scatter_position(
+fn order_by_segment(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let first = group_index(group, groups);
+  let n = element_index(group, groups, lane);
+  if (n >= params.rows) {
+    return;
+  }
+  let id = clamp_id(segments[n], params.segment_count);
+  var place = 0u;
+  for (var k = 0u; k < params.rows; k++) {
+    let other = clamp_id(segments[k], params.segment_count);
+    place += select(0u, 1u, other < id || (other == id && k < n));
+  }
+  set_row_at(place, n);
+}
+
+// workgroups: ceil(rows * width / 64)
+@compute @workgroup_size(LANES)
+fn add_to_segment(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let e = element_index(group, groups, lane);
+  let first = e / norm_width();
   if (first >= params.rows) {
     return;
   }
-  let id = clamp_id(positions[first], params.position_count);
-  for (var n = 0u; n < first; n++) {
-    if (clamp_id(positions[n], params.position_count) == id) {
-      return;
-    }
+  var n = row_at(first);
+  let id = clamp_id(segments[n], params.segment_count);
+  if (first > 0u && clamp_id(segments[row_at(first - 1u)], params.segment_count) == id) {
+    return;
   }
-  for (var h = lane; h < params.width; h += LANES) {
-    var total = dposition[id * params.width + h];
-    for (var n = first; n < params.rows; n++) {
-      if (clamp_id(positions[n], params.position_count) == id) {
-        total += dsum[n * params.width + h];
-      }
+  let i = e % norm_width();
+  var sum = dsegment[id * norm_width() + i];
+  for (var place = first; place < params.rows; place++) {
+    n = row_at(place);
+    if (clamp_id(segments[n], params.segment_count) != id) {
+      break;
     }
-    dposition[id * params.width + h] = total;
+    sum += dsum[n * norm_width() + i];
   }
+  dsegment[id * norm_width() + i] = sum;
+}
+
+// workgroups: ceil(rows / 64)
+@compute @workgroup_size(LANES)
+fn order_by_position(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let n = element_index(group, groups, lane);
+  if (n >= params.rows) {
+    return;
+  }
+  let id = clamp_id(positions[n], params.position_count);
+  var place = 0u;
+  for (var k = 0u; k < params.rows; k++) {
+    let other = clamp_id(positions[k], params.position_count);
+    place += select(0u, 1u, other < id || (other == id && k < n));
+  }
+  set_row_at(place, n);
+}
+
+// workgroups: ceil(rows * width / 64)
+@compute @workgroup_size(LANES)
+fn add_to_position(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let e = element_index(group, groups, lane);
+  let first = e / norm_width();
+  if (first >= params.rows) {
+    return;
+  }
+  var n = row_at(first);
+  let id = clamp_id(positions[n], params.position_count);
+  if (first > 0u && clamp_id(positions[row_at(first - 1u)], params.position_count) == id) {
+    return;
+  }
+  let i = e % norm_width();
+  var sum = dposition[id * norm_width() + i];
+  for (var place = first; place < params.rows; place++) {
+    n = row_at(place);
+    if (clamp_id(positions[n], params.position_count) != id) {
+      break;
+    }
+    sum += dsum[n * norm_width() + i];
+  }
+  dposition[id * norm_width() + i] = sum;
 }

@@ -1,6 +1,25 @@
-// y[i] = value. One invocation is one element.
+// y[i] = value. One invocation is four elements where the number of them is a multiple of four, else one.
 
 // ---------------------------------------------------------------- forward
+
+// kernel fill_forward
+// when: count % 4 == 0
+struct Params { count: u32, value: f32 }
+@group(0) @binding(0) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(1) var<uniform> params: Params;
+
+// workgroups: ceil(count / 256)
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = element_index(group, groups, lane);
+  if (i < params.count / 4u) {
+    y[i] = vec4f(params.value);
+  }
+}
 
 // kernel fill_forward
 struct Params { count: u32, value: f32 }

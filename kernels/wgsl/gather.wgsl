@@ -1,11 +1,43 @@
 // Rows by index: y[m,h] = x[index[m],h]; an index outside gives zeros and sends no gradient.
 //
-// Work split: forward, one invocation is one element. Backward, one workgroup is one pick m: if no pick before it has
-// the same index it adds the gradients of all picks that have it, in their order, so a row has one owner.
+// Work split: forward, one invocation is one element of a row. Backward, shared/rows, a row is one pick: it counts the
+// picks of its row together with its team, and if none is before it adds the gradients of all, in their order, so a
+// row of x has one owner.
 
 // ---------------------------------------------------------------- forward
 
 // kernel gather_forward
+// when: hidden % 4 == 0
+// uses vec4
+struct Params { rows: u32, picks: u32, hidden: u32 }
+@group(0) @binding(0) var<storage, read_write> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> index: array<i32>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(3) var<uniform> params: Params;
+
+// workgroups: ceil(picks * hidden / 256)
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let e = element_index(group, groups, lane);
+  let width = params.hidden / WIDE;
+  let m = e / width;
+  if (m >= params.picks) {
+    return;
+  }
+  let row = u32(index[m]);
+  var value = Vec();
+  if (row < params.rows) {
+    value = x[row * width + e % width];
+  }
+  y[e] = value;
+}
+
+// kernel gather_forward
+// uses single
 struct Params { rows: u32, picks: u32, hidden: u32 }
 @group(0) @binding(0) var<storage, read_write> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> index: array<i32>;
@@ -19,54 +51,105 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = element_index(group, groups, lane);
-  if (i >= params.picks * params.hidden) {
+  let e = element_index(group, groups, lane);
+  let width = params.hidden / WIDE;
+  let m = e / width;
+  if (m >= params.picks) {
     return;
   }
-  let row = index[i / params.hidden];
-  var value = 0.0;
-  if (row >= 0 && u32(row) < params.rows) {
-    value = x[u32(row) * params.hidden + i % params.hidden];
+  let row = u32(index[m]);
+  var value = Vec();
+  if (row < params.rows) {
+    value = x[row * width + e % width];
   }
-  y[i] = value;
+  y[e] = value;
 }
 
 // ---------------------------------------------------------------- backward
 
 // kernel gather_backward
+// when: hidden % 4 == 0
+// uses vec4, rows
+struct Params { rows: u32, picks: u32, hidden: u32 }
+@group(0) @binding(0) var<storage, read_write> dy: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> index: array<i32>;
+@group(0) @binding(2) var<storage, read_write> dx: array<vec4f>;
+@group(0) @binding(3) var<uniform> params: Params;
+
+// workgroups: ceil(picks / ROWS)
+@compute @workgroup_size(SPAN)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let n = row_index(group, groups, lane);
+  if (n >= params.picks) {
+    return;
+  }
+  let row = index[n];
+  let own = row_lane(lane);
+  var same = vec2f();  // picks of this row: before this one, from it on
+  for (var m = own; m < params.picks; m += TEAM) {
+    if (index[m] == row) {
+      same += select(vec2f(0.0, 1.0), vec2f(1.0, 0.0), m < n);
+    }
+  }
+  same = row_sums(same, own);
+  if (same.x > 0.0 || u32(row) >= params.rows) {
+    return;
+  }
+  let width = params.hidden / WIDE;
+  var left = same.y;
+  for (var m = n; left > 0.0; m++) {
+    if (index[m] == row) {
+      for (var i = own; i < width; i += TEAM) {
+        dx[u32(row) * width + i] += dy[m * width + i];
+      }
+      left -= 1.0;
+    }
+  }
+}
+
+// kernel gather_backward
+// uses single, rows
 struct Params { rows: u32, picks: u32, hidden: u32 }
 @group(0) @binding(0) var<storage, read_write> dy: array<f32>;
 @group(0) @binding(1) var<storage, read_write> index: array<i32>;
 @group(0) @binding(2) var<storage, read_write> dx: array<f32>;
 @group(0) @binding(3) var<uniform> params: Params;
 
-// workgroups: picks
-@compute @workgroup_size(LANES)
+// workgroups: ceil(picks / ROWS)
+@compute @workgroup_size(SPAN)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let first = group_index(group, groups);
-  if (first >= params.picks) {
+  let n = row_index(group, groups, lane);
+  if (n >= params.picks) {
     return;
   }
-  let row = index[first];
-  if (row < 0 || u32(row) >= params.rows) {
-    return;
-  }
-  for (var m = 0u; m < first; m++) {
+  let row = index[n];
+  let own = row_lane(lane);
+  var same = vec2f();  // picks of this row: before this one, from it on
+  for (var m = own; m < params.picks; m += TEAM) {
     if (index[m] == row) {
-      return;
+      same += select(vec2f(0.0, 1.0), vec2f(1.0, 0.0), m < n);
     }
   }
-  for (var h = lane; h < params.hidden; h += LANES) {
-    var sum = dx[u32(row) * params.hidden + h];
-    for (var m = first; m < params.picks; m++) {
-      if (index[m] == row) {
-        sum += dy[m * params.hidden + h];
+  same = row_sums(same, own);
+  if (same.x > 0.0 || u32(row) >= params.rows) {
+    return;
+  }
+  let width = params.hidden / WIDE;
+  var left = same.y;
+  for (var m = n; left > 0.0; m++) {
+    if (index[m] == row) {
+      for (var i = own; i < width; i += TEAM) {
+        dx[u32(row) * width + i] += dy[m * width + i];
       }
+      left -= 1.0;
     }
-    dx[u32(row) * params.hidden + h] = sum;
   }
 }

@@ -2,16 +2,15 @@
 //
 // Work split: one workgroup is one chunk (at most 16,384 elements); one more adds the chunks. Sums are in f32, in a
 // fixed order over 64 lanes. Infinite or NaN gradients, and squares that overflow, make the norm not finite.
+// Bytes: one read of the gradients.
 
-// First element of the block of the arenas that is bound: where a device holds them in several, this runs once a block, on the
-// chunks that begin in it. Chunks lie in one block each.
-override BLOCK_START: u32 = 0;
+// uses chunk, reduce
 
 // ---------------------------------------------------------------- forward
 
 // kernel global_norm_forward
 struct Params { chunk_count: u32 }
-@group(0) @binding(0) var<storage, read_write> gradients: array<f32>;
+@group(0) @binding(0) var<storage, read_write> gradients: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> table: array<i32>;
 @group(0) @binding(2) var<storage, read_write> norm: array<f32>;
 @group(0) @binding(3) var<storage, read_write> partial: array<f32>;
@@ -28,15 +27,18 @@ fn sum_chunks(
   if (c >= params.chunk_count) {
     return;
   }
-  let start = u32(table[3u * c + 1u]) - BLOCK_START;
-  let is_here = start < arrayLength(&gradients);
-  let count = select(0u, u32(table[3u * c + 2u]), is_here);
-  var sum = 0.0;
-  for (var i = lane; i < count; i += LANES) {
-    sum += gradients[start + i] * gradients[start + i];
+  let chunk = chunk_of(c);
+  var squares = vec4f();
+  for (var i = chunk.first + lane; i < chunk.last; i += LANES) {
+    squares += gradients[i] * gradients[i];
   }
-  sum = group_sum(sum, lane);
-  if (lane == 0u && is_here) {
+  for (var k = lane; k < edges(chunk); k += LANES) {
+    let e = edge(chunk, k);
+    let g = gradients[e / 4u][e % 4u];
+    squares.x += g * g;
+  }
+  let sum = group_sum((squares.x + squares.y) + (squares.z + squares.w), lane);
+  if (lane == 0u && chunk.is_here) {
     partial[c] = sum;
   }
 }

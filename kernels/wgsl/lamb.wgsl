@@ -6,14 +6,10 @@
 // the moments, leaves u where g was and |p|^2, |u|^2 of the chunk in `partial` [chunks, 4]; then one workgroup a segment
 // adds its chunks and puts the ratio beside the first; the last entry point applies it. Sums are in f32. Where the norm
 // is not finite only the gradients are cleared.
+// Bytes: p, g, m, v in and m, v, u out, then p, u in and p, g out: eleven times the parameters, the least for two passes,
+// as u is read and written where it would else be made again of m, v and p.
 
-const DECAY = 1;  // bits of a segment's flags, graph/segments.ts
-const ADAPT = 2;
-const TRAINABLE = 4;
-
-// First element of the block of the arenas that is bound: where a device holds them in several, this runs once a block, on the
-// chunks that begin in it. Chunks lie in one block each.
-override BLOCK_START: u32 = 0;
+// uses moments, reduce
 
 // ---------------------------------------------------------------- forward
 
@@ -22,26 +18,15 @@ struct Params {
   chunk_count: u32, segment_count: u32, lr: f32, beta1: f32, beta2: f32, rest1: f32, rest2: f32, eps: f32, decay: f32, clip: f32,
   correction1: f32, correction2: f32,
 }
-@group(0) @binding(0) var<storage, read_write> parameters: array<f32>;
-@group(0) @binding(1) var<storage, read_write> gradients: array<f32>;
-@group(0) @binding(2) var<storage, read_write> moment1: array<f32>;
-@group(0) @binding(3) var<storage, read_write> moment2: array<f32>;
+@group(0) @binding(0) var<storage, read_write> parameters: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> gradients: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> moment1: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> moment2: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> table: array<i32>;
 @group(0) @binding(5) var<storage, read_write> segments: array<i32>;
 @group(0) @binding(6) var<storage, read_write> norm: array<f32>;
 @group(0) @binding(7) var<storage, read_write> partial: array<f32>;
 @group(0) @binding(8) var<uniform> params: Params;
-
-// Updates the moments of one element and returns the direction of the step, without decay.
-fn update_moments(at: u32) -> f32 {
-  let factor = select(1.0, params.clip / norm[0], params.clip > 0.0 && norm[0] > params.clip);
-  let g = gradients[at] * factor;
-  let m = params.beta1 * moment1[at] + params.rest1 * g;
-  let v = params.beta2 * moment2[at] + params.rest2 * g * g;
-  moment1[at] = m;
-  moment2[at] = v;
-  return m / params.correction1 / (sqrt(v / params.correction2) + params.eps);
-}
 
 // workgroups: chunk_count
 @compute @workgroup_size(LANES)
@@ -54,26 +39,36 @@ fn directions(
   if (c >= params.chunk_count) {
     return;
   }
-  let flags = segments[2 * table[3u * c]];
-  let decay = select(0.0, params.decay, (flags & DECAY) != 0);
-  let start = u32(table[3u * c + 1u]) - BLOCK_START;
-  let is_here = start < arrayLength(&gradients);
-  let changes = is_here && (flags & TRAINABLE) != 0 && is_finite(norm[0]);
-  let count = select(0u, u32(table[3u * c + 2u]), changes);
-  var square_p = 0.0;
-  var square_u = 0.0;
-  for (var i = lane; i < count; i += LANES) {
-    let p = parameters[start + i];
-    let u = update_moments(start + i) + decay * p;
-    gradients[start + i] = u;
-    square_p += p * p;
-    square_u += u * u;
+  let chunk = chunk_of(c);
+  let flags = segments[2u * chunk.segment];
+  let rates = rates_of(flags);
+  var square_p = vec4f();
+  var square_u = vec4f();
+  if ((flags & TRAINABLE) != 0 && is_finite(norm[0])) {
+    for (var i = chunk.first + lane; i < chunk.last; i += LANES) {
+      let step = step_of(i, rates);
+      moment1[i] = step.m;
+      moment2[i] = step.v;
+      gradients[i] = step.u;
+      square_p += step.p * step.p;
+      square_u += step.u * step.u;
+    }
+    for (var k = lane; k < edges(chunk); k += LANES) {
+      let e = edge(chunk, k);
+      let step = step_of(e / 4u, rates);
+      let j = e % 4u;
+      moment1[e / 4u][j] = step.m[j];
+      moment2[e / 4u][j] = step.v[j];
+      gradients[e / 4u][j] = step.u[j];
+      square_p.x += step.p[j] * step.p[j];
+      square_u.x += step.u[j] * step.u[j];
+    }
   }
-  square_p = group_sum(square_p, lane);
-  square_u = group_sum(square_u, lane);
-  if (lane == 0u && is_here) {
-    partial[4u * c] = square_p;
-    partial[4u * c + 1u] = square_u;
+  let ones = vec4f(1.0);
+  let squares = group_sums(vec2f(dot(square_p, ones), dot(square_u, ones)), lane);
+  if (lane == 0u && chunk.is_here) {
+    partial[4u * c] = squares.x;
+    partial[4u * c + 1u] = squares.y;
   }
 }
 
@@ -93,17 +88,14 @@ fn ratios(
   if (s + 1u < params.segment_count) {
     end = u32(segments[2u * s + 3u]);
   }
-  var square_p = 0.0;
-  var square_u = 0.0;
+  var squares = vec2f();
   for (var c = begin + lane; c < end; c += LANES) {
-    square_p += partial[4u * c];
-    square_u += partial[4u * c + 1u];
+    squares += vec2f(partial[4u * c], partial[4u * c + 1u]);
   }
-  square_p = group_sum(square_p, lane);
-  square_u = group_sum(square_u, lane);
+  squares = group_sums(squares, lane);
   if (lane == 0u && begin < end) {
-    let adapts = (segments[2u * s] & ADAPT) != 0 && square_p > 0.0 && square_u > 0.0;
-    partial[4u * begin + 2u] = select(1.0, sqrt(square_p) / sqrt(square_u), adapts);
+    let adapts = (segments[2u * s] & ADAPT) != 0 && squares.x > 0.0 && squares.y > 0.0;
+    partial[4u * begin + 2u] = select(1.0, sqrt(squares.x) / sqrt(squares.y), adapts);
   }
 }
 
@@ -118,20 +110,23 @@ fn apply_directions(
   if (c >= params.chunk_count) {
     return;
   }
-  let segment = table[3u * c];
-  if ((segments[2 * segment] & TRAINABLE) == 0) {
+  let chunk = chunk_of(c);
+  if ((segments[2u * chunk.segment] & TRAINABLE) == 0) {
     return;
   }
-  let step = params.lr * partial[4 * segments[2 * segment + 1] + 2];
-  let start = u32(table[3u * c + 1u]) - BLOCK_START;
-  if (start >= arrayLength(&gradients)) {
-    return;
-  }
+  let step = params.lr * partial[4 * segments[2u * chunk.segment + 1u] + 2];
   let finite = is_finite(norm[0]);
-  for (var i = lane; i < u32(table[3u * c + 2u]); i += LANES) {
+  for (var i = chunk.first + lane; i < chunk.last; i += LANES) {
     if (finite) {
-      parameters[start + i] -= step * gradients[start + i];
+      parameters[i] -= step * gradients[i];
     }
-    gradients[start + i] = 0.0;
+    gradients[i] = vec4f();
+  }
+  for (var k = lane; k < edges(chunk); k += LANES) {
+    let e = edge(chunk, k);
+    if (finite) {
+      parameters[e / 4u][e % 4u] -= step * gradients[e / 4u][e % 4u];
+    }
+    gradients[e / 4u][e % 4u] = 0.0;
   }
 }

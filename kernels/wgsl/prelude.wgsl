@@ -1,4 +1,4 @@
-// Stands in front of every kernel: numbering of workgroups, sums over a workgroup, random words, functions.
+// Stands in front of every kernel: numbering of workgroups, random words, functions.
 //
 // A kernel is dispatched as a list of workgroups; a long list is folded into rows (groups.x wide), so the last row may
 // have groups beyond the end, and every entry point checks its bounds.
@@ -14,34 +14,6 @@ fn group_index(group: vec3u, groups: vec3u) -> u32 {
 // Number of this invocation when a workgroup has LANES of them.
 fn element_index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
   return group_index(group, groups) * LANES + lane;
-}
-
-// ---------------------------------------------------------------- reductions over LANES invocations, in a fixed order
-
-var<workgroup> lane_values: array<f32, LANES>;
-
-// Every lane adds all values itself: one pass over workgroup memory costs less than the barriers of a tree.
-fn group_sum(value: f32, lane: u32) -> f32 {
-  workgroupBarrier();
-  lane_values[lane] = value;
-  workgroupBarrier();
-  var sums = vec4f();
-  for (var i = 0u; i < LANES; i += 4u) {
-    sums += vec4f(lane_values[i], lane_values[i + 1u], lane_values[i + 2u], lane_values[i + 3u]);
-  }
-  return (sums.x + sums.y) + (sums.z + sums.w);
-}
-
-// The largest value; NaN if there is one.
-fn group_max(value: f32, lane: u32) -> f32 {
-  workgroupBarrier();
-  lane_values[lane] = value;
-  workgroupBarrier();
-  var most = lane_values[0];
-  for (var i = 1u; i < LANES; i++) {
-    most = larger(most, lane_values[i]);
-  }
-  return most;
 }
 
 // ---------------------------------------------------------------- random words and dropout (kernels/cpu/philox.h)
@@ -82,17 +54,23 @@ struct Site {
   layer: u32,
 }
 
+// What dropout multiplies elements 4 e to 4 e + 3 of plane j with.
+fn dropout_factors(site: Site, e: u32, j: u32) -> vec4f {
+  if (site.p == 0.0) {
+    return vec4f(1.0);
+  }
+  let words = philox(vec4u(e, j, (site.stream << 16u) | site.layer, site.draw), site.seed);
+  return select(vec4f(), vec4f(1.0 / (1.0 - site.p)), words >= vec4u(u32(site.p * 4294967296.0)));
+}
+
 // What dropout multiplies element e of plane j with: 0 or 1 / (1 - p).
 fn dropout_factor(site: Site, e: u32, j: u32) -> f32 {
-  if (site.p == 0.0) {
-    return 1.0;
-  }
-  let words = philox(vec4u(e / 4u, j, (site.stream << 16u) | site.layer, site.draw), site.seed);
-  return select(0.0, 1.0 / (1.0 - site.p), words[e % 4u] >= u32(site.p * 4294967296.0));
+  return dropout_factors(site, e / 4u, j)[e % 4u];
 }
 
 // ---------------------------------------------------------------- functions
-// WGSL lets an implementation assume that there are neither NaNs nor infinities, so they are told by their bits.
+// WGSL lets an implementation assume that there are neither NaNs nor infinities, so they are told by their bits. Values are
+// selected, not branched for: neighbours rarely agree.
 
 var<private> infinity_bits: u32 = 0x7f800000u;  // WGSL has no literal for it
 var<private> nan_bits: u32 = 0x7fc00000u;
@@ -107,32 +85,18 @@ fn is_nan(x: f32) -> bool {
 
 // NaN if either is.
 fn larger(a: f32, b: f32) -> f32 {
-  if (is_nan(a)) {
-    return a;
-  }
-  if (is_nan(b)) {
-    return b;
-  }
-  return max(a, b);
+  return select(select(max(a, b), b, is_nan(b)), a, is_nan(a));
 }
 
 // 0 below -87.3, finite above 88.7, as the CPU kernels have it.
 fn exponential(x: f32) -> f32 {
-  if (is_nan(x)) {
-    return x;
-  }
-  return select(exp(min(x, 88.722)), 0.0, x < -87.33654);
+  return select(select(exp(min(x, 88.722)), 0.0, x < -87.33654), x, is_nan(x));
 }
 
 // -infinity of 0 and NaN below, which the built-in log leaves open.
 fn logarithm(x: f32) -> f32 {
-  if (is_nan(x)) {
-    return x;
-  }
-  if (x <= 0.0) {
-    return select(bitcast<f32>(nan_bits), -bitcast<f32>(infinity_bits), x == 0.0);
-  }
-  return log(x);
+  let below = select(bitcast<f32>(nan_bits), -bitcast<f32>(infinity_bits), x == 0.0);
+  return select(select(log(x), below, x <= 0.0), x, is_nan(x));
 }
 
 // The built-in tanh may overflow for large |x| and lose digits near 0.

@@ -1,6 +1,26 @@
-// y[i] = x[i] * factor. One invocation is one element.
+// y[i] = x[i] * factor. One invocation is four elements where the number of them is a multiple of four, else one.
 
 // ---------------------------------------------------------------- forward
+
+// kernel scale_forward
+// when: count % 4 == 0
+struct Params { count: u32, factor: f32 }
+@group(0) @binding(0) var<storage, read_write> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(2) var<uniform> params: Params;
+
+// workgroups: ceil(count / 256)
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = element_index(group, groups, lane);
+  if (i < params.count / 4u) {
+    y[i] = x[i] * params.factor;
+  }
+}
 
 // kernel scale_forward
 struct Params { count: u32, factor: f32 }

@@ -1,43 +1,77 @@
 // Softmax over the last dimension, y[n,c] = exp(x[n,c]) / sum_c exp(x[n,c]), or its logarithm.
 //
-// Work split: one workgroup is one row, its lanes walk the columns with a stride of 64. The largest x is subtracted first;
-// a row whose values are all -inf gives zeros (log: -inf).
+// Work split: shared/rows; forward, two reads of x (shared/online.wgsl, then y). The largest x is subtracted first; a row
+// whose values are all -inf gives zeros (log: -inf).
 
 // ---------------------------------------------------------------- forward
 
 // kernel softmax_forward
+// when: columns % 4 == 0
+// uses vec4, online
 struct Params { rows: u32, columns: u32, log: u32 }
-@group(0) @binding(0) var<storage, read_write> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read_write> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
 @group(0) @binding(2) var<uniform> params: Params;
 
-// workgroups: rows
-@compute @workgroup_size(LANES)
+fn online_input(at: u32) -> Vec {
+  return x[at];
+}
+
+// workgroups: ceil(rows / ROWS)
+@compute @workgroup_size(SPAN)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let n = group_index(group, groups);
+  let n = row_index(group, groups, lane);
   if (n >= params.rows) {
     return;
   }
-  let row = n * params.columns;
-  var most = -MAX_FLOAT;
-  for (var c = lane; c < params.columns; c += LANES) {
-    most = larger(most, x[row + c]);
-  }
-  most = group_max(most, lane);
-  var sum = 0.0;
-  for (var c = lane; c < params.columns; c += LANES) {
-    sum += exponential(x[row + c] - most);
-  }
-  sum = group_sum(sum, lane);
-  for (var c = lane; c < params.columns; c += LANES) {
+  let width = params.columns / WIDE;
+  let found = online(n * width, width, row_lane(lane));
+  let shift = select(logarithm(found.sum), 0.0, found.sum == 0.0);
+  let scale = 1.0 / select(found.sum, 1.0, found.sum == 0.0);
+  for (var i = n * width + row_lane(lane); i < (n + 1u) * width; i += TEAM) {
     if (params.log != 0u) {
-      y[row + c] = x[row + c] - most - select(logarithm(sum), 0.0, sum == 0.0);
+      y[i] = x[i] - found.most - shift;
     } else {
-      y[row + c] = exponential(x[row + c] - most) / select(sum, 1.0, sum == 0.0);
+      y[i] = exponentials(x[i] - found.most) * scale;
+    }
+  }
+}
+
+// kernel softmax_forward
+// uses single, online
+struct Params { rows: u32, columns: u32, log: u32 }
+@group(0) @binding(0) var<storage, read_write> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<uniform> params: Params;
+
+fn online_input(at: u32) -> Vec {
+  return x[at];
+}
+
+// workgroups: ceil(rows / ROWS)
+@compute @workgroup_size(SPAN)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let n = row_index(group, groups, lane);
+  if (n >= params.rows) {
+    return;
+  }
+  let width = params.columns / WIDE;
+  let found = online(n * width, width, row_lane(lane));
+  let shift = select(logarithm(found.sum), 0.0, found.sum == 0.0);
+  let scale = 1.0 / select(found.sum, 1.0, found.sum == 0.0);
+  for (var i = n * width + row_lane(lane); i < (n + 1u) * width; i += TEAM) {
+    if (params.log != 0u) {
+      y[i] = x[i] - found.most - shift;
+    } else {
+      y[i] = exponentials(x[i] - found.most) * scale;
     }
   }
 }
@@ -46,34 +80,78 @@ fn main(
 // dx = y (dy - sum_c dy y);   of the logarithm: dx = dy - exp(y) sum_c dy
 
 // kernel softmax_backward
+// when: columns % 4 == 0
+// uses vec4, rows
+struct Params { rows: u32, columns: u32, log: u32 }
+@group(0) @binding(0) var<storage, read_write> dy: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> dx: array<vec4f>;
+@group(0) @binding(3) var<uniform> params: Params;
+
+// workgroups: ceil(rows / ROWS)
+@compute @workgroup_size(SPAN)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let n = row_index(group, groups, lane);
+  if (n >= params.rows) {
+    return;
+  }
+  let width = params.columns / WIDE;
+  var sums = Vec();
+  for (var i = n * width + row_lane(lane); i < (n + 1u) * width; i += TEAM) {
+    if (params.log != 0u) {
+      sums += dy[i];
+    } else {
+      sums += dy[i] * y[i];
+    }
+  }
+  let sum = row_sum(total(sums), row_lane(lane));
+  for (var i = n * width + row_lane(lane); i < (n + 1u) * width; i += TEAM) {
+    if (params.log != 0u) {
+      dx[i] = dy[i] - exponentials(y[i]) * sum;
+    } else {
+      dx[i] = y[i] * (dy[i] - sum);
+    }
+  }
+}
+
+// kernel softmax_backward
+// uses single, rows
 struct Params { rows: u32, columns: u32, log: u32 }
 @group(0) @binding(0) var<storage, read_write> dy: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 @group(0) @binding(2) var<storage, read_write> dx: array<f32>;
 @group(0) @binding(3) var<uniform> params: Params;
 
-// workgroups: rows
-@compute @workgroup_size(LANES)
+// workgroups: ceil(rows / ROWS)
+@compute @workgroup_size(SPAN)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let n = group_index(group, groups);
+  let n = row_index(group, groups, lane);
   if (n >= params.rows) {
     return;
   }
-  let row = n * params.columns;
-  var sum = 0.0;
-  for (var c = lane; c < params.columns; c += LANES) {
-    sum += dy[row + c] * select(y[row + c], 1.0, params.log != 0u);
-  }
-  sum = group_sum(sum, lane);
-  for (var c = lane; c < params.columns; c += LANES) {
+  let width = params.columns / WIDE;
+  var sums = Vec();
+  for (var i = n * width + row_lane(lane); i < (n + 1u) * width; i += TEAM) {
     if (params.log != 0u) {
-      dx[row + c] = dy[row + c] - exponential(y[row + c]) * sum;
+      sums += dy[i];
     } else {
-      dx[row + c] = y[row + c] * (dy[row + c] - sum);
+      sums += dy[i] * y[i];
+    }
+  }
+  let sum = row_sum(total(sums), row_lane(lane));
+  for (var i = n * width + row_lane(lane); i < (n + 1u) * width; i += TEAM) {
+    if (params.log != 0u) {
+      dx[i] = dy[i] - exponentials(y[i]) * sum;
+    } else {
+      dx[i] = y[i] * (dy[i] - sum);
     }
   }
 }

@@ -35,6 +35,15 @@ const shapes: [number[], number[]][] = [
   ],
   [[], [2, 9]],
   [[37], []],
+  [[3, 8], [8]],
+  [
+    [3, 8],
+    [3, 1],
+  ],
+  [
+    [2, 3, 4],
+    [2, 1, 4],
+  ],
 ]
 
 for (const fn of Object.keys(functions) as BinaryFunction[])

@@ -31,6 +31,10 @@ const views: View[] = [
   { name: 'a column repeated often', from: [4, 1], shape: [4, 150], strides: [1, 0] },
   { name: 'windows that overlap in parts', from: [3, 12], shape: [3, 5, 4, 2], strides: [12, 2, 1, 0] },
   { name: 'windows that overlap', from: [9], shape: [7, 3], strides: [1, 1] },
+  { name: 'columns of a matrix', from: [5, 12], shape: [5, 8], strides: [12, 1], offset: 4 },
+  { name: 'all of a width of four', from: [3, 8], shape: [3, 8], strides: [8, 1] },
+  { name: 'columns of a transpose', from: [4, 12], shape: [8, 4], strides: [1, 12], offset: 3 },
+  { name: 'windows of eight that overlap by four', from: [16], shape: [3, 8], strides: [4, 1] },
   { name: 'long lines', from: [2, 20000], shape: [20000, 2], strides: [1, 20000] },
 ]
 

@@ -41,6 +41,8 @@ for (const [rows, classes] of [
   [9, 5],
   [7, 33],
   [3, 300],
+  [5, 257],
+  [66, 4],
 ])
   checkOp(test, `[${rows},${classes}], some rows ignored`, {
     inputs: { logits: normals(rows, rows, classes), labels: integers(2, -1, classes, rows) },

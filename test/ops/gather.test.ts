@@ -13,6 +13,7 @@ for (const [rows, rest, picks] of [
   [7, [2, 5], 6],
   [6, [131], 13],
   [70, [12], 40],
+  [9, [260], 70],
   [3, [4], 1100],
 ] as [number, number[], number][])
   checkOp(test, `${picks} of [${[rows, ...rest]}], with repetitions and none`, {

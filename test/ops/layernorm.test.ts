@@ -36,7 +36,9 @@ for (const [rows, hidden] of [
   [131, 8],
   [2, 256],
   [2, 520],
+  [2, 260],
   [1, 1028],
+  [1, 257],
 ])
   checkOp(test, `[${rows},${hidden}]: outputs and gradients`, {
     inputs: {
@@ -49,6 +51,31 @@ for (const [rows, hidden] of [
     rtol: 2e-5,
     atol: 2e-6,
   })
+
+onEveryIsa(test, 'gradients of weight and bias are sums over rows, be they many', async (device) => {
+  for (const [rows, hidden] of [
+    [1100, 3],
+    [2113, 8],
+  ]) {
+    const inputs = { x: normals(1, rows, hidden), weight: normals(2, hidden), bias: normals(3, hidden) }
+    const dy = normals(4, rows, hidden).data as Float32Array
+    const { gradients } = await runOp(
+      device,
+      inputs,
+      ({ x, weight, bias }, capture) => capture.apply(layernorm, [x, weight, bias], { eps: 1e-3 }),
+      [dy],
+    )
+    const ones = new Float64Array(hidden).fill(1)
+    const [hat] = oracle(hidden, 1e-3)({ x: inputs.x.data, weight: ones, bias: new Float64Array(hidden) })
+    const [dweight, dbias] = [new Float64Array(hidden), new Float64Array(hidden)]
+    dy.forEach((d, i) => {
+      dweight[i % hidden] += d * hat[i]
+      dbias[i % hidden] += d
+    })
+    allclose(gradients.weight, dweight, { rtol: 1e-4, atol: 1e-4, name: 'dweight' })
+    allclose(gradients.bias, dbias, { rtol: 1e-4, atol: 1e-4, name: 'dbias' })
+  }
+})
 
 onEveryIsa(test, 'a large mean does not eat the variance', async (device) => {
   const x = normals(4, 2, 33)

@@ -43,6 +43,8 @@ for (const fn of ['sum', 'mean', 'max'] as const)
     [[3, 5, 8], 1],
     [[3, 20], 1],
     [[4, 3, 2], 2],
+    [[2, 260], 1],
+    [[1, 260, 3], 1],
   ] as [number[], number][])
     checkOp(test, `${fn} of [${shape}] over axis ${axis}`, {
       inputs: { x: normals(axis + 1, ...shape) },
@@ -53,6 +55,7 @@ for (const fn of ['sum', 'mean', 'max'] as const)
 onEveryIsa(test, 'long sums keep their digits', async (device) => {
   for (const [shape, axis] of [
     [[100003], 0],
+    [[40960], 0],
     [[20011, 5], 0],
   ] as [number[], number][]) {
     const x = uniforms(3, 0, 1, ...shape)
@@ -131,6 +134,24 @@ onEveryIsa(test, 'a NaN makes the maximum NaN', async (device) => {
     for (const y of outputs[0]) assert.ok(Number.isNaN(y))
   }
 })
+
+onEveryIsa(
+  test,
+  'a NaN anywhere in a long axis makes the maximum NaN, infinities are numbers',
+  async (device) => {
+    for (const axis of [4100, 4101]) {
+      const data = random(axis).normals(4 * axis)
+      data[1300] = Number.NaN
+      data.fill(-Infinity, axis, 2 * axis)
+      data[2 * axis + 77] = Infinity
+      const { outputs } = await runOp(device, { x: { shape: [4, axis], data } }, ({ x }, capture) =>
+        capture.apply(reduce, [x], { fn: 'max', axis: 1, keep: false }),
+      )
+      const most = data.subarray(3 * axis).reduce((a, b) => Math.max(a, b))
+      assert.equal([...outputs[0]], [Number.NaN, -Infinity, Infinity, most])
+    }
+  },
+)
 
 test('rows past the run-time size stay as they are', () =>
   withDevice({ threads: 2 }, (device) =>

@@ -29,6 +29,7 @@ for (const log of [false, true])
     [2, 3, 16],
     [4, 37],
     [2, 300],
+    [3, 257],
   ])
     checkOp(test, `${log ? 'log-softmax' : 'softmax'} of [${shape}]`, {
       inputs: { x: normals(shape.length, ...shape) },
