@@ -193,15 +193,20 @@ export function answersOf(
   return answers
 }
 
-/** The answers to the items of several lines, whose examples are run together so that batches are full. */
+/**
+ * The answers to the items of several lines, whose examples are run together so that batches are full. `onExamples` hears what
+ * they were cut into.
+ */
 export async function evaluateLines(
   predictor: Predictor,
   task: TaskCore,
   lines: readonly (readonly unknown[])[],
   context: TaskContext,
+  onExamples?: (examples: readonly Example[]) => void,
 ): Promise<unknown[][]> {
   const items = lines.flat()
   const examples = task.examples(items, context, false)
+  onExamples?.(examples)
   const answers = answersOf(task, items, examples, await predictor.logits(examples), context)
   let next = 0
   return lines.map(({ length }) => {

@@ -124,6 +124,10 @@ function defaults({ hiddenSize }: ModelConfig): Defaults {
   return DEFAULTS.find(({ hidden }) => hiddenSize <= hidden) ?? DEFAULTS[0]
 }
 const BATCH = 32
+/** Of AdamW where nothing else is said. */
+export const DEFAULT_WEIGHT_DECAY = 0.01
+/** Largest gradient norm where nothing else is said. */
+export const DEFAULT_CLIP = 1
 const WARMUP = 320
 const EVAL_EVERY = 200
 
