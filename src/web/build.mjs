@@ -10,7 +10,7 @@ import { build } from 'esbuild'
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 
 /** Comments that are read. */
-const READ = /^\/\/ (kernel|when:|workgroups:|uses|requires)\b/
+const READ = /^\/\/ (kernel |when:|workgroups:|uses |requires )/
 
 /** WGSL without indentation, blank lines and comments that nothing reads. */
 export function shortened(text) {
@@ -22,7 +22,7 @@ export function shortened(text) {
 }
 
 /** Every text in it shortened. */
-function shortenedSources(part) {
+export function shortenedSources(part) {
   if (typeof part === 'string') return shortened(part)
   return Object.fromEntries(Object.entries(part).map(([key, value]) => [key, shortenedSources(value)]))
 }
