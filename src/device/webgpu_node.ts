@@ -1,46 +1,13 @@
-/** WebGPU in Node: Dawn through the npm package `webgpu`, kernel sources from the package's folder. */
-import { readdirSync, readFileSync } from 'node:fs'
+/** WebGPU in Node: Dawn through the npm package `webgpu`. */
 import { createRequire } from 'node:module'
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { webgpuVariantsFromEnvironment } from '../environment.js'
 import { UsageError } from '../error.js'
-import { cacheFolder, packageRoot } from '../paths.js'
+import { cacheFolder } from '../paths.js'
 import { missingVulkan } from './vulkan.js'
 import { openWebgpu, type WebgpuDevice, type WebgpuOptions } from './webgpu.js'
-import type { KernelSources } from './webgpu_source.js'
 import { fileStore } from './webgpu_store.js'
-
-/** Every file of kernels/wgsl. */
-export function kernelSources(): KernelSources {
-  const folder = join(packageRoot, 'kernels', 'wgsl')
-  const shared = join(folder, 'shared')
-  return {
-    prelude: readFileSync(join(folder, 'prelude.wgsl'), 'utf8'),
-    files: textsByStem(folder, ['prelude.wgsl']),
-    shared: {
-      ...mapped(textsByStem(shared), (text) => ({ '': text })),
-      ...mapped(foldersOf(shared), (family) => textsByStem(join(shared, family))),
-    },
-  }
-}
-
-const mapped = <A, B>(record: Record<string, A>, f: (a: A) => B): Record<string, B> =>
-  Object.fromEntries(Object.entries(record).map(([key, value]) => [key, f(value)]))
-
-const foldersOf = (folder: string) =>
-  Object.fromEntries(
-    readdirSync(folder, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map(({ name }) => [name, name]),
-  )
-
-/** Texts of the WGSL files of a folder, in the order of their names. */
-function textsByStem(folder: string, except: readonly string[] = []): Record<string, string> {
-  const files = readdirSync(folder).filter((file) => file.endsWith('.wgsl') && !except.includes(file))
-  return Object.fromEntries(
-    files.sort().map((file) => [basename(file, '.wgsl'), readFileSync(join(folder, file), 'utf8')]),
-  )
-}
+import { kernelSources } from './wgsl_node.js'
 
 /** How `openWebgpuInNode` is told otherwise than by the environment. */
 export type NodeOptions = Omit<WebgpuOptions, 'store'>

@@ -15,7 +15,8 @@ import {
   knownChoices,
   runnable,
 } from '../../src/device/webgpu_choice.js'
-import { kernelSources, openWebgpuInNode } from '../../src/device/webgpu_node.js'
+import { openWebgpuInNode } from '../../src/device/webgpu_node.js'
+import { kernelSources } from '../../src/device/wgsl_node.js'
 import { type KernelSources, readKernels } from '../../src/device/webgpu_source.js'
 import { fileStore } from '../../src/device/webgpu_store.js'
 import { message } from '../support/conformance.js'

@@ -1,7 +1,7 @@
 /** The WebGPU device with given variants of shared WGSL code, whatever an adapter would get. */
 import type { Device } from '../../src/device/device.js'
 import { openWebgpu } from '../../src/device/webgpu.js'
-import { kernelSources } from '../../src/device/webgpu_node.js'
+import { kernelSources } from '../../src/device/wgsl_node.js'
 import { type KernelSources, type Variants, variantFeatures } from '../../src/device/webgpu_source.js'
 
 /** Kernel sources in which families that are named have that variant alone. */
