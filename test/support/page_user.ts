@@ -1,5 +1,6 @@
 /** What a person does with a page, for tests: keys, text, files that are chosen and dropped; and waiting until something holds. */
 import type { Chromium } from './chromium.js'
+import { fail } from './failure.js'
 
 const CODES: Readonly<Record<string, number>> = {
   Tab: 9,
@@ -61,7 +62,7 @@ export async function until(chromium: Chromium, expression: string, seconds = 30
   while (!(await chromium.evaluate(`!!(${expression})`))) {
     if (performance.now() > end) {
       const shown = await chromium.evaluate('document.body.innerText')
-      throw new Error(`not within ${seconds} s: ${expression}\nthe page shows:\n${shown}`)
+      fail(`not within ${seconds} s: ${expression}\nthe page shows:\n${shown}`)
     }
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
