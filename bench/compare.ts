@@ -15,8 +15,9 @@ import { makeFolder, writeFileAtomic } from '../src/files.js'
 import { taskNamed } from '../src/tasks/index.js'
 import type { Scores } from '../src/tasks/task.js'
 import { finetune } from '../src/training/finetuning/finetune.js'
-import { finished } from '../src/training/finetuning/result.js'
-import { type FinetuneRun, setUpFinetuning } from '../src/training/finetuning/setup.js'
+import { finished } from '../src/training/finetuning/result_node.js'
+import type { FinetuneRun } from '../src/training/finetuning/setup.js'
+import { setUpFinetuning } from '../src/training/finetuning/setup_node.js'
 import {
   COMPARISON_HEAD,
   type Comparison,

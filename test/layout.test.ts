@@ -15,6 +15,7 @@ const test = suite('layout')
 /** From the top down: a folder may import from itself and from those after it. */
 const layers = [
   'cli',
+  'web',
   'report',
   'evaluation',
   'profile',
@@ -29,6 +30,8 @@ const layers = [
   'ops',
   'device',
 ]
+/** What programs write against, in Node and in a browser. */
+const entries = ['src/index.ts', 'src/browser.ts']
 /** Beside the layers: importable from anywhere. */
 const free = ['src/environment.ts', 'src/error.ts', 'src/files.ts', 'src/paths.ts']
 /** Files beside those of ops: contracts, the WGSL in front, what benches compare with, the test of all signatures. */
@@ -106,7 +109,7 @@ test('imports point down only', () => {
     const [, folder] = file.split('/')
     const from = layers.indexOf(folder)
     for (const path of importsOf(file, read(file))) {
-      if (free.includes(path) || file === 'src/index.ts') continue
+      if (free.includes(path) || entries.includes(file)) continue
       const to = layers.indexOf(path.split('/')[1])
       if (!path.startsWith('src/') || to === -1) complaints.push(`${file} imports ${path}, of no layer`)
       else if (from === -1) complaints.push(`${file} is in no layer, and imports ${path}`)
@@ -142,8 +145,11 @@ test('a circle is found, through types, exports and imports at run time', () => 
   assert.equal(found(['a/one.ts', 'a/two.ts', 'b/three.ts', 'b/leaf.ts']), [])
 })
 
-test('src/index.ts holds exports only', () => {
-  const code = read('src/index.ts').replace(/\/\*[\s\S]*?\*\//g, '')
+test('the entries hold exports only', () => {
+  const code = entries
+    .map(read)
+    .join('\n')
+    .replace(/\/\*[\s\S]*?\*\//g, '')
   const rest = code
     .replace(/export\s+(type\s+)?(\*(\s+as\s+\w+)?|\{[^}]*\})\s+from\s+'[^']+'/g, '')
     .replace(/export \{\}/, '')

@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import autocannon from 'autocannon'
-import { Tokenizer } from '../../src/data/tokenizer/tokenizer.js'
+import { loadTokenizer } from '../../src/data/tokenizer/tokenizer_node.js'
 import { commandLine } from '../../test/support/paths.js'
 import { random } from '../../test/support/random.js'
 import { get, predicted } from '../../test/support/server_case.js'
@@ -60,7 +60,7 @@ async function measure(name: string, folder: string, precision: string): Promise
 
 /** Sentences of made-up words, each of about as many pieces as one of NCBI-disease. */
 function sentences(count: number): string[] {
-  const tokenizer = Tokenizer.load(vocabulary)
+  const tokenizer = loadTokenizer(vocabulary)
   const words = madeUpDocuments(3, 400).flat().join(' ').split(' ')
   let next = 0
   return ncbiLengths(count, random(3)).map((length) => {

@@ -1,6 +1,7 @@
 /** Options of a fine-tuning run, which `finetune` and every run of `benchmark` have alike. */
 import type { Command } from 'commander'
 import { tasks } from '../tasks/index.js'
+import { DEFAULT_CLIP, DEFAULT_WEIGHT_DECAY } from '../training/finetuning/setup.js'
 import {
   integerWithin,
   nonNegativeInteger,
@@ -38,8 +39,8 @@ export function addRunOptions(command: Command): Command {
     .option('--batch <n>', 'examples (sentences, pairs, windows) of a step (default: 32)', positiveInteger)
     .option('--learning-rate <r>', 'peak rate (default: 1e-5, mini 2e-4, nano 1e-3)', positiveNumber)
     .option('--warmup <n>', 'steps of warm-up (default: 320, at most a tenth)', nonNegativeInteger)
-    .option('--weight-decay <d>', "AdamW's decay", nonNegativeNumber, 0.01)
-    .option('--clip <norm>', 'largest gradient norm, 0: any', nonNegativeNumber, 1)
+    .option('--weight-decay <d>', "AdamW's decay", nonNegativeNumber, DEFAULT_WEIGHT_DECAY)
+    .option('--clip <norm>', 'largest gradient norm, 0: any', nonNegativeNumber, DEFAULT_CLIP)
     .option('--bias-correction', 'divide the moments by 1 - beta^t, as the usual AdamW does')
     .option(
       '--max-length <n>',

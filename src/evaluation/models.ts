@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, readSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
-import { Tokenizer } from '../data/tokenizer/tokenizer.js'
+import { loadTokenizer } from '../data/tokenizer/tokenizer_node.js'
 import { UsageError } from '../error.js'
 import { ParameterSet } from '../graph/parameters.js'
 import { type ModelConfig, preset } from '../model/config.js'
@@ -60,7 +60,7 @@ function splitSpec(spec: string): [name: string | undefined, place: string] {
 function randomModel(place: string, name: string | undefined, { tokenizer }: ModelChoices): BenchmarkModel {
   const size = place.slice(RANDOM.length)
   if (tokenizer === undefined) throw new UsageError(`--model ${place}: random weights want a --tokenizer DIR`)
-  const vocabulary = Tokenizer.load(tokenizer)
+  const vocabulary = loadTokenizer(tokenizer)
   const config = preset(size, vocabulary.size)
   return {
     name: name ?? `random-${size}`,

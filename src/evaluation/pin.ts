@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
-import { readText } from '../data/files/text.js'
+import { readText } from '../data/files/text_node.js'
 import { InputError, UsageError } from '../error.js'
 import { makeFolder, refuseExisting, writeFileAtomic } from '../files.js'
 import type { BenchmarkModel } from './models.js'

@@ -6,11 +6,11 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { readText } from '../data/files/text.js'
+import { readText } from '../data/files/text_node.js'
 import { InputError } from '../error.js'
 import { writeFileAtomic } from '../files.js'
 import type { Scores, Tally } from '../tasks/task.js'
-import { SCORES_FILE, UNITS_FILE } from '../training/finetuning/result.js'
+import { SCORES_FILE, UNITS_FILE } from '../training/finetuning/result_node.js'
 
 export const BENCHMARK_FILE = 'benchmark.json'
 

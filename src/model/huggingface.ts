@@ -1,5 +1,5 @@
 /** The config.json of Hugging Face, of ALBERT and of BERT: told apart by `model_type`, read into a ModelConfig and written. */
-import { z } from 'zod'
+import * as z from 'zod'
 import { InputError } from '../error.js'
 import { type Activation, checkConfig, MODEL_TYPES, type ModelConfig, type ModelType } from './config.js'
 

@@ -10,10 +10,11 @@ import { type Affine, declareDense } from './block.js'
 import type { ModelConfig } from './config.js'
 import { declareEncoder } from './encoder.js'
 import type { EncoderParameters } from './encoder_parameters.js'
-import { CONFIG_FILE, openModel, type PretrainedModel } from './folder.js'
+import { openModel } from './folder.js'
 import { declareMlmHead, declarePairHead, type MlmHead } from './heads.js'
 import { parseConfig } from './huggingface.js'
 import { className, KINDS, kindOfWeights, type ModelKind, unnamedLabels } from './kind.js'
+import { CONFIG_FILE, type PretrainedModel } from './pretrained.js'
 import { loadPretrained, tensorsByName } from './weights.js'
 
 /** An encoder and what stands on it. */

@@ -3,7 +3,7 @@
  * back, a second one brings logits and gets JSON. What belongs to a request is kept here in between. Started by text_lanes.ts.
  */
 import { parentPort, workerData } from 'node:worker_threads'
-import { Tokenizer } from '../data/tokenizer/tokenizer.js'
+import { loadTokenizer } from '../data/tokenizer/tokenizer_node.js'
 import { UserError } from '../error.js'
 import { taskNamed } from '../tasks/index.js'
 import type { TaskContext } from '../tasks/task.js'
@@ -36,7 +36,7 @@ export type WorkerReply = { readonly id: number } & (
 const { folder, task, context, entity } = workerData as WorkerSettings
 const work = new TextWork({
   task: taskNamed(task),
-  context: { ...context, tokenizer: Tokenizer.load(folder) },
+  context: { ...context, tokenizer: loadTokenizer(folder) },
   entity,
 })
 const open = new Map<number, PreparedText>()

@@ -139,7 +139,8 @@ export interface PublishedSettings {
   readonly biasCorrection: boolean
 }
 
-export interface Task<Item = unknown, Answer = unknown> {
+/** All of a task but its files, so that it can be had where there are none. */
+export interface TaskCore<Item = unknown, Answer = unknown> {
   /** The stem of its file. */
   readonly name: string
   /** What else it is called on the command line. */
@@ -161,10 +162,6 @@ export interface Task<Item = unknown, Answer = unknown> {
   /** Labels as a data set of this task usually has them, for plans and profiles without data. */
   readonly usualLabels: readonly string[]
 
-  /** Reads and checks a data set. Throws InputError or UserError naming file, line, what was found and expected. */
-  read(folder: string, options: ReadOptions): DataSet<Item>
-  /** Reads one labelled file, whose labels must be among the model's. */
-  readFile(file: string, context: Pick<TaskContext, 'form' | 'labels'>): Split<Item>
   /** The head for these labels. Throws an InputError-like UserError for labels that are none of this task. */
   head(labels: readonly string[], form: string): Head
   /**
@@ -219,4 +216,11 @@ export interface Task<Item = unknown, Answer = unknown> {
   printer(options: PrintOptions): Printer<Item, Answer>
   /** Tasks without it take lines alone. */
   readonly documents?: DocumentUse<Item, Answer>
+}
+
+export interface Task<Item = unknown, Answer = unknown> extends TaskCore<Item, Answer> {
+  /** Reads and checks a data set. Throws InputError or UserError naming file, line, what was found and expected. */
+  read(folder: string, options: ReadOptions): DataSet<Item>
+  /** Reads one labelled file, whose labels must be among the model's. */
+  readFile(file: string, context: Pick<TaskContext, 'form' | 'labels'>): Split<Item>
 }

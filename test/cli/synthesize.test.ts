@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { readNer } from '../../src/tasks/entities/reader.js'
+import { readNer } from '../../src/tasks/entities/reader_node.js'
 import { commandLine } from '../support/paths.js'
 import { folderWith, temporaryFolder } from '../support/temporary.js'
 

@@ -3,7 +3,7 @@ import { cpSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Tokenizer } from '../../src/data/tokenizer/tokenizer.js'
+import { loadTokenizer } from '../../src/data/tokenizer/tokenizer_node.js'
 import { chooseModels } from '../../src/evaluation/models.js'
 import { ParameterSet } from '../../src/graph/parameters.js'
 import { preset } from '../../src/model/config.js'
@@ -19,7 +19,7 @@ const vocabulary = join(root, 'v')
 const plain = { checkpoints: false }
 
 async function writeModel(dir: string, value: number): Promise<void> {
-  const tokenizer = Tokenizer.load(vocabulary)
+  const tokenizer = loadTokenizer(vocabulary)
   const config = preset('nano', tokenizer.size)
   const parameters = new ParameterSet()
   declarePretraining(parameters, config)

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { peerPython } from '../../bench/support/peers.js'
-import { Tokenizer } from '../../src/data/tokenizer/tokenizer.js'
+import { loadTokenizer } from '../../src/data/tokenizer/tokenizer_node.js'
 import type { ModelType } from '../../src/model/config.js'
 import { readSafetensors } from '../../src/model/formats/safetensors.js'
 import { exportFolder } from '../../src/model/hub_folder.js'
@@ -58,7 +58,7 @@ for (const family of FAMILIES)
       assert.is(after.architecture, architectureOf(family, kind))
       assert.equal(after.labels, before.labels)
       sameBits(after.data, before.data, { name: 'weights' })
-      assert.is(Tokenizer.load(out).digest, Tokenizer.load(dir).digest)
+      assert.is(loadTokenizer(out).digest, loadTokenizer(dir).digest)
     })
 
 for (const family of FAMILIES)

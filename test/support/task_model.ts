@@ -1,12 +1,12 @@
 /** Folders of nano models with random weights for every task, whose answers differ from text to text. */
 import { join } from 'node:path'
-import { Tokenizer } from '../../src/data/tokenizer/tokenizer.js'
+import { loadTokenizer } from '../../src/data/tokenizer/tokenizer_node.js'
 import { ParameterSet } from '../../src/graph/parameters.js'
 import { preset } from '../../src/model/config.js'
 import { readVocabularyContents, saveModel } from '../../src/model/folder.js'
 import { className } from '../../src/model/kind.js'
 import { taskNamed } from '../../src/tasks/index.js'
-import { writeTask } from '../../src/training/finetuning/model.js'
+import { writeTask } from '../../src/training/finetuning/model_node.js'
 import { random } from './random.js'
 import { folderWith, temporaryFolder } from './temporary.js'
 import { smallTokenizerJson } from './vocabulary.js'
@@ -27,7 +27,7 @@ export async function taskModel(name: string, options: TaskModelOptions = {}): P
   const { labels = task.usualLabels, form = task.forms[0], maxLength = 64 } = options
   const vocabularyDir =
     options.vocabulary ?? join(folderWith({ 'v/tokenizer.json': smallTokenizerJson() }), 'v')
-  const tokenizer = Tokenizer.load(vocabularyDir)
+  const tokenizer = loadTokenizer(vocabularyDir)
   const config = preset(options.preset ?? 'nano', tokenizer.size, { maxPositions: maxLength })
   const head = task.head(labels, form)
   const parameters = new ParameterSet()

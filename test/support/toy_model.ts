@@ -1,7 +1,7 @@
 /** Model folders with random weights over the small vocabulary, as files for tests of what is refused. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Tokenizer } from '../../src/data/tokenizer/tokenizer.js'
+import { loadTokenizer } from '../../src/data/tokenizer/tokenizer_node.js'
 import { ParameterSet } from '../../src/graph/parameters.js'
 import { preset } from '../../src/model/config.js'
 import { readVocabularyContents, saveModel } from '../../src/model/folder.js'
@@ -20,7 +20,7 @@ export async function toyModel(
   value = (place: number) => Math.sin(place) / 50,
 ): Promise<Record<string, Uint8Array>> {
   const vocabularyDir = join(folderWith({ 'v/tokenizer.json': smallTokenizerJson() }), 'v')
-  const tokenizer = Tokenizer.load(vocabularyDir)
+  const tokenizer = loadTokenizer(vocabularyDir)
   const config = preset('nano', tokenizer.size, { maxPositions: 64 })
   const parameters = new ParameterSet()
   if (labels) tokenHead.declare(parameters, config, labels.length)

@@ -1,16 +1,15 @@
 /** Fine-tuning runs on the toy sentences: small enough for a test, through the same doors as the command line. */
 import { join } from 'node:path'
 import { openCpu } from '../../src/device/cpu.js'
-import { entities, type NerSummary } from '../../src/tasks/entities.js'
+import type { NerSummary } from '../../src/tasks/entities/core.js'
+import { entities } from '../../src/tasks/entities.js'
 import type { Scores } from '../../src/tasks/task.js'
 import { finetune } from '../../src/training/finetuning/finetune.js'
-import { evaluateSplit, loadTask, openTask } from '../../src/training/finetuning/model.js'
+import { evaluateSplit, loadTask } from '../../src/training/finetuning/model.js'
+import { openTask } from '../../src/training/finetuning/model_node.js'
 import type { FinetuneHooks, FinetuneResult } from '../../src/training/finetuning/result.js'
-import {
-  type FinetuneOptions,
-  type FinetuneRun,
-  setUpFinetuning,
-} from '../../src/training/finetuning/setup.js'
+import type { FinetuneOptions, FinetuneRun } from '../../src/training/finetuning/setup.js'
+import { setUpFinetuning } from '../../src/training/finetuning/setup_node.js'
 import { folderWith } from './temporary.js'
 import { toyFiles } from './toy_ner.js'
 

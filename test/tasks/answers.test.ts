@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Tokenizer } from '../../src/data/tokenizer/tokenizer.js'
+import { loadTokenizer } from '../../src/data/tokenizer/tokenizer_node.js'
 import { importVocabulary } from '../../src/data/tokenizer/vocabulary_import.js'
 import { InputError } from '../../src/error.js'
 import { spanHead } from '../../src/model/question_answering.js'
@@ -208,7 +208,7 @@ test('what is printed cannot command a terminal, and is a line', () => {
 })
 
 test('yes and no are decoded to the class of the larger logit', () => {
-  const tokenizer = Tokenizer.load(folderWith({ 'tokenizer.json': smallTokenizerJson() }))
+  const tokenizer = loadTokenizer(folderWith({ 'tokenizer.json': smallTokenizerJson() }))
   const items = [question('a', ['yes'], 'yesno'), question('b', ['no'], 'yesno')]
   const about = { form: 'yesno', labels: yesNo, tokenizer, maxLength: 64, fitted: {} }
   const examples = answers.examples(items, about, true)
@@ -262,7 +262,7 @@ for (const [name, file, exceptions] of vocabularies) {
 
     const dir = join(temporaryFolder(), 'v')
     importVocabulary(file, dir)
-    const tokenizer = Tokenizer.load(dir)
+    const tokenizer = loadTokenizer(dir)
     const about = { form: 'auto', labels: data.labels, tokenizer, maxLength: 384, fitted: {} }
     const examples = answers.examples(items, about, true) as WindowExample[]
     const learnt = new Set<number>()

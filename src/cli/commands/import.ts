@@ -2,12 +2,13 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Command, Option } from 'commander'
-import { Tokenizer } from '../../data/tokenizer/tokenizer.js'
+import type { Tokenizer } from '../../data/tokenizer/tokenizer.js'
+import { loadTokenizer } from '../../data/tokenizer/tokenizer_node.js'
 import { adoptVocabulary, vocabularyIn } from '../../data/tokenizer/vocabulary_import.js'
 import { InputError, UsageError, UserError } from '../../error.js'
 import { folderAtomic, refuseExisting } from '../../files.js'
 import { PRESETS } from '../../model/config.js'
-import { CONFIG_FILE, weightsIn } from '../../model/folder.js'
+import { weightsIn } from '../../model/folder.js'
 import { WEIGHT_FORMATS, type WeightFormat, weightFormat } from '../../model/formats/index.js'
 import type { WeightsFile } from '../../model/formats/weights_file.js'
 import { type ConfigFile, parseConfig } from '../../model/huggingface.js'
@@ -19,9 +20,11 @@ import {
   planImport,
   writeImported,
 } from '../../model/import.js'
+import { CONFIG_FILE } from '../../model/pretrained.js'
 import { taskNamed, taskNames } from '../../tasks/index.js'
 import type { Task } from '../../tasks/task.js'
-import { windowLength, writeTask } from '../../training/finetuning/model.js'
+import { windowLength } from '../../training/finetuning/model.js'
+import { writeTask } from '../../training/finetuning/model_node.js'
 import { addShared, positiveInteger } from '../options.js'
 import { printResult, table } from '../output.js'
 
@@ -180,7 +183,7 @@ function adopt(
   { cased }: Options,
 ): Tokenizer {
   adoptVocabulary(file, dir, { lowercase: cased ? false : undefined })
-  const tokenizer = Tokenizer.load(dir)
+  const tokenizer = loadTokenizer(dir)
   if (tokenizer.size === vocabularySize) return tokenizer
   throw new UserError(`${file}: has ${tokenizer.size} pieces, the model has embeddings of ${vocabularySize}`)
 }

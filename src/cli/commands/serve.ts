@@ -3,7 +3,8 @@ import { Command } from 'commander'
 import { openDevice } from '../../device/open.js'
 import { UserError } from '../../error.js'
 import { openServer, type Server } from '../../server/server.js'
-import { loadTask, openTask } from '../../training/finetuning/model.js'
+import { loadTask } from '../../training/finetuning/model.js'
+import { openTask } from '../../training/finetuning/model_node.js'
 import { predictionRows } from '../../training/finetuning/predictor.js'
 import {
   addInferencePrecision,

@@ -1,7 +1,7 @@
 /** `vocab import` and `vocab train`: a vocabulary folder from someone else's file, or from text. */
 import { statSync } from 'node:fs'
 import { Command } from 'commander'
-import { Tokenizer } from '../../data/tokenizer/tokenizer.js'
+import { loadTokenizer } from '../../data/tokenizer/tokenizer_node.js'
 import { importVocabulary } from '../../data/tokenizer/vocabulary_import.js'
 import { trainVocabulary } from '../../data/tokenizer/vocabulary_train.js'
 import { UserError } from '../../error.js'
@@ -66,7 +66,7 @@ function runImport(file: string, { out, digitComma, cased, json }: ImportFlags):
   refuseExisting(out)
   const lowercase = cased ? false : undefined
   const { kind, pieces } = importVocabulary(file, out, { digitComma, lowercase })
-  const { digest } = Tokenizer.load(out)
+  const { digest } = loadTokenizer(out)
   printResult(json, { out, kind, pieces, digest }, `${out}: ${kind}, ${count(pieces)} pieces`)
 }
 
@@ -83,7 +83,7 @@ function runTrain(files: string[], { out, size, cased, characterCoverage, json, 
       bar.update(bytes),
     )
     bar.stop()
-    const { digest } = Tokenizer.load(out)
+    const { digest } = loadTokenizer(out)
     if (result.pieces < size) warn(`the text has no use for more than ${count(result.pieces)} pieces`)
     printResult(
       json,

@@ -1,6 +1,7 @@
 /** Files of JSON objects, one a line: every object with its line, every fault named with file and line. Blank lines are left out. */
 import { InputError } from '../../error.js'
-import { quote, readText } from './text.js'
+import { quote } from './text.js'
+import { readText } from './text_node.js'
 
 export interface JsonLine {
   readonly value: Readonly<Record<string, unknown>>

@@ -1,10 +1,11 @@
-/** Text files of people: read whole, UTF-8 with or without byte order mark, every fault named with file and line. */
-import { readFileSync } from 'node:fs'
+/**
+ * Text of people: UTF-8 with or without byte order mark, every fault named with file and line. Needs nothing of Node;
+ * text_node.ts has files.
+ */
 import { InputError } from '../../error.js'
 
-/** The text of a file. `expected` says what it should have been. Throws an InputError where it cannot be read or is not UTF-8. */
-export function readText(path: string, expected: string): string {
-  const bytes = readBytes(path, expected)
+/** The text of a file's bytes, without byte order mark. Throws an InputError that names `path` where they are not UTF-8. */
+export function decodeText(bytes: Uint8Array, path: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {
@@ -21,21 +22,6 @@ export function readText(path: string, expected: string): string {
 export function quote(text: string): string {
   const shown = text.length > 60 ? `${text.slice(0, 60)}...` : text
   return JSON.stringify(shown)
-}
-
-function readBytes(path: string, expected: string): Uint8Array {
-  try {
-    return readFileSync(path)
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
-    const found =
-      code === 'ENOENT'
-        ? 'no such file'
-        : code === 'EISDIR'
-          ? 'a folder'
-          : `a file that cannot be read (${code})`
-    throw new InputError({ file: path, found, expected })
-  }
 }
 
 /** The first line, from 1, that does not decode by itself. */

@@ -7,7 +7,7 @@
  *
  * and a quoted cell reaches into further lines only where its row has too few cells without, and as many as the first row with.
  */
-import { readText } from './text.js'
+import { readText } from './text_node.js'
 
 export interface TsvRow {
   readonly cells: readonly string[]

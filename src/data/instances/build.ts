@@ -8,7 +8,7 @@ import { basename, join } from 'node:path'
 import { UsageError, UserError } from '../../error.js'
 import { folderAtomic, refuseExisting, writeSynced } from '../../files.js'
 import { blockBytesFor, corpusBlocks, corpusSizes } from '../corpus/corpus_blocks.js'
-import { Tokenizer } from '../tokenizer/tokenizer.js'
+import { loadTokenizer } from '../tokenizer/tokenizer_node.js'
 import type { DocumentFile } from './document_shard.js'
 import { PAIRS, type Pairs, SINGLE_SENTENCE, type SingleSentence } from './instances.js'
 import { drawHeldOut, MANIFEST, type Manifest, type ManifestPart, packBits } from './manifest.js'
@@ -109,7 +109,7 @@ export async function buildInstances(
   const settings = checked(options)
   const { corpus, out, seed, masking } = settings
   refuseExisting(out)
-  const tokenizer = Tokenizer.load(settings.tokenizerDir)
+  const tokenizer = loadTokenizer(settings.tokenizerDir)
   const sizes = corpusSizes(corpus)
   const bytes = sizes.reduce((sum, size) => sum + size, 0)
   const blocks = corpusBlocks(corpus, sizes, settings.blockBytes ?? blockBytesFor(bytes))

@@ -5,7 +5,8 @@
  */
 import { join } from 'node:path'
 import { type CorpusBlock, readBlock } from '../corpus/corpus_blocks.js'
-import { Tokenizer } from '../tokenizer/tokenizer.js'
+import type { Tokenizer } from '../tokenizer/tokenizer.js'
+import { loadTokenizer } from '../tokenizer/tokenizer_node.js'
 import { DocumentBuffer, type DocumentFile, DocumentShard, DocumentStore } from './document_shard.js'
 import { InstanceMaker, type Pairs, type SingleSentence } from './instances.js'
 import { heldOutRule } from './manifest.js'
@@ -54,7 +55,7 @@ export class TaskRunner {
     private readonly context: TaskContext,
     tokenizer?: Tokenizer,
   ) {
-    this.tokenizer = tokenizer ?? Tokenizer.load(context.tokenizerDir)
+    this.tokenizer = tokenizer ?? loadTokenizer(context.tokenizerDir)
   }
 
   run(task: Task): TaskResult {

@@ -4,17 +4,26 @@
  *
  * Text is cut at ASCII white space into tokens; a token's ids depend on nothing else (normalisation and
  * segmentation are local to it), so they are kept in a cache keyed by its raw bytes and most of the work is one
- * hash and one copy per token. The exception, two segmentations of nearly equal score, is redone by line.
+ * hash and one copy per token. The exception, two segmentations of nearly equal score, is redone by line. Needs nothing
+ * of Node; tokenizer_node.ts has folders.
  */
-import { createHash } from 'node:crypto'
 import { PieceAligner, type PieceOffsets } from './offsets.js'
-import type { VocabularyFiles } from './tokenizer_json.js'
-import { endsInDigitComma, METASPACE, readVocabulary, type SpecialIds } from './tokenizer_json.js'
+import {
+  decisiveBytes,
+  endsInDigitComma,
+  METASPACE,
+  type NamedText,
+  parseVocabulary,
+  type SpecialIds,
+  type VocabularyFiles,
+} from './tokenizer_json.js'
 import { Unigram } from './unigram.js'
 import { WordCache } from './word_cache.js'
 import { startsWord } from './word_start.js'
 import { WordPiece } from './wordpiece.js'
 
+/** A byte order mark within a text is a character. */
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 const METASPACE_BYTES = new TextEncoder().encode(METASPACE)
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the separators that Python counts as white space.
 const ASCII_SPACE = /[\t-\r\x1c-\x20]+/
@@ -63,13 +72,14 @@ export class Tokenizer {
   private scratch = new Uint8Array(1 << 10)
   private aligner?: PieceAligner
 
-  private constructor(files: VocabularyFiles) {
+  /** `digest` is that of `decisiveBytes(files)`, as hexadecimal digits. */
+  constructor(files: VocabularyFiles, digest: string) {
     this.files = files
     this.pieces = files.pieces
     this.size = files.pieces.length
     this.special = files.special
     this.startsWord = startsWord(files)
-    this.digest = digestOf(files)
+    this.digest = digest
     this.wordsAreIndependent =
       files.kind === 'wordpiece' ||
       (files.pieces.includes(METASPACE) && !files.pieces.some((piece) => piece.lastIndexOf(METASPACE) > 0))
@@ -82,9 +92,12 @@ export class Tokenizer {
     }
   }
 
-  /** Loads DIR/tokenizer.json and its options in DIR/tokenizer_config.json. */
-  static load(dir: string): Tokenizer {
-    return new Tokenizer(readVocabulary(dir))
+  /** From the text of a tokenizer.json and, where there is one, of the tokenizer_config.json beside it. */
+  static async parse(tokenizer: NamedText, options?: NamedText): Promise<Tokenizer> {
+    const files = parseVocabulary(tokenizer, options)
+    const hash = await crypto.subtle.digest('SHA-256', decisiveBytes(files))
+    const digits = Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, '0'))
+    return new Tokenizer(files, digits.join(''))
   }
 
   /** Ids of a text, without special pieces. */
@@ -267,18 +280,10 @@ export class Tokenizer {
 }
 
 function textOf(bytes: Uint8Array, start: number, end: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('utf8')
+  return decoder.decode(bytes.subarray(start, end))
 }
 
 /** ASCII white space as Python's str.split() knows it. */
 function isSpace(byte: number): boolean {
   return byte <= 32 && (byte >= 28 || (byte >= 9 && byte <= 13))
-}
-
-function digestOf(files: VocabularyFiles): string {
-  const hash = createHash('sha256')
-  hash.update(`${files.kind}\n${files.digitComma}\n${JSON.stringify(files.special)}\n`)
-  hash.update(files.pieces.join('\n'))
-  hash.update(Float64Array.from(files.unigram, ({ score }) => score))
-  return hash.digest('hex')
 }

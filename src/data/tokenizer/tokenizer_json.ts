@@ -1,11 +1,10 @@
 /**
  * tokenizer.json and tokenizer_config.json, the two files of a vocabulary folder, read and written in Hugging
  * Face's form. Reading accepts what segments like SentencePiece's unigram model (ALBERT) or like BERT's
- * WordPiece and refuses everything else by name. Own keys of tokenizer_config.json: `digit_comma`.
+ * WordPiece and refuses everything else by name. Own keys of tokenizer_config.json: `digit_comma`. Needs nothing of
+ * Node; tokenizer_node.ts has files.
  */
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { InputError, UserError } from '../../error.js'
+import { InputError } from '../../error.js'
 import { CharsMap } from './charsmap.js'
 import {
   type BertOptions,
@@ -49,12 +48,20 @@ export function endsInDigitComma(piece: string): boolean {
   return /\p{Nd},$/u.test(piece)
 }
 
-/** Reads DIR/tokenizer.json and, where there is one, DIR/tokenizer_config.json. */
-export function readVocabulary(dir: string): VocabularyFiles {
-  const path = join(dir, 'tokenizer.json')
-  const json = readObject(path)
-  const configPath = join(dir, 'tokenizer_config.json')
-  const config = existsSync(configPath) ? readObject(configPath) : {}
+/** A file by its name, for errors, and its text. */
+export interface NamedText {
+  readonly path: string
+  readonly text: string
+}
+
+/**
+ * Reads the text of a tokenizer.json and, where there is one, of the tokenizer_config.json beside it.
+ * Throws an InputError for what is no JSON, and for a model that neither ALBERT nor BERT has.
+ */
+export function parseVocabulary(tokenizer: NamedText, options?: NamedText): VocabularyFiles {
+  const { path } = tokenizer
+  const json = parseObject(tokenizer)
+  const config = options === undefined ? {} : parseObject(options)
   const model = objectAt(json, 'model', path)
   const specials = new Map<string, number>()
   for (const token of Array.isArray(json.added_tokens) ? json.added_tokens : []) {
@@ -156,15 +163,26 @@ function readWordPiece(
   }
 }
 
-function readObject(path: string): JsonObject {
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch {
-    throw new UserError(
-      `${path}: cannot be read; a vocabulary folder holds tokenizer.json (see: vocab import)`,
-    )
-  }
+/**
+ * What decides the ids, as bytes whose SHA-256 is the digest of a vocabulary: kind, options, pieces, and scores as 64-bit
+ * floats.
+ */
+export function decisiveBytes({ kind, digitComma, special, pieces, unigram }: VocabularyFiles): Uint8Array {
+  const text = `${kind}\n${digitComma}\n${JSON.stringify(special)}\n${pieces.join('\n')}`
+  const head = new TextEncoder().encode(text)
+  const scores = Float64Array.from(unigram, ({ score }) => score)
+  const bytes = new Uint8Array(head.length + scores.byteLength)
+  bytes.set(head)
+  bytes.set(new Uint8Array(scores.buffer), head.length)
+  return bytes
+}
+
+/** Bytes written in base64. */
+function fromBase64(text: string): Uint8Array {
+  return Uint8Array.from(atob(text), (c) => c.charCodeAt(0))
+}
+
+function parseObject({ path, text }: NamedText): JsonObject {
   let value: Json
   try {
     value = JSON.parse(text) as Json
@@ -245,7 +263,7 @@ function normalizerStep(path: string, step: JsonObject): NormalizerStep[] {
       return [
         {
           type: 'Precompiled',
-          map: new CharsMap(Buffer.from(step.precompiled_charsmap as string, 'base64'), path),
+          map: new CharsMap(fromBase64(step.precompiled_charsmap as string), path),
         },
       ]
     case 'Strip':

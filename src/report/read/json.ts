@@ -1,7 +1,7 @@
 /** JSON files of runs and benchmarks: read, checked against what this version writes, every fault named with its place. */
 import { existsSync } from 'node:fs'
 import type { z } from 'zod'
-import { readText } from '../../data/files/text.js'
+import { readText } from '../../data/files/text_node.js'
 import { InputError } from '../../error.js'
 
 /** The checked contents of a file. `expected` says what it should have been. */

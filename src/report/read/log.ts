@@ -3,7 +3,8 @@
  * left out; any other line that does not fit is an error with its number.
  */
 import { existsSync } from 'node:fs'
-import { quote, readText } from '../../data/files/text.js'
+import { quote } from '../../data/files/text.js'
+import { readText } from '../../data/files/text_node.js'
 import { InputError } from '../../error.js'
 import type { Log, Point } from '../model.js'
 

@@ -5,7 +5,8 @@
  */
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { quote, readText } from '../../data/files/text.js'
+import { quote } from '../../data/files/text.js'
+import { readText } from '../../data/files/text_node.js'
 import { InputError } from '../../error.js'
 import { TAG_FORM } from '../../tasks/entities/tag_scheme.js'
 import type { AnsweredItem, Predictions, TaggedSentence } from '../model.js'

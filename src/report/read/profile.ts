@@ -2,7 +2,7 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { readText } from '../../data/files/text.js'
+import { readText } from '../../data/files/text_node.js'
 import type { Picture, Profile } from '../model.js'
 import { count, percent, short } from '../numbers.js'
 import { readJson } from './json.js'

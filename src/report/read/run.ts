@@ -6,7 +6,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { SCORES_FILE } from '../../training/finetuning/result.js'
+import { SCORES_FILE } from '../../training/finetuning/result_node.js'
 import type { BenchmarkPlace, Run } from '../model.js'
 import { readJson, readJsonIfThere } from './json.js'
 import { readLog } from './log.js'

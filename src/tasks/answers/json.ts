@@ -1,5 +1,6 @@
 /** JSON files of people, read with the place of every value, so that what is wrong is named: `FILE: found qas[3].id 7, ...`. */
-import { quote, readText } from '../../data/files/text.js'
+import { quote } from '../../data/files/text.js'
+import { readText } from '../../data/files/text_node.js'
 import { InputError } from '../../error.js'
 
 /** A value and where it stands. */

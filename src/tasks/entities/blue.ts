@@ -7,12 +7,13 @@
  */
 import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { quote, readText } from '../../data/files/text.js'
+import { quote } from '../../data/files/text.js'
+import { readText } from '../../data/files/text_node.js'
 import { InputError, UserError } from '../../error.js'
 import type { EntitySpan } from '../metrics/entities.js'
 import { counted } from '../shared/parts.js'
 import type { DataSet, Split } from '../task.js'
-import { checkTags } from './folder.js'
+import { checkTags } from './data_set.js'
 import { labelNames, type NerFile } from './reader.js'
 import type { NerSentence } from './sentence.js'
 

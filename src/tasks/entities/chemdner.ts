@@ -9,7 +9,8 @@
  */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { quote, readText } from '../../data/files/text.js'
+import { quote } from '../../data/files/text.js'
+import { readText } from '../../data/files/text_node.js'
 import { InputError } from '../../error.js'
 import type { DataSet, Split } from '../task.js'
 import type { NerSentence } from './sentence.js'

@@ -1,12 +1,13 @@
 /**
  * A data set for named entity recognition as it is released: a folder with train.tsv, devel.tsv (or dev.tsv) and
- * test.tsv. The labels are those of the training file; a type that only another file has could never be learned
- * and is refused, and so is a file whose tags a model does not know.
+ * test.tsv, checked by data_set.ts.
  */
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { InputError, UserError } from '../../error.js'
-import { labelNames, type NerFile, readNerFiles } from './reader.js'
+import { UserError } from '../../error.js'
+import { checkFiles } from './data_set.js'
+import type { NerFile } from './reader.js'
+import { readNerFiles } from './reader_node.js'
 import type { TagScheme } from './tag_scheme.js'
 
 export interface NerDataSet {
@@ -27,34 +28,5 @@ export function readNerFolder(folder: string): NerDataSet {
   if (devel === undefined)
     throw new UserError(`${folder}: found neither devel.tsv nor dev.tsv, expected one of them`)
   const [train, dev, test] = readNerFiles([join(folder, 'train.tsv'), devel, join(folder, 'test.tsv')])
-  const data = { train, devel: dev, test }
-  const { scheme } = train
-  if (scheme === undefined)
-    throw new InputError({
-      file: data.train.path,
-      found: 'O tags only',
-      expected: 'words tagged as entities',
-    })
-  // Files with plain tags and files with typed ones are told apart before single tags are.
-  labelNames([data.train, data.devel, data.test])
-  const labels = labelNames([data.train])
-  checkTags(data.devel, labels, `a type that ${data.train.path} has`)
-  checkTags(data.test, labels, `a type that ${data.train.path} has`)
-  return { ...data, labels, scheme }
-}
-
-/** Throws an InputError for the first tag of a file that is none of `labels`. */
-export function checkTags(file: NerFile, labels: readonly string[], expected: string): void {
-  const known = new Set(labels)
-  if (file.tagSet.every((tag) => known.has(tag))) return
-  for (const [i, { tags, line }] of file.sentences.entries()) {
-    const at = tags.findIndex((tag) => !known.has(tag))
-    if (at < 0) continue
-    throw new InputError({
-      file: file.path,
-      line: line + at,
-      found: `tag ${JSON.stringify(file.tagsAsRead[i][at])}`,
-      expected: `${expected} (${labels.join(', ')})`,
-    })
-  }
+  return { train, devel: dev, test, ...checkFiles(train, [dev, test]) }
 }

@@ -2,9 +2,10 @@
  * Reads labelled sentences for named entity recognition: one word a line with its tag, a blank line after a
  * sentence. Two columns (`word<TAB>tag`, or separated by spaces) and CoNLL files (two columns or more: the word
  * is the first, the tag the last; `-DOCSTART-` lines are passed over). Tags are of one of the schemes of
- * tag_scheme.ts, plain (`B`) or with a type (`B-TYPE`), and are converted to IOB2 here.
+ * tag_scheme.ts, plain (`B`) or with a type (`B-TYPE`), and are converted to IOB2 here. Needs nothing of Node;
+ * reader_node.ts has files.
  */
-import { quote, readText } from '../../data/files/text.js'
+import { quote } from '../../data/files/text.js'
 import { InputError, UserError } from '../../error.js'
 import type { NerSentence } from './sentence.js'
 import { TAG_FORM, type TagScheme, tellScheme, toIob2 } from './tag_scheme.js'
@@ -26,19 +27,19 @@ const expectedTag =
   'B, I or O, or B-TYPE, I-TYPE or O (in IOBES also E and S, in BILOU L and U, in IOE E for B)'
 const commentHint = 'there are no comments here: remove the lines that begin with #'
 
-/**
- * Reads one file (UTF-8, with or without byte order mark, LF or CRLF).
- * Throws InputError for a missing, empty or non-UTF-8 file, a row without a word or a tag, a comment, a row with
- * another number of columns than the first one, an unknown tag, plain tags mixed with typed ones, and tags that no
- * scheme fits.
- */
-export function readNer(path: string): NerFile {
-  return readNerFiles([path])[0]
+/** A file by its name, for errors, and its text. */
+export interface NerText {
+  readonly path: string
+  readonly text: string
 }
 
-/** Reads files that belong together: they are in one scheme, and where one alone could be of several, all decide. */
-export function readNerFiles(paths: readonly string[]): NerFile[] {
-  const files = paths.map((path) => ({ path, sentences: parse(path) }))
+/**
+ * Reads files that belong together: they are in one scheme, and where one alone could be of several, all decide.
+ * Throws InputError for a row without a word or a tag, a comment, a row with another number of columns than the first one,
+ * an unknown tag, plain tags mixed with typed ones, a file without words, and tags that no scheme fits.
+ */
+export function parseNerFiles(texts: readonly NerText[]): NerFile[] {
+  const files = texts.map(({ path, text }) => ({ path, sentences: parse(path, text) }))
   const scheme = tellScheme(files)
   return files.map(({ path, sentences }) => {
     const tagsAsRead = sentences.map(({ tags }) => tags)
@@ -51,8 +52,8 @@ export function readNerFiles(paths: readonly string[]): NerFile[] {
 }
 
 /** The sentences of a file, tags as they stand in it. */
-function parse(path: string): NerSentence[] {
-  const lines = readText(path, 'a file of labelled sentences').split('\n')
+function parse(path: string, text: string): NerSentence[] {
+  const lines = text.split('\n')
   const sentences: NerSentence[] = []
   let sentence: NerSentence | undefined
   let columns: { count: number; line: number } | undefined

@@ -8,7 +8,7 @@
  */
 import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
 import { join, relative, sep } from 'node:path'
-import { readText } from '../../data/files/text.js'
+import { readText } from '../../data/files/text_node.js'
 import { InputError, UserError } from '../../error.js'
 import { counted, holdOut } from '../shared/parts.js'
 import type { DataSet, Split } from '../task.js'

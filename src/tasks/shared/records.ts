@@ -4,7 +4,8 @@
  * the readers of tasks on sentences, pairs and documents.
  */
 import { parseJsonLines } from '../../data/files/json_lines.js'
-import { quote, readText } from '../../data/files/text.js'
+import { quote } from '../../data/files/text.js'
+import { readText } from '../../data/files/text_node.js'
 import { parseTsv, type TsvRow } from '../../data/files/tsv.js'
 import { InputError } from '../../error.js'
 

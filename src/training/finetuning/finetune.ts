@@ -9,10 +9,11 @@ import { lockFolder, writeFileAtomic } from '../../files.js'
 import { compile, memoryPlan, Runtime } from '../../graph/runtime.js'
 import { pruneCheckpoints, removeLeftovers } from '../checkpoint.js'
 import { refuseTooLarge } from '../memory.js'
-import { finetuningPrograms } from './programs.js'
-import { type FinetuneHooks, type FinetuneResult, SCORES_FILE, UNITS_FILE } from './result.js'
-import { restore } from './run_state.js'
-import { Session, writeStart } from './session.js'
+import { OutFolder } from './out_folder_node.js'
+import { restore } from './restore_node.js'
+import type { FinetuneHooks, FinetuneResult } from './result.js'
+import { SCORES_FILE, UNITS_FILE } from './result_node.js'
+import { programsOf, Session, writeStart } from './session.js'
 import type { FinetuneRun } from './setup.js'
 
 /**
@@ -50,7 +51,7 @@ async function runPhases(
   removeLeftovers(out)
   const restored = resume ? await restore(out, run, runtime) : undefined
   if (restored === undefined) await writeStart(run, runtime)
-  const one = new Session(run, runtime, out, restored, hooks)
+  const one = new Session(run, runtime, new OutFolder(out, restored?.step ?? 0), restored, hooks)
   hooks.onStart?.(restored?.step ?? 0, runtime.device.bytes)
   if (one.chosen === undefined) {
     await one.choose()
@@ -76,9 +77,8 @@ async function runPhases(
 }
 
 function openRuntime(run: FinetuneRun, device: Device): Runtime {
-  const { parameters, head, model, context, options } = run
-  const sizes = { rows: run.rows, maxLength: context.maxLength }
-  const graphs = finetuningPrograms(parameters, head, model, sizes, run.optimizer, options)
+  const { parameters } = run
+  const graphs = programsOf(run)
   refuseTooLarge(memoryPlan(parameters, compile(graphs).values()), device)
   return new Runtime(device, parameters, graphs)
 }

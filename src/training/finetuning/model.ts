@@ -1,27 +1,25 @@
 /**
- * A fine-tuned model as a folder: Hugging Face's form with its vocabulary, and task.json, which keeps the task, the form of its
- * data, the window length that it was trained with, and what was learnt beside the weights. Opened for evaluation and prediction.
+ * A fine-tuned model: one of Hugging Face's form with its vocabulary, and task.json, which keeps the task, the form of its
+ * data, the window length that it was trained with, and what was learnt beside the weights. Checked, and put on a device for
+ * evaluation and prediction. Needs nothing of Node; model_node.ts has folders.
  */
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { z } from 'zod'
-import { Tokenizer } from '../../data/tokenizer/tokenizer.js'
+import * as z from 'zod'
+import type { Tokenizer } from '../../data/tokenizer/tokenizer.js'
 import type { Device } from '../../device/device.js'
 import { InputError, UsageError, UserError } from '../../error.js'
-import { writeFileAtomic } from '../../files.js'
 import { ParameterSet } from '../../graph/parameters.js'
 import { Runtime } from '../../graph/runtime.js'
-import { CONFIG_FILE, checkVocabulary, openModel, type PretrainedModel } from '../../model/folder.js'
 import type { Example, Head } from '../../model/head.js'
+import { checkVocabulary, type PretrainedModel } from '../../model/pretrained.js'
 import { loadPretrained } from '../../model/weights.js'
 import type { Precision } from '../../ops/shape.js'
-import { taskNamed, taskNames } from '../../tasks/index.js'
-import type { Fitted, Scores, Split, Task, TaskContext } from '../../tasks/task.js'
+import { findTask, namesOf } from '../../tasks/find.js'
+import type { Fitted, Scores, Split, TaskContext, TaskCore } from '../../tasks/task.js'
 import { capturePrediction, PREDICT_PROGRAM, Predictor, predictionCapacity } from './predictor.js'
 
-const TASK_FILE = 'task.json'
+export const TASK_FILE = 'task.json'
 const taskSchema = z.object({
-  task: z.enum(taskNames),
+  task: z.string(),
   form: z.string().optional(),
   max_length: z.number().int().min(3),
   fitted: z.record(z.string(), z.unknown()).default({}),
@@ -34,15 +32,14 @@ export interface TaskRecord {
   readonly fitted: Fitted
 }
 
-/** Keeps it in task.json. */
-export function writeTask(dir: string, task: Task, { form, maxLength, fitted }: TaskRecord): void {
-  const json = { task: task.name, form, max_length: maxLength, fitted }
-  writeFileAtomic(join(dir, TASK_FILE), `${JSON.stringify(json)}\n`)
+/** The text of task.json. */
+export function taskText(task: Pick<TaskCore, 'name'>, { form, maxLength, fitted }: TaskRecord): string {
+  return `${JSON.stringify({ task: task.name, form, max_length: maxLength, fitted })}\n`
 }
 
-export interface TaskFolder {
+export interface TaskFolder<T extends TaskCore = TaskCore> {
   readonly model: PretrainedModel
-  readonly task: Task
+  readonly task: T
   readonly head: Head
   readonly context: TaskContext & { readonly tokenizer: Tokenizer }
 }
@@ -54,31 +51,48 @@ export interface TaskWishes {
   readonly maxLength?: number
 }
 
-/**
- * Reads and checks the folder of a fine-tuned model. Throws a UserError for a folder that holds no model, another task's, a
- * model without label names or with labels that are none of the task, and a vocabulary that is missing or not the model's.
- */
-export function openTask(dir: string, wishes: TaskWishes = {}): TaskFolder {
-  const model = openModel(dir)
-  const record = readTask(dir)
-  const asked = wishes.task === undefined ? undefined : taskNamed(wishes.task)
-  // a folder that does not say is one of another program's, or a tagger of old
-  const task = taskNamed(record?.task ?? asked?.name ?? 'entities')
-  if (asked && asked !== task)
-    throw new UserError(`${dir}: a model fine-tuned for ${task.name}, not for ${asked.name}`)
-  const { labels } = model
-  const file = join(dir, CONFIG_FILE)
-  const expected = `a model fine-tuned for ${task.name} (see: finetune ${task.name})`
-  if (labels === undefined || labels.length === 0)
-    throw new InputError({ file, found: 'no names of labels (id2label)', expected })
-  const form = record?.form ?? task.forms[0]
-  const tokenizer = modelTokenizer(model)
-  const maxLength = windowLength(model, task, wishes.maxLength ?? record?.max_length)
-  const context = { form, labels, tokenizer, maxLength, fitted: record?.fitted ?? {} }
-  return { model, task, head: headOf(task, labels, form, file, expected), context }
+/** What the files of a fine-tuned model say. */
+export interface TaskFiles {
+  readonly model: PretrainedModel
+  /** Reads the vocabulary beside the weights, once it is known to be there. */
+  readonly tokenizer: () => Tokenizer
+  /** task.json by its name, for errors, and its text, where there is one. */
+  readonly record?: { readonly path: string; readonly text: string }
 }
 
-function headOf(task: Task, labels: readonly string[], form: string, file: string, expected: string): Head {
+/**
+ * Checks a fine-tuned model of one of `tasks`. Throws a UserError for another task's, a model without label names or with labels
+ * that are none of the task, and a vocabulary that is missing or not the model's.
+ */
+export function taskFolder<T extends TaskCore>(
+  { model, tokenizer, record: file }: TaskFiles,
+  tasks: readonly T[],
+  wishes: TaskWishes = {},
+): TaskFolder<T> {
+  const record = file && parseTask(file, namesOf(tasks))
+  const asked = wishes.task === undefined ? undefined : findTask(tasks, wishes.task)
+  // a folder that does not say is one of another program's, or a tagger of old
+  const task = findTask(tasks, record?.task ?? asked?.name ?? 'entities')
+  if (asked && asked !== task)
+    throw new UserError(`${model.dir}: a model fine-tuned for ${task.name}, not for ${asked.name}`)
+  const { labels, configFile: config } = model
+  const expected = `a model fine-tuned for ${task.name} (see: finetune ${task.name})`
+  if (labels === undefined || labels.length === 0)
+    throw new InputError({ file: config, found: 'no names of labels (id2label)', expected })
+  const form = record?.form ?? task.forms[0]
+  const own = checkedTokenizer(model, tokenizer)
+  const maxLength = windowLength(model, task, wishes.maxLength ?? record?.max_length)
+  const context = { form, labels, tokenizer: own, maxLength, fitted: record?.fitted ?? {} }
+  return { model, task, head: headOf(task, labels, form, config, expected), context }
+}
+
+function headOf(
+  task: TaskCore,
+  labels: readonly string[],
+  form: string,
+  file: string,
+  expected: string,
+): Head {
   try {
     return task.head(labels, form)
   } catch (error) {
@@ -87,21 +101,21 @@ function headOf(task: Task, labels: readonly string[], form: string, file: strin
   }
 }
 
-/** The vocabulary in a model's folder. Throws a UserError where there is none, or another than the model's. */
-export function modelTokenizer(model: PretrainedModel): Tokenizer {
+/** The vocabulary beside a model's weights. Throws a UserError where there is none, or another than the model's. */
+export function checkedTokenizer(model: PretrainedModel, tokenizer: () => Tokenizer): Tokenizer {
   if (!model.hasVocabulary)
     throw new UserError(
       `${model.dir}: found no tokenizer.json, expected the model's vocabulary beside its weights`,
     )
-  const tokenizer = Tokenizer.load(model.dir)
-  checkVocabulary(model, tokenizer.size, tokenizer.digest)
-  return tokenizer
+  const own = tokenizer()
+  checkVocabulary(model, own.size, own.digest)
+  return own
 }
 
 /** The wanted window length, or the usual one. Throws a UsageError where the model has not so many positions. */
 export function windowLength(
   { config: { maxPositions } }: Pick<PretrainedModel, 'config'>,
-  task: Pick<Task, 'maxLength'>,
+  task: Pick<TaskCore, 'maxLength'>,
   wanted?: number,
 ): number {
   if (wanted !== undefined && wanted > maxPositions)
@@ -109,20 +123,21 @@ export function windowLength(
   return wanted ?? Math.min(task.maxLength, maxPositions)
 }
 
-function readTask(dir: string): z.infer<typeof taskSchema> | undefined {
-  const file = join(dir, TASK_FILE)
-  if (!existsSync(file)) return undefined
+function parseTask(
+  { path, text }: NonNullable<TaskFiles['record']>,
+  names: readonly string[],
+): z.infer<typeof taskSchema> {
   try {
-    return taskSchema.parse(JSON.parse(readFileSync(file, 'utf8')))
-  } catch {
-    const expected = `{"task": NAME, "max_length": NUMBER}, NAME one of ${taskNames.join(', ')}`
-    throw new InputError({ file, found: 'something else', expected })
-  }
+    const found = taskSchema.parse(JSON.parse(text))
+    if (names.includes(found.task)) return found
+  } catch {}
+  const expected = `{"task": NAME, "max_length": NUMBER}, NAME one of ${names.join(', ')}`
+  throw new InputError({ file: path, found: 'something else', expected })
 }
 
 /** Puts a model on a device, in f32 unless said otherwise. Throws an InputError where the folder has no head for its labels. */
 export async function loadTask(
-  folder: TaskFolder,
+  folder: TaskFolder<TaskCore>,
   device: Device,
   precision?: Precision,
 ): Promise<Predictor> {
@@ -154,7 +169,7 @@ export interface Evaluation {
 /** Answers and scores a split, every item of it. `onExamples` hears how many more examples are done. */
 export async function evaluateSplit(
   predictor: Predictor,
-  task: Task,
+  task: TaskCore,
   { items }: Pick<Split<unknown>, 'items'>,
   context: TaskContext,
   examples: readonly Example[] = task.examples(items, context, false),
@@ -167,7 +182,7 @@ export async function evaluateSplit(
 
 /** The answers to items, one each (checked). */
 export function answersOf(
-  task: Task,
+  task: TaskCore,
   items: readonly unknown[],
   examples: readonly Example[],
   logits: readonly Float32Array[],
@@ -178,15 +193,20 @@ export function answersOf(
   return answers
 }
 
-/** The answers to the items of several lines, whose examples are run together so that batches are full. */
+/**
+ * The answers to the items of several lines, whose examples are run together so that batches are full. `onExamples` hears what
+ * they were cut into.
+ */
 export async function evaluateLines(
   predictor: Predictor,
-  task: Task,
+  task: TaskCore,
   lines: readonly (readonly unknown[])[],
   context: TaskContext,
+  onExamples?: (examples: readonly Example[]) => void,
 ): Promise<unknown[][]> {
   const items = lines.flat()
   const examples = task.examples(items, context, false)
+  onExamples?.(examples)
   const answers = answersOf(task, items, examples, await predictor.logits(examples), context)
   let next = 0
   return lines.map(({ length }) => {

@@ -43,6 +43,15 @@ export class Predictor {
     private readonly maxLength: number,
   ) {}
 
+  get parameters(): Runtime['parameters'] {
+    return this.runtime.parameters
+  }
+
+  /** Frees what it has on the device. */
+  free(): void {
+    this.runtime.free()
+  }
+
   /**
    * Logits of every example, [scored, K] each. `onItems` hears how many more items are begun.
    * Throws a UserError where the model gives no numbers.

@@ -1,17 +1,17 @@
-/** One fine-tuning run under way: its phases, evaluations and checkpoints. finetune.ts puts them in order. */
-import { join } from 'node:path'
-import { writeFileAtomic } from '../../files.js'
+/**
+ * One fine-tuning run under way: its phases, evaluations and checkpoints. finetune.ts puts them in order, in_memory.ts those of a
+ * run without a folder. Needs nothing of Node.
+ */
+import type { Graph } from '../../graph/graph.js'
 import type { Runtime } from '../../graph/runtime.js'
-import { openModel, saveModel } from '../../model/folder.js'
 import { className } from '../../model/kind.js'
-import { readArena } from '../../model/weights.js'
 import type { Scores, Tally } from '../../tasks/task.js'
-import { pruneCheckpoints, saveCheckpoint } from '../checkpoint.js'
-import { TrainingLog } from '../log.js'
 import { learningRate, type Schedule } from '../schedule.js'
+import type { RunKeeper } from './keeper.js'
 import { type LoopEvents, type Position, type Step, stepsPerEpoch, train } from './loop.js'
-import { answersOf, type Evaluation, writeTask } from './model.js'
+import { answersOf, type Evaluation } from './model.js'
 import { Predictor } from './predictor.js'
+import { finetuningPrograms } from './programs.js'
 import { type FinetuneHooks, type FinetuneResult, Interruption } from './result.js'
 import {
   type Best,
@@ -25,6 +25,13 @@ import {
   writeArenas,
 } from './run_state.js'
 import { type FinetuneRun, kindOf, type Part } from './setup.js'
+
+/** The programs of a run. */
+export function programsOf(run: FinetuneRun): Readonly<Record<string, Graph>> {
+  const { parameters, head, model, context, options, optimizer } = run
+  const sizes = { rows: run.rows, maxLength: context.maxLength }
+  return finetuningPrograms(parameters, head, model, sizes, optimizer, options)
+}
 
 /** Weights and moments before the first step. */
 export async function writeStart(
@@ -51,14 +58,13 @@ export class Session {
   private readonly isUnscored: boolean
   private readonly began = performance.now()
   private readonly secondsBefore: number
-  private readonly log: TrainingLog
   private readonly predictor: Predictor
   private before = performance.now()
 
   constructor(
     private readonly run: FinetuneRun,
     private readonly runtime: Runtime,
-    private readonly out: string,
+    private readonly keeper: RunKeeper,
     restored: RunState | undefined,
     private readonly hooks: FinetuneHooks,
   ) {
@@ -73,8 +79,12 @@ export class Session {
     this.collapsed = collapsed
     this.trainingSeconds = trainingSeconds
     this.tokens = tokens
-    this.log = new TrainingLog(out, restored?.step ?? 0)
     this.predictor = new Predictor(runtime, run.head, run.context.maxLength)
+  }
+
+  /** Whether dev has been scored, so that there are best weights. */
+  get hasBest(): boolean {
+    return this.best !== undefined
   }
 
   get fitted() {
@@ -96,7 +106,7 @@ export class Session {
   /** Puts the best weights back on the device. */
   async loadBest(): Promise<void> {
     const weights = await this.runtime.readState('parameters')
-    readArena(openModel(this.out).weights, this.run.parameters, weights)
+    this.keeper.readWeights(this.run.parameters, weights)
     await this.runtime.writeState('parameters', weights)
   }
 
@@ -132,7 +142,7 @@ export class Session {
     const { task, context, schedule } = this.run
     const logits = await this.logits(examples).catch((error) => {
       // the last checkpoint stands in front of this scoring
-      throw error instanceof ScoringStopped ? new Interruption(this.out, schedule.total) : error
+      throw error instanceof ScoringStopped ? new Interruption(this.keeper.name, schedule.total) : error
     })
     const answers = answersOf(task, split.items, examples, logits, { ...context, fitted })
     return { logits, answers, scores: task.score(split.items, answers, context.labels) }
@@ -153,8 +163,7 @@ export class Session {
   }
 
   writePredictions(name: string, { split }: Part, { answers }: Evaluation): void {
-    const { extension, text } = this.run.task.predictions(split.items, answers, this.run.context)
-    writeFileAtomic(join(this.out, `${name}_predictions.${extension}`), text)
+    this.keeper.writePredictions(name, this.run.task.predictions(split.items, answers, this.run.context))
   }
 
   result(test: Scores): FinetuneResult {
@@ -170,7 +179,7 @@ export class Session {
       labels: data.labels,
       form: context.form,
       facts: data.facts,
-      out: this.out,
+      out: this.keeper.name,
       seconds: this.seconds,
       tokens_per_second: Math.round(this.tokens / Math.max(this.trainingSeconds, 1e-9)),
     }
@@ -216,6 +225,7 @@ export class Session {
         const overall = { ...step, step: first + step.step }
         this.note(overall)
         if (isBoundary(step.step)) await onBoundary(overall)
+        await this.hooks.between?.(overall.step)
         isInterrupted ||= this.hooks.interrupted?.() === true
         if (isInterrupted && settled && step.step < last) {
           if (!isBoundary(step.step)) await this.save(overall)
@@ -226,7 +236,7 @@ export class Session {
       },
     }
     await train(this.runtime, run.head, examples, settings, start, events)
-    if (stopped) throw new Interruption(this.out, stopped)
+    if (stopped) throw new Interruption(this.keeper.name, stopped)
   }
 
   private note(step: Step): void {
@@ -234,7 +244,7 @@ export class Session {
     this.trainingSeconds += elapsed
     this.tokens += step.tokens
     const rate = step.tokens / elapsed
-    this.log.write({
+    this.keeper.log({
       step: step.step,
       loss: step.loss,
       ...(step.accuracy !== undefined && { accuracy: step.accuracy }),
@@ -245,13 +255,14 @@ export class Session {
     this.hooks.onStep?.(step, rate)
   }
 
-  private async evaluateDev(position: Position): Promise<void> {
+  /** Scores dev and keeps the weights if they are the best so far. */
+  async evaluateDev(position: Position): Promise<void> {
     const { task, dev, context } = this.run
     const { items } = dev.split
     const logits = await this.logits(dev.examples).catch(async (error) => {
       if (!(error instanceof ScoringStopped)) throw error
       await this.save(position, true)
-      throw new Interruption(this.out, position.step)
+      throw new Interruption(this.keeper.name, position.step)
     })
     const fitted = task.fit?.(items, dev.examples, logits, context) ?? {}
     const answers = answersOf(task, items, dev.examples, logits, { ...context, fitted })
@@ -263,21 +274,24 @@ export class Session {
       await this.saveModel()
     }
     this.collapsed = task.collapsed(scores) ?? null
-    this.log.write({ step: position.step, dev: scores })
+    this.keeper.log({ step: position.step, dev: scores })
     this.hooks.onEvaluation?.({ step: position.step, dev: scores, best: isBest && score > 0 })
     await this.save(position)
   }
 
-  /** Writes the weights on the device as the model of OUT. */
+  /** Keeps the weights on the device as the model of the run. */
   private async saveModel(): Promise<void> {
     const { form, maxLength } = this.run.context
-    writeTask(this.out, this.run.task, { form, maxLength, fitted: this.fitted })
-    await saveModel(this.out, { ...this.description, data: await this.runtime.readState('parameters') })
+    await this.keeper.keepModel({
+      task: this.run.task,
+      record: { form, maxLength, fitted: this.fitted },
+      model: { ...this.description, data: await this.runtime.readState('parameters') },
+    })
   }
 
   private async save({ step, draw }: Position, unscored = false): Promise<void> {
+    if (this.keeper.checkpoint === undefined) return
     const { settings, updates, best, chosen, collapsed, seconds, trainingSeconds, tokens } = this
-    this.log.sync()
     const state: RunState = {
       ...{ step, draw, settings, updates, best, chosen, collapsed },
       ...{ seconds, trainingSeconds, tokens },
@@ -285,8 +299,7 @@ export class Session {
     }
     const arenas = await readRuntimeArenas(this.runtime)
     const kind = kindOf(this.run.task)
-    await saveCheckpoint(this.out, { kind, step, model: this.description, arenas, state })
-    pruneCheckpoints(this.out, 1)
+    await this.keeper.checkpoint({ kind, step, model: this.description, arenas, state })
   }
 
   private get description() {

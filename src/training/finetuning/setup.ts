@@ -1,37 +1,27 @@
 /**
- * What a fine-tuning run consists of, read and checked before anything is written or computed: data, vocabulary, model
- * sizes, starting weights, schedule. Settings are those that someone published (--settings) or suit the model's size: the papers'
- * (AdamW, rate 1e-5, 10,000 steps of 32, 320 of warm-up) for models of published size, a higher rate over a few epochs for small ones.
+ * What a fine-tuning run consists of, checked before anything is written or computed: data, vocabulary, model sizes, starting
+ * weights, schedule. Settings are those that someone published (--settings) or suit the model's size: the papers' (AdamW, rate
+ * 1e-5, 10,000 steps of 32, 320 of warm-up) for models of published size, a higher rate over a few epochs for small ones. Needs
+ * nothing of Node; setup_node.ts reads the parts.
  */
-import { Tokenizer } from '../../data/tokenizer/tokenizer.js'
+import type { Tokenizer } from '../../data/tokenizer/tokenizer.js'
 import { UsageError, UserError } from '../../error.js'
 import { ParameterSet } from '../../graph/parameters.js'
 import { checkConfig, type ModelConfig, preset } from '../../model/config.js'
-import {
-  openModel,
-  type PretrainedModel,
-  readVocabularyContents,
-  type VocabularyContents,
-} from '../../model/folder.js'
 import type { Example, Head, HeadModel } from '../../model/head.js'
+import type { PretrainedModel, VocabularyContents } from '../../model/pretrained.js'
 import { loadPretrained } from '../../model/weights.js'
 import type { FloatType } from '../../ops/shape.js'
-import type { DataSet, PublishedSettings, Split, Task, TaskContext } from '../../tasks/task.js'
-import {
-  type CheckpointPlace,
-  findCheckpoint,
-  readArenas,
-  readState,
-  type TrainingArenas,
-} from '../checkpoint.js'
+import type { DataSet, PublishedSettings, Split, TaskContext, TaskCore } from '../../tasks/task.js'
+import type { CheckpointPlace, TrainingArenas } from '../checkpoint.js'
 import { initialValues } from '../initialize.js'
 import { DEFAULT_OPTIMIZER, type OptimizerSettings } from '../optimizer.js'
 import { checkSchedule, type Schedule } from '../schedule.js'
 import { stepsPerEpoch } from './loop.js'
-import { modelTokenizer, windowLength } from './model.js'
+import { windowLength } from './model.js'
 
 /** The kind of checkpoints of runs of a task. */
-export function kindOf(task: Pick<Task, 'name'>): string {
+export function kindOf(task: Pick<TaskCore, 'name'>): string {
   return `finetune ${task.name}`
 }
 
@@ -80,7 +70,7 @@ export interface Part {
 
 export interface FinetuneRun {
   readonly options: FinetuneOptions
-  readonly task: Task
+  readonly task: TaskCore
   readonly head: Head
   readonly data: DataSet<unknown>
   readonly train: Part
@@ -105,7 +95,7 @@ export interface FinetuneRun {
   readonly evalEvery: number
 }
 
-interface Continued {
+export interface Continued {
   readonly place: CheckpointPlace
   readonly arenas: TrainingArenas
   /** Updates that the moments have seen, by which the order of the examples goes on too. */
@@ -134,32 +124,47 @@ function defaults({ hiddenSize }: ModelConfig): Defaults {
   return DEFAULTS.find(({ hidden }) => hiddenSize <= hidden) ?? DEFAULTS[0]
 }
 const BATCH = 32
+/** Of AdamW where nothing else is said. */
+export const DEFAULT_WEIGHT_DECAY = 0.01
+/** Largest gradient norm where nothing else is said. */
+export const DEFAULT_CLIP = 1
 const WARMUP = 320
 const EVAL_EVERY = 200
 
-/** Reads and checks all that a run needs. Throws a UserError that names what cannot be. */
-export function setUpFinetuning(task: Task, options: FinetuneOptions): FinetuneRun {
-  const { tokenizer: tokenizerDir, continueFrom, resumeFrom, seed } = options
-  const named = [options.model, tokenizerDir, continueFrom].filter((dir) => dir !== undefined).length
-  if (named > 1 || (named === 0 && resumeFrom === undefined))
-    throw new UsageError(
-      'want either --model MODEL or, for random weights, --tokenizer DIR, or --continue-from CHECKPOINT',
-    )
+/** Where the parts of a run come from; each is asked for once what was given before has been checked. */
+export interface RunSources {
+  /** The pretrained model, or the sizes of one with random weights, which `--preset` names otherwise; and the vocabulary. */
+  open(): {
+    readonly pretrained?: PretrainedModel
+    readonly sizes?: ModelConfig
+    readonly tokenizer: Tokenizer
+    readonly vocabulary: VocabularyContents
+  }
+  /** The data, in a form of the task. */
+  read(form: string): DataSet<unknown>
+  /** What the checkpoint of another run gives besides sizes, where there is one. */
+  continued?(
+    labels: readonly string[] | undefined,
+    wanted: readonly string[],
+    parameters: ParameterSet,
+  ): Continued
+}
+
+/** Makes a run of its parts and checks it. Throws a UserError that names what cannot be. */
+export function assembleRun(task: TaskCore, options: FinetuneOptions, sources: RunSources): FinetuneRun {
+  const { seed } = options
   if (options.epochs !== undefined && options.totalSteps !== undefined)
     throw new UsageError('want either --epochs or --total-steps')
   const asked = formOf(task, options.form)
   const published = settingsOf(task, options.settings)
-  const place = continueFrom === undefined ? undefined : findCheckpoint(continueFrom)
-  const modelDir = options.model ?? place?.dir ?? (named === 0 ? resumeFrom : undefined)
-  const pretrained = modelDir === undefined ? undefined : openModel(modelDir)
-  const tokenizer = pretrained ? modelTokenizer(pretrained) : Tokenizer.load(tokenizerDir as string)
-  const config = configuration(options, pretrained, tokenizer.size)
+  const { pretrained, sizes, tokenizer, vocabulary } = sources.open()
+  const config = configuration(options, pretrained, sizes, tokenizer.size)
   const wanted = options.maxLength ?? (published && Math.min(published.maxLength, config.maxPositions))
   const maxLength = windowLength({ config }, task, wanted)
   const rows = options.rows ?? Math.max(2048, maxLength)
   if (rows < maxLength)
     throw new UsageError(`--rows is ${rows}, but one example has up to ${maxLength} pieces`)
-  const data = task.read(options.data, { form: asked, fold: options.fold, seed })
+  const data = sources.read(asked)
   const form = data.form ?? asked
   const context = { form, labels: data.labels, tokenizer, maxLength, fitted: {} }
   const part = (split: Split<unknown>, training: boolean): Part => ({
@@ -174,7 +179,7 @@ export function setUpFinetuning(task: Task, options: FinetuneOptions): FinetuneR
   const head = task.head(data.labels, form)
   const parameters = new ParameterSet()
   const model = head.declare(parameters, config, data.labels.length)
-  const continued = place && continuedRun(place, task, pretrained?.labels, data.labels, parameters)
+  const continued = sources.continued?.(pretrained?.labels, data.labels, parameters)
   const initial = continued?.arenas.parameters ?? initialValues(parameters, seed)
   const schedule = scheduleOf(options, published, config, perEpoch)
   return {
@@ -186,7 +191,7 @@ export function setUpFinetuning(task: Task, options: FinetuneOptions): FinetuneR
     dev: part(data.dev, false),
     test: part(data.test, false),
     context,
-    vocabulary: readVocabularyContents((modelDir ?? tokenizerDir) as string),
+    vocabulary,
     config,
     parameters,
     model,
@@ -208,13 +213,13 @@ export function setUpFinetuning(task: Task, options: FinetuneOptions): FinetuneR
   }
 }
 
-function formOf({ name, forms }: Task, wanted = forms[0]): string {
+function formOf({ name, forms }: TaskCore, wanted = forms[0]): string {
   if (!forms.includes(wanted))
     throw new UsageError(`--form is ${wanted} (want one of ${forms.join(', ')} for ${name})`)
   return wanted
 }
 
-function settingsOf({ name, settings }: Task, wanted: string | undefined): PublishedSettings | undefined {
+function settingsOf({ name, settings }: TaskCore, wanted: string | undefined): PublishedSettings | undefined {
   if (wanted === undefined) return undefined
   const found = Object.entries(settings).find(([known]) => known === wanted)?.[1]
   const names = Object.keys(settings).join(', ')
@@ -242,40 +247,17 @@ function scheduleOf(
   })
 }
 
-/** Throws a UserError for a checkpoint of another kind of run or of other labels. */
-function continuedRun(
-  place: CheckpointPlace,
-  task: Task,
-  labels: readonly string[] = [],
-  wanted: readonly string[],
-  parameters: ParameterSet,
-): Continued {
-  const {
-    step,
-    draw,
-    updates = 0,
-  } = readState(place.dir, kindOf(task)) as {
-    step: number
-    draw: number
-    updates?: number
-  }
-  if (labels.join() !== wanted.join())
-    throw new UserError(
-      `${place.dir}: has the labels ${labels.join(', ')}, the data ${wanted.join(', ')}; ` +
-        '--continue-from wants the same ones (--model takes the encoder alone)',
-    )
-  return { place, arenas: readArenas(place.dir, parameters), updates: updates + step, draw }
-}
-
 /** The sizes of the pretrained model, which `--preset` may only confirm, or those of the preset. */
 function configuration(
   { preset: name, dropout }: FinetuneOptions,
   pretrained: PretrainedModel | undefined,
+  sizes: ModelConfig | undefined,
   vocabularySize: number,
 ): ModelConfig {
   const dropped = (config: ModelConfig) =>
     checkConfig({ ...config, dropout: dropout ?? defaults(config).dropout ?? config.dropout })
   if (pretrained === undefined) {
+    if (sizes !== undefined) return dropped(sizes)
     if (name === undefined) throw new UsageError('random weights want a --preset')
     return dropped(preset(name, vocabularySize))
   }

@@ -6,17 +6,13 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { MANIFEST, manifestDigest, readManifest } from '../../data/instances/manifest.js'
 import { type Instance, InstanceStream } from '../../data/instances/stream.js'
-import { Tokenizer } from '../../data/tokenizer/tokenizer.js'
+import type { Tokenizer } from '../../data/tokenizer/tokenizer.js'
+import { loadTokenizer } from '../../data/tokenizer/tokenizer_node.js'
 import { UsageError, UserError } from '../../error.js'
 import { refuseExisting } from '../../files.js'
 import { compile, type MemoryPlan, memoryPlan } from '../../graph/runtime.js'
-import {
-  checkVocabulary,
-  openModel,
-  type PretrainedModel,
-  readVocabularyContents,
-  type VocabularyContents,
-} from '../../model/folder.js'
+import { openModel, readVocabularyContents } from '../../model/folder.js'
+import { checkVocabulary, type PretrainedModel, type VocabularyContents } from '../../model/pretrained.js'
 import type { PretrainingCapacity } from '../../model/pretraining.js'
 import { loadPretrained } from '../../model/weights.js'
 import {
@@ -114,7 +110,7 @@ export async function setUpPretraining(sources: PretrainSources): Promise<Pretra
   const isContinued = resumed === undefined && sources.continueFrom !== undefined
   const from = isContinued ? origin(findCheckpoint(sources.continueFrom as string)) : resumed
   const folders = dataFolders(sources, from)
-  const tokenizer = Tokenizer.load(folders.tokenizer)
+  const tokenizer = loadTokenizer(folders.tokenizer)
   const vocabulary = readVocabularyContents(folders.tokenizer)
   const manifest = readManifest(folders.instances)
   const initDir = isContinued ? from?.place.dir : resumed ? undefined : sources.init

@@ -9,7 +9,7 @@ import {
 } from '../../../src/data/corpus/synthetic.js'
 import { names } from '../../../src/data/corpus/synthetic_text.js'
 import { splitWords } from '../../../src/data/corpus/words.js'
-import { readNer } from '../../../src/tasks/entities/reader.js'
+import { readNer } from '../../../src/tasks/entities/reader_node.js'
 import { folderWith } from '../../support/temporary.js'
 
 const test = suite('synthetic abstracts')

@@ -7,7 +7,7 @@ import type { TokenDocument } from '../../../src/data/instances/document_shard.j
 import { readManifest } from '../../../src/data/instances/manifest.js'
 import type { Instance } from '../../../src/data/instances/shard.js'
 import { InstanceStream } from '../../../src/data/instances/stream.js'
-import { Tokenizer } from '../../../src/data/tokenizer/tokenizer.js'
+import { loadTokenizer } from '../../../src/data/tokenizer/tokenizer_node.js'
 import { rejects } from '../../support/failure.js'
 import { instancesOf, unmasked } from '../../support/instance_case.js'
 import { random } from '../../support/random.js'
@@ -132,7 +132,7 @@ for (const masking of ['static', 'dynamic'] as const)
     const out = join(folder, masking)
     await buildInstances({ ...options, out, masking, dupeFactor: 4, pairs: 'nsp' })
     assert.is(readManifest(out).pairs, 'nsp')
-    const tokenizer = Tokenizer.load(join(folder, 'v'))
+    const tokenizer = loadTokenizer(join(folder, 'v'))
     const stream = await InstanceStream.open(out, { seed: 3 })
     assert.is(stream.info.pairs, 'nsp')
     let continued = 0

@@ -5,7 +5,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type BuildOptions, buildInstances } from '../../../src/data/instances/build.js'
 import { type Instance, InstanceStream } from '../../../src/data/instances/stream.js'
-import { Tokenizer } from '../../../src/data/tokenizer/tokenizer.js'
+import { loadTokenizer } from '../../../src/data/tokenizer/tokenizer_node.js'
 import { UserError } from '../../../src/error.js'
 import { corpusText, madeUpDocuments, smallUnigram } from '../../support/small_vocabulary.js'
 import { temporaryFolder } from '../../support/temporary.js'
@@ -13,7 +13,7 @@ import { temporaryFolder } from '../../support/temporary.js'
 const test = suite('instance stream')
 
 const vocabulary = smallUnigram()
-const tokenizer = Tokenizer.load(vocabulary)
+const tokenizer = loadTokenizer(vocabulary)
 const folder = temporaryFolder()
 const documents = madeUpDocuments(1, 300)
 const corpus = join(folder, 'corpus.txt')

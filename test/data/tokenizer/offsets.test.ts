@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { Tokenizer as HuggingFace } from 'tokenizers'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Tokenizer } from '../../../src/data/tokenizer/tokenizer.js'
+import type { Tokenizer } from '../../../src/data/tokenizer/tokenizer.js'
+import { loadTokenizer } from '../../../src/data/tokenizer/tokenizer_node.js'
 import { importVocabulary } from '../../../src/data/tokenizer/vocabulary_import.js'
 import { random } from '../../support/random.js'
 import { noSharedData, sharedFile } from '../../support/shared_data.js'
@@ -15,8 +16,8 @@ import { smallTokenizerJson } from '../../support/vocabulary.js'
 
 const test = suite('offsets of pieces')
 
-const small = Tokenizer.load(folderWith({ 'tokenizer.json': smallTokenizerJson() }))
-const unigram = Tokenizer.load(smallUnigram())
+const small = loadTokenizer(folderWith({ 'tokenizer.json': smallTokenizerJson() }))
+const unigram = loadTokenizer(smallUnigram())
 
 /** `piece=stretch` for every piece. */
 function shown(tokenizer: Tokenizer, text: string): string[] {
@@ -61,7 +62,7 @@ test('a character that is lower-cased by what stands before it keeps its place',
       ]),
     ),
   ]
-  const greek = Tokenizer.load(folderWith({ 'tokenizer.json': smallTokenizerJson(list) }))
+  const greek = loadTokenizer(folderWith({ 'tokenizer.json': smallTokenizerJson(list) }))
   const text = '\u039f\u0394\u039f\u03a3.'
   assert.equal(shown(greek, text), ['\u03bf=\u039f', '##\u03b4=\u0394', '##\u03bf\u03c2=\u039f\u03a3', '.=.'])
 })
@@ -127,7 +128,7 @@ for (const name of ['bert-base-uncased', 'bert-base-cased']) {
   test(title, async () => {
     const dir = join(temporaryFolder(), 'v')
     importVocabulary(list, dir)
-    const tokenizer = Tokenizer.load(dir)
+    const tokenizer = loadTokenizer(dir)
     const library = HuggingFace.fromFile(join(dir, 'tokenizer.json'))
     const texts = readFileSync(abstracts, 'utf8').split('\n').slice(0, 600)
     let pieces = 0

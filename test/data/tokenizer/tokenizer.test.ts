@@ -8,7 +8,8 @@ import { join } from 'node:path'
 import { Tokenizer as HuggingFace } from 'tokenizers'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { IdBuffer, Tokenizer } from '../../../src/data/tokenizer/tokenizer.js'
+import { IdBuffer, type Tokenizer } from '../../../src/data/tokenizer/tokenizer.js'
+import { loadTokenizer } from '../../../src/data/tokenizer/tokenizer_node.js'
 import { importVocabulary } from '../../../src/data/tokenizer/vocabulary_import.js'
 import { UserError } from '../../../src/error.js'
 import { root } from '../../support/paths.js'
@@ -33,7 +34,7 @@ function golden(name: string): Golden {
 function imported(file: string, options = {}): { dir: string; tokenizer: Tokenizer } {
   const dir = join(temporaryFolder(), 'v')
   importVocabulary(file, dir, options)
-  return { dir, tokenizer: Tokenizer.load(dir) }
+  return { dir, tokenizer: loadTokenizer(dir) }
 }
 
 function same(actual: Iterable<number>, expected: number[], text: string): void {
@@ -111,7 +112,7 @@ test("Hugging Face's library loads the imported vocabulary and agrees but for ti
   const { lines } = golden('small.json')
   const texts = lines.map(({ text }) => text).filter((text) => /^[ -~]*$/.test(text) && !text.includes('--'))
   const ids = await reference(dir, texts)
-  const tokenizer = Tokenizer.load(dir)
+  const tokenizer = loadTokenizer(dir)
   const different = texts.filter((text, i) => [...tokenizer.encode(text)].join() !== ids[i].join())
   // The library weighs pieces like `2000,` down in place of dividing them afterwards.
   assert.ok(
@@ -159,7 +160,7 @@ test('a text, its bytes and a batch give the same ids, whatever was encoded befo
   const { dir, tokenizer } = imported(join(goldenDir, 'small.model'))
   const texts = golden('small.json').lines.map(({ text }) => text)
   const forward = texts.map((text) => [...tokenizer.encode(text)].join())
-  const backward = [...texts].reverse().map((text) => [...Tokenizer.load(dir).encode(text)].join())
+  const backward = [...texts].reverse().map((text) => [...loadTokenizer(dir).encode(text)].join())
   assert.equal(backward.reverse(), forward)
   assert.equal(
     tokenizer.encodeBatch(texts).map((ids) => [...ids].join()),
@@ -203,14 +204,14 @@ test('pieces start words by the rule of the original', () => {
       model: { type: 'Unigram', unk_id: 1, vocab: all.map((piece) => [piece, -5]) },
     }),
   })
-  const { startsWord } = Tokenizer.load(dir)
+  const { startsWord } = loadTokenizer(dir)
   pieces.forEach((piece, i) => {
     assert.is(startsWord[all.indexOf(piece)], starts[i], piece)
   })
 })
 
 test('WordPiece continuations do not start words', () => {
-  const tokenizer = Tokenizer.load(folderWith({ 'tokenizer.json': smallTokenizerJson() }))
+  const tokenizer = loadTokenizer(folderWith({ 'tokenizer.json': smallTokenizerJson() }))
   tokenizer.pieces.forEach((piece, id) => {
     assert.is(tokenizer.startsWord[id], piece.startsWith('##') ? 0 : 1)
   })
@@ -221,7 +222,7 @@ test('the digest is of the vocabulary: equal after a second import, different fo
   const { tokenizer: second } = imported(join(goldenDir, 'small.model'))
   assert.is(first.digest, second.digest)
   assert.match(first.digest, /^[0-9a-f]{64}$/)
-  const other = Tokenizer.load(folderWith({ 'tokenizer.json': smallTokenizerJson() }))
+  const other = loadTokenizer(folderWith({ 'tokenizer.json': smallTokenizerJson() }))
   assert.is.not(first.digest, other.digest)
 })
 
@@ -234,7 +235,7 @@ test('a tokenizer.json that segments otherwise is refused by name', () => {
     change(copy)
     writeFileSync(path, JSON.stringify(copy))
     assert.throws(
-      () => Tokenizer.load(dir),
+      () => loadTokenizer(dir),
       (error: Error) =>
         error instanceof UserError && says.test(error.message) && error.message.includes(path),
     )

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { Tokenizer as HuggingFace } from 'tokenizers'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Tokenizer } from '../../../src/data/tokenizer/tokenizer.js'
+import type { Tokenizer } from '../../../src/data/tokenizer/tokenizer.js'
+import { loadTokenizer } from '../../../src/data/tokenizer/tokenizer_node.js'
 import { digamma, Lattice, trainUnigram } from '../../../src/data/tokenizer/unigram_trainer.js'
 import { importVocabulary } from '../../../src/data/tokenizer/vocabulary_import.js'
 import { trainVocabulary } from '../../../src/data/tokenizer/vocabulary_train.js'
@@ -34,7 +35,7 @@ let made = 0
 function trained(size: number, more = {}): { dir: string; tokenizer: Tokenizer } {
   const dir = join(folder, `v${made++}`)
   trainVocabulary({ files: [corpus], out: dir, size, ...more })
-  return { dir, tokenizer: Tokenizer.load(dir) }
+  return { dir, tokenizer: loadTokenizer(dir) }
 }
 
 /** All segmentations of a text into pieces, as lists of piece numbers. */
@@ -114,7 +115,7 @@ test('a text with no use for more pieces gives fewer', () => {
   const dir = join(folder, `v${made++}`)
   const { pieces } = trainVocabulary({ files: [poor], out: dir, size: 400 })
   assert.ok(pieces < 400 && pieces > 90)
-  assert.is(Tokenizer.load(dir).size, pieces)
+  assert.is(loadTokenizer(dir).size, pieces)
 })
 
 test('pieces do not mix letters, digits and marks', () => {
@@ -198,7 +199,7 @@ test('an imported vocab.txt has its pieces in order, lower-casing unless it hold
     kind: 'wordpiece',
     pieces: smallPieces.length,
   })
-  const tokenizer = Tokenizer.load(out)
+  const tokenizer = loadTokenizer(out)
   assert.equal(tokenizer.pieces, smallPieces)
   assert.equal(
     [...tokenizer.encode('The FEVER.')],
@@ -206,7 +207,7 @@ test('an imported vocab.txt has its pieces in order, lower-casing unless it hold
   )
   writeFileSync(join(dir, 'cased.txt'), `${smallVocabTxt}Fever\n`)
   importVocabulary(join(dir, 'cased.txt'), join(dir, 'c'))
-  const cased = Tokenizer.load(join(dir, 'c'))
+  const cased = loadTokenizer(join(dir, 'c'))
   assert.equal([...cased.encode('Fever fever')], [smallPieces.length, smallPieces.indexOf('fever')])
 })
 

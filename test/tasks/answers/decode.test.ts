@@ -1,7 +1,7 @@
 /** Ranked answers from logits, against all spans of all windows tried one by one in float64. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Tokenizer } from '../../../src/data/tokenizer/tokenizer.js'
+import { loadTokenizer } from '../../../src/data/tokenizer/tokenizer_node.js'
 import { decodeSpans, fitSpans, LONGEST, N_BEST } from '../../../src/tasks/answers/decode.js'
 import type { Question } from '../../../src/tasks/answers/question.js'
 import { type WindowExample, windowQuestions } from '../../../src/tasks/answers/windows.js'
@@ -12,8 +12,8 @@ import { smallTokenizerJson } from '../../support/vocabulary.js'
 
 const test = suite('decoding of answers')
 
-const wordPiece = Tokenizer.load(folderWith({ 'tokenizer.json': smallTokenizerJson() }))
-const unigram = Tokenizer.load(smallUnigram())
+const wordPiece = loadTokenizer(folderWith({ 'tokenizer.json': smallTokenizerJson() }))
+const unigram = loadTokenizer(smallUnigram())
 const squad = (context: string, id = 'q', gold?: string[]): Question => ({
   kind: 'squad',
   id,

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Tokenizer } from '../../../src/data/tokenizer/tokenizer.js'
+import { loadTokenizer } from '../../../src/data/tokenizer/tokenizer_node.js'
 import type { Question } from '../../../src/tasks/answers/question.js'
 import { windowQuestions } from '../../../src/tasks/answers/windows.js'
 import { root } from '../../support/paths.js'
@@ -23,7 +23,7 @@ const golden = JSON.parse(readFileSync(join(root, 'test', 'golden', 'answers.jso
   tokenizer: unknown
   cases: Case[]
 }
-const tokenizer = Tokenizer.load(folderWith({ 'tokenizer.json': JSON.stringify(golden.tokenizer) }))
+const tokenizer = loadTokenizer(folderWith({ 'tokenizer.json': JSON.stringify(golden.tokenizer) }))
 
 const test = suite("windows as transformers' example has them")
 

@@ -1,7 +1,7 @@
 /** Windows of texts: what they hold, and that positions lead back to the answer's text, whatever the text is made of. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Tokenizer } from '../../../src/data/tokenizer/tokenizer.js'
+import { loadTokenizer } from '../../../src/data/tokenizer/tokenizer_node.js'
 import type { Passage, Question, Span } from '../../../src/tasks/answers/question.js'
 import {
   NULL_WINDOWS,
@@ -20,8 +20,8 @@ import { smallTokenizerJson } from '../../support/vocabulary.js'
 
 const test = suite('windows of questions')
 
-const wordPiece = Tokenizer.load(folderWith({ 'tokenizer.json': smallTokenizerJson() }))
-const unigram = Tokenizer.load(smallUnigram())
+const wordPiece = loadTokenizer(folderWith({ 'tokenizer.json': smallTokenizerJson() }))
+const unigram = loadTokenizer(smallUnigram())
 
 function asked(context: string, answers: Span[], gold?: string[]): Question {
   const passages: Passage[] = [{ context, answers }]

@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { InputError, UserError } from '../../../src/error.js'
+import type { NerSummary } from '../../../src/tasks/entities/core.js'
 import type { NerSentence } from '../../../src/tasks/entities/sentence.js'
-import { entities, type NerSummary } from '../../../src/tasks/entities.js'
+import { entities } from '../../../src/tasks/entities.js'
 import { folderWith } from '../../support/temporary.js'
 
 const test = suite("ShARe/CLEF's notes")

@@ -1,7 +1,7 @@
 /** Ragged micro-batches of windows: what is packed where, and the order of an epoch. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Tokenizer } from '../../../src/data/tokenizer/tokenizer.js'
+import { loadTokenizer } from '../../../src/data/tokenizer/tokenizer_node.js'
 import { tokenHead } from '../../../src/model/token_classification.js'
 import type { NerExample } from '../../../src/tasks/entities/windows.js'
 import { entities } from '../../../src/tasks/entities.js'
@@ -13,7 +13,7 @@ import { smallTokenizerJson } from '../../support/vocabulary.js'
 const test = suite('batches of labelled sentences')
 
 const folder = folderWith({ 'v/tokenizer.json': smallTokenizerJson() })
-const tokenizer = Tokenizer.load(`${folder}/v`)
+const tokenizer = loadTokenizer(`${folder}/v`)
 const sentences = toySentences(5, 40).map((sentence) => ({ ...sentence, line: 1 }))
 const labels = ['O', 'B', 'I']
 

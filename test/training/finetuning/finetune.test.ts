@@ -8,13 +8,9 @@ import { readSafetensors } from '../../../src/model/formats/safetensors.js'
 import type { TokenClassificationModel } from '../../../src/model/token_classification.js'
 import { entities } from '../../../src/tasks/entities.js'
 import type { Step } from '../../../src/training/finetuning/loop.js'
-import { openTask } from '../../../src/training/finetuning/model.js'
-import {
-  type FinetuneOptions,
-  type FinetuneRun,
-  type Part,
-  setUpFinetuning,
-} from '../../../src/training/finetuning/setup.js'
+import { openTask } from '../../../src/training/finetuning/model_node.js'
+import type { FinetuneOptions, FinetuneRun, Part } from '../../../src/training/finetuning/setup.js'
+import { setUpFinetuning } from '../../../src/training/finetuning/setup_node.js'
 import { allclose } from '../../support/allclose.js'
 import { noSharedData, sharedFile } from '../../support/shared_data.js'
 import { skip } from '../../support/skip.js'

@@ -1,7 +1,7 @@
 /** What the training loop asks of the device, seen by a device that only listens. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Tokenizer } from '../../../src/data/tokenizer/tokenizer.js'
+import { loadTokenizer } from '../../../src/data/tokenizer/tokenizer_node.js'
 import { ParameterSet, zeros } from '../../../src/graph/parameters.js'
 import type { Runtime } from '../../../src/graph/runtime.js'
 import { tokenHead } from '../../../src/model/token_classification.js'
@@ -20,7 +20,7 @@ interface Run {
   scalars: Record<string, number>
 }
 
-const tokenizer = Tokenizer.load(`${folderWith({ 'v/tokenizer.json': smallTokenizerJson() })}/v`)
+const tokenizer = loadTokenizer(`${folderWith({ 'v/tokenizer.json': smallTokenizerJson() })}/v`)
 const sentences = toySentences(11, 45).map((sentence) => ({ ...sentence, line: 1 }))
 const context = { form: 'words', labels: ['O', 'B', 'I'], tokenizer, maxLength: 10, fitted: {} }
 const examples = entities.examples(sentences, context, true)

@@ -1,0 +1,16 @@
+/** Opens the device that a page or its worker has: WebGPU. */
+import { UsageError } from '../error.js'
+import type { Device, DeviceChoice } from './device.js'
+import { openWebgpu } from './webgpu.js'
+import { kernelSources } from './wgsl_node.js'
+
+/** Opens the default adapter of `navigator.gpu`. Throws a UsageError with the reason when there is none. */
+export async function openDevice(name: DeviceChoice): Promise<Device> {
+  if (name !== 'webgpu') throw new UsageError(`there is no device ${name} in a browser (want webgpu)`)
+  const { gpu } = (globalThis as { navigator?: { readonly gpu?: GPU } }).navigator ?? {}
+  if (gpu === undefined)
+    throw new UsageError(
+      'the webgpu device is not available: this browser has no WebGPU, or this page has not been loaded over HTTPS or from localhost',
+    )
+  return openWebgpu(gpu, kernelSources())
+}

@@ -1,0 +1,53 @@
+/**
+ * Labels texts, one at a time. While one is computed only the newest of those that come is kept: a person who types wants an
+ * answer to what is there now.
+ */
+import { UserError } from '../error.js'
+import { annotateText } from '../training/finetuning/annotate.js'
+import type { LoadedModel } from './model.js'
+import type { Annotation } from './protocol.js'
+
+interface Waiting {
+  readonly text: string
+  resolve(annotation: Promise<Annotation>): void
+  reject(error: Error): void
+}
+
+export class Annotator {
+  private waiting?: Waiting
+  private busy = false
+
+  constructor(private readonly model: () => LoadedModel) {}
+
+  /** Rejects with `superseded` where a newer text came before this one's turn. */
+  ask(text: string): Promise<Annotation> {
+    return new Promise((resolve, reject) => {
+      this.waiting?.reject(new UserError('superseded'))
+      this.waiting = { text, resolve, reject }
+      if (!this.busy) void this.work()
+    })
+  }
+
+  private async work(): Promise<void> {
+    this.busy = true
+    while (this.waiting !== undefined) {
+      const { text, resolve } = this.waiting
+      this.waiting = undefined
+      const annotation = this.annotate(text)
+      resolve(annotation)
+      await annotation.catch(() => undefined)
+    }
+    this.busy = false
+  }
+
+  private async annotate(text: string): Promise<Annotation> {
+    const { folder, predictor } = this.model().ready
+    const begin = performance.now()
+    const { entities, pieces } = await annotateText(predictor, folder, text)
+    return {
+      entities: entities.map(({ start, end, type, score = 1 }) => ({ start, end, type, confidence: score })),
+      milliseconds: performance.now() - begin,
+      pieces,
+    }
+  }
+}

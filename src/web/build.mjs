@@ -1,0 +1,70 @@
+/**
+ * Bundles what browsers run: dist/web/bioalbert.js, the package's entry there, and dist/web/worker.js. The texts of kernels/wgsl
+ * take the place of the module that reads them from the disk. Run behind build:js, whose JavaScript it uses.
+ */
+import { statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { build } from 'esbuild'
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
+
+/** Comments that are read. */
+const READ = /^\/\/ (kernel|when:|workgroups:|uses|requires)\b/
+
+/** WGSL without indentation, blank lines and comments that nothing reads. */
+export function shortened(text) {
+  return text
+    .split('\n')
+    .map((line) => (READ.test(line) ? line.trimEnd() : line.replace(/\/\/.*$/, '').trim()))
+    .filter((line) => line !== '')
+    .join('\n')
+}
+
+/** Every text in it shortened. */
+function shortenedSources(part) {
+  if (typeof part === 'string') return shortened(part)
+  return Object.fromEntries(Object.entries(part).map(([key, value]) => [key, shortenedSources(value)]))
+}
+
+/** The kernels' texts in place of the module that reads them. */
+const kernels = {
+  name: 'kernels',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]device[\\/]wgsl_node\.ts$/ }, async () => {
+      const file = join(root, 'dist', 'src', 'device', 'wgsl_node.js')
+      const { kernelSources } = await import(pathToFileURL(file).href)
+      const text = JSON.stringify(shortenedSources(kernelSources()))
+      return { contents: `const sources = ${text}\nexport const kernelSources = () => sources`, loader: 'js' }
+    })
+  },
+}
+
+/** The options of every bundle; tests make some of their own. */
+export const options = {
+  absWorkingDir: root,
+  bundle: true,
+  platform: 'browser',
+  format: 'esm',
+  target: 'es2022',
+  minify: true,
+  legalComments: 'none',
+  logLevel: 'warning',
+  plugins: [kernels],
+}
+
+export const entries = { bioalbert: 'src/browser.ts', worker: 'src/web/worker.ts' }
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await build({
+    ...options,
+    entryPoints: entries,
+    outdir: 'dist/web',
+    sourcemap: true,
+    sourcesContent: false,
+  })
+  for (const name of Object.keys(entries)) {
+    const { size } = statSync(join(root, 'dist', 'web', `${name}.js`))
+    console.log(`dist/web/${name}.js: ${Math.ceil(size / 1000)} KB`)
+  }
+}
