@@ -61,7 +61,9 @@ export async function until(chromium: Chromium, expression: string, seconds = 30
   const end = performance.now() + 1000 * seconds
   while (!(await chromium.evaluate(`!!(${expression})`))) {
     if (performance.now() > end) {
-      const shown = await chromium.evaluate('document.body.innerText')
+      const shown = await chromium.evaluate(
+        "document.querySelector('main').innerText.replace(/\\n+/g, '\\n')",
+      )
       fail(`not within ${seconds} s: ${expression}\nthe page shows:\n${shown}`)
     }
     await new Promise((resolve) => setTimeout(resolve, 50))

@@ -258,7 +258,7 @@ check('twenty steps of fine-tuning are shown, paused and gone on with', async (c
   const labels = (await chromium.evaluate(
     "[...document.querySelectorAll('#finetune-run svg')].map((e) => e.getAttribute('aria-label'))",
   )) as string[]
-  const [, first, last] = /from ([\d.]+) to ([\d.]+)/.exec(labels[0]) ?? []
+  const [, first, last] = /from (\d+\.\d+) to (\d+\.\d+)/.exec(labels[0]) ?? []
   assert.ok(Number(last) < Number(first), labels[0])
   assert.match(labels[1], /F1 of development by step, from .* best .*% at step \d+/)
   assert.ok(
@@ -294,13 +294,14 @@ check(
     const text = tsv(toySentences(4, 60)).replace(/\t\w\n/g, ' ')
     await chromium.evaluate("document.querySelector('#write-text').focus()")
     await type(chromium, text)
-    await chromium.evaluate("document.querySelector('#write-steps').value = '2'")
+    await click(chromium, 'input[value=small]')
+    await chromium.evaluate("document.querySelector('#write-steps').value = '4'")
     await chromium.evaluate("document.querySelector('#write-letters').value = '20'")
     await click(chromium, '#write-run .primary')
     await until(chromium, "!document.querySelector('#write-result').hidden", 120)
     assert.match(
       await textOf(chromium, '#write-scores'),
-      /^2 steps done.* [\d.]+ nats a letter.* [\d.]+ of counts of pairs/,
+      /^4 steps done.* [\d.]+ nats a letter.* [\d.]+ of counts of pairs/,
     )
     assert.ok((await textOf(chromium, '.sample')).length >= 20)
     const label = await chromium.evaluate(

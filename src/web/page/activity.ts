@@ -1,7 +1,6 @@
 /** What is under way before there is anything to show: files that are read, kernels that are compiled. */
 import type { Progress } from '../protocol.js'
 import { make, say } from './dom.js'
-import { count } from './format.js'
 
 export class Activity {
   private readonly text = make('p', { class: 'note', role: 'status' })
@@ -25,9 +24,12 @@ export class Activity {
       // the number stands in the bar alone: read aloud it would never end
       this.show('Compiling kernels for this GPU; the first time takes longest')
       this.bar.hidden = false
-      this.bar.max = total
-      this.bar.value = done
-      this.bar.setAttribute('aria-valuetext', `${count(done)} of ${count(total)}`)
+      // of one lot it is not known how far it is
+      if (total === 1) this.bar.removeAttribute('value')
+      else {
+        this.bar.max = total
+        this.bar.value = done
+      }
     }
     return true
   }

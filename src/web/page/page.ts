@@ -55,16 +55,14 @@ async function openDevice(): Promise<void> {
       annotate.setDevice(device)
       return say(byId('device', HTMLElement), `Device: ${device.detail}`)
     }
-    refuse(device.detail)
+    say(byId('device', HTMLElement), 'No device')
+    say(byId('no-webgpu-reason', HTMLElement), device.detail)
+    byId('no-webgpu', HTMLElement).hidden = false
   } catch (error) {
-    refuse(messageOf(error))
+    const line = byId('device', HTMLElement)
+    line.className = 'error'
+    say(line, messageOf(error))
   }
-}
-
-function refuse(reason: string): void {
-  say(byId('device', HTMLElement), 'No device')
-  say(byId('no-webgpu-reason', HTMLElement), reason)
-  byId('no-webgpu', HTMLElement).hidden = false
   for (const part of [model, finetune, write]) part.disable()
 }
 

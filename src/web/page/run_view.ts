@@ -143,7 +143,11 @@ export class RunView {
     const left = ((total - step) * milliseconds) / step
     const where = `Step ${count(step)} of ${count(total)}, loss ${loss.toFixed(3)}`
     const time = step === total ? `${duration(milliseconds)} in all` : `about ${duration(left)} left`
-    say(this.line, `${where}; ${rate.toPrecision(rate < 100 ? 2 : 3)} steps a second, ${time}`)
+    const speed =
+      rate < 1
+        ? `${(1 / rate).toPrecision(2)} seconds a step`
+        : `${rate.toPrecision(rate < 100 ? 2 : 3)} steps a second`
+    say(this.line, `${where}; ${speed}, ${time}`)
     if (performance.now() - this.spoken > QUIET) {
       this.spoken = performance.now()
       this.announce(where)

@@ -93,7 +93,13 @@ export class WriteTab {
     this.list.replaceChildren()
     byId('write-result', HTMLElement).hidden = true
     byId('samples', HTMLElement).hidden = true
-    const ask = { text, steps: values['write-steps'], letters: values['write-letters'] }
+    const size = document.querySelector<HTMLInputElement>('input[name=size]:checked')?.value
+    const ask = {
+      text,
+      steps: values['write-steps'],
+      letters: values['write-letters'],
+      size: size === 'small' ? 'small' : 'usual',
+    } as const
     const done = await this.view.run((tell) =>
       this.engine.ask('write', ask, (progress) => {
         tell(progress)
