@@ -22,7 +22,7 @@ export function shortened(text) {
 }
 
 /** Every text in it shortened. */
-function shortenedSources(part) {
+export function shortenedSources(part) {
   if (typeof part === 'string') return shortened(part)
   return Object.fromEntries(Object.entries(part).map(([key, value]) => [key, shortenedSources(value)]))
 }
