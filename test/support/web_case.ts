@@ -48,15 +48,28 @@ export interface PredictedEntity {
   readonly score: number
 }
 
-/** What `predict --json` prints of a text. */
-export function predictInNode(model: string, text: string): { text: string; entities: PredictedEntity[] } {
+export interface PredictedLine {
+  readonly text: string
+  readonly entities: readonly PredictedEntity[]
+}
+
+/** What `predict --json` prints of every line of a text. */
+export function predictInNode(model: string, text: string): PredictedLine[] {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [commandLine, 'predict', '--model', model, '--text', text, '--json', '--quiet'],
     { encoding: 'utf8' },
   )
   if (status !== 0) throw new Error(stderr)
-  return JSON.parse(stdout.trimEnd().split('\n').at(-1) as string)
+  return readLines(stdout)
+}
+
+/** JSON lines. */
+export function readLines(text: string): PredictedLine[] {
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
 }
 
 /** A folder into which the browser saves what a page offers. */

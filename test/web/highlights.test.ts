@@ -1,6 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Colours, follow, predictionJson, sureness } from '../../src/web/page/highlights.js'
+import { Colours, follow, predictionLines, sureness } from '../../src/web/page/highlights.js'
 import type { Entity } from '../../src/web/protocol.js'
 import { random } from '../support/random.js'
 
@@ -48,21 +48,31 @@ test('after any edit a mark covers the text that it covered', () => {
   }
 })
 
-test('offsets of the JSON count code points', () => {
-  const text = '\u{1d6fc}-fever and \u{1f912} cough'
-  const fever = text.indexOf('fever')
-  const cough = text.indexOf('cough')
-  const found = JSON.parse(
-    predictionJson(text, [
-      { start: fever, end: fever + 5, type: 'Symptom', confidence: 0.123456 },
-      { start: cough, end: cough + 5, type: 'Symptom', confidence: 1 },
-    ]),
+test('the JSON has an object for each line, with offsets that count code points of the line', () => {
+  const text = '\u{1d6fc}-fever and \u{1f912} cough\n\nno \u{1f912}\u{1f912} fever\n'
+  const entities = [...text.matchAll(/fever|cough/g)].map(({ index, 0: word }, i) => ({
+    start: index,
+    end: index + word.length,
+    type: word === 'fever' ? 'Symptom' : 'Sign',
+    confidence: i === 0 ? 0.123456 : 1,
+  }))
+  const lines = predictionLines(text, entities).split('\n')
+  assert.is(lines.pop(), '')
+  const found = lines.map((line) => JSON.parse(line))
+  assert.equal(
+    found.map((line) => line.text),
+    text.split('\n').slice(0, 3),
   )
-  const points = [...text]
-  for (const { start, end, text: word } of found.entities) assert.is(points.slice(start, end).join(''), word)
-  assert.is(found.text, text)
-  assert.equal(Object.keys(found.entities[0]), ['start', 'end', 'type', 'text', 'score'])
-  assert.is(found.entities[0].score, 0.1235)
+  assert.equal(
+    found.map((line) => line.entities.map((entity: { text: string }) => entity.text)),
+    [['fever', 'cough'], [], ['fever']],
+  )
+  for (const line of found)
+    for (const { start, end, text: word } of line.entities)
+      assert.is([...line.text].slice(start, end).join(''), word)
+  assert.equal(Object.keys(found[0].entities[0]), ['start', 'end', 'type', 'text', 'score'])
+  assert.is(found[0].entities[0].score, 0.1235)
+  assert.is(predictionLines('one line', []), '{"text":"one line","entities":[]}\n')
 })
 
 test('confidence has three kinds of lines', () => {

@@ -19,7 +19,9 @@ import {
   openWebCase,
   PHONE,
   type PredictedEntity,
+  type PredictedLine,
   predictInNode,
+  readLines,
   saved,
   saveInto,
   unzip,
@@ -151,7 +153,7 @@ check('a dropped model finds in a typed text what the command line finds', async
   await drop(chromium, [model])
   await until(chromium, "document.querySelector('#model-state').textContent.startsWith('For entities')")
   assert.is(await textOf(chromium, '#model-error'), '')
-  const { entities } = predictInNode(model, TEXT)
+  const [{ entities }] = predictInNode(model, TEXT)
   assert.ok(entities.length >= 3, 'enough to compare')
   same(await annotate(chromium, TEXT), entities)
   const marked = "[...document.querySelectorAll('#text-mirror mark')].map((e) => e.textContent).join('|')"
@@ -160,24 +162,26 @@ check('a dropped model finds in a typed text what the command line finds', async
   assert.match(await textOf(chromium, '#found-facts'), /ms|s for \d+ pieces of text on ./)
 })
 
-check('the JSON that is saved is that of the command line', async (chromium) => {
+check('the JSON that is saved is that of the command line, line by line', async (chromium) => {
+  const text = `${TEXT}\n\n  cough \u{1f912} and fever .\n`
+  await annotate(chromium, text)
   await click(chromium, '#save-json')
-  const found = JSON.parse(readFileSync(await saved(downloads, 'entities.json'), 'utf8'))
-  const wanted = predictInNode(model, TEXT)
-  assert.is(found.text, TEXT)
-  assert.is(found.entities.length, wanted.entities.length)
-  for (const [i, { score, ...rest }] of wanted.entities.entries()) {
-    const { score: ours, ...other } = found.entities[i]
-    assert.equal(other, rest)
-    assert.ok(Math.abs(ours - score) <= 2e-4, `${ours} is not ${score}`)
-  }
+  const found = readLines(readFileSync(await saved(downloads, 'entities.jsonl'), 'utf8'))
+  const wanted = predictInNode(model, text)
+  assert.is(found.length, 3)
+  const bare = (lines: readonly PredictedLine[]) =>
+    lines.map((line) => ({ ...line, entities: line.entities.map(({ score: _, ...rest }) => rest) }))
+  assert.equal(bare(found), bare(wanted))
+  for (const [i, line] of wanted.entries())
+    for (const [k, { score }] of line.entities.entries())
+      assert.ok(Math.abs(found[i].entities[k].score - score) <= 2e-4, `${score} is saved as another`)
 })
 
 check('of a text that is typed in a hurry the newest is what is shown', async (chromium) => {
   await click(chromium, '#text-clear')
   const words = TEXT.split(/(?<= )/)
   for (const word of words) await type(chromium, word)
-  const wanted = predictInNode(model, TEXT).entities
+  const wanted = predictInNode(model, TEXT)[0].entities
   await until(
     chromium,
     `${isTold} && document.querySelectorAll('#found-rows tr').length === ${wanted.length}`,
@@ -202,7 +206,7 @@ check('hostile text and hostile labels stay text', async (chromium) => {
   const text = `fever ${MARKUP} cough ${HOSTILE_TYPE}`
   const before = await chromium.evaluate("document.querySelectorAll('img, script, style').length")
   const shown = await annotate(chromium, text)
-  same(shown, predictInNode(model, text).entities)
+  same(shown, predictInNode(model, text)[0].entities)
   assert.ok(
     shown.some((entity) => entity.type === HOSTILE_TYPE),
     'a label with markup was found',
@@ -279,7 +283,7 @@ check(
     await click(chromium, '#use-model')
     await until(chromium, "!document.querySelector('#annotate').hidden")
     assert.match(await textOf(chromium, '#model-state'), 'Symptom')
-    const { entities } = predictInNode(join(out, 'model'), TEXT)
+    const [{ entities }] = predictInNode(join(out, 'model'), TEXT)
     assert.ok(entities.length > 0, 'something was learned')
     same(await annotate(chromium, TEXT), entities)
   },

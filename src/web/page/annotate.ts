@@ -6,7 +6,7 @@ import { Editor } from './editor.js'
 import type { Engine } from './engine.js'
 import { save } from './files.js'
 import { brief, count, counted, percent } from './format.js'
-import { Colours, inCodePoints, predictionJson, sureness } from './highlights.js'
+import { Colours, inCodePoints, predictionLines, sureness } from './highlights.js'
 import type { ModelPanel } from './model.js'
 
 /** Milliseconds without a key after which the model reads the text. */
@@ -56,7 +56,7 @@ export class AnnotateTab {
     })
     this.exports[0].addEventListener('click', () => void this.copy())
     this.exports[1].addEventListener('click', () => {
-      if (this.shown) save('entities.json', `${this.json()}\n`, 'application/json')
+      if (this.shown) save('entities.jsonl', this.json(), 'application/jsonl')
     })
     model.onLoad(() => {
       this.colours.reset(model.facts?.labels ?? [])
@@ -164,7 +164,7 @@ export class AnnotateTab {
 
   private json(): string {
     const { text, entities } = this.shown ?? { text: '', entities: [] }
-    return predictionJson(text, entities)
+    return predictionLines(text, entities)
   }
 
   private async copy(): Promise<void> {

@@ -49,16 +49,32 @@ export function inCodePoints(text: string, entities: readonly Entity[]): { start
   return entities.map(({ start, end }) => ({ start: at(start), end: at(end) }))
 }
 
-/** The object of `predict --json`: offsets in code points, probabilities to four digits. */
-export function predictionJson(text: string, entities: readonly Entity[]): string {
-  const places = inCodePoints(text, entities)
-  return JSON.stringify({
-    text,
-    entities: entities.map(({ start, end, type, confidence }, i) => ({
+/**
+ * The lines that `predict --json` prints: an object for each line of the text, offsets in code points of that line, probabilities to
+ * four digits. No entity reaches over the end of a line.
+ */
+export function predictionLines(text: string, entities: readonly Entity[]): string {
+  const lines = text.split('\n')
+  if (lines.length > 1 && lines[lines.length - 1] === '') lines.pop()
+  let begin = 0
+  let next = 0
+  let printed = ''
+  for (const line of lines) {
+    const end = begin + line.length
+    const from = next
+    while (next < entities.length && entities[next].end <= end) next++
+    const own = entities
+      .slice(from, next)
+      .map((entity) => ({ ...entity, start: entity.start - begin, end: entity.end - begin }))
+    const places = inCodePoints(line, own)
+    const found = own.map(({ start, end, type, confidence }, i) => ({
       ...places[i],
       type,
-      text: text.slice(start, end),
+      text: line.slice(start, end),
       score: Number(confidence.toFixed(4)),
-    })),
-  })
+    }))
+    printed += `${JSON.stringify({ text: line, entities: found })}\n`
+    begin = end + 1
+  }
+  return printed
 }
