@@ -110,19 +110,26 @@ function checkInstalled(tarball: string, isPrebuilt: boolean): void {
 
 test('packing leaves behind what an earlier build left in dist', () => {
   const folder = temporaryFolder()
-  for (const name of ['package.json', 'tsconfig.json', 'src', 'test', 'bench'])
+  for (const name of ['package.json', 'tsconfig.json', 'binding.gyp', 'kernels/wgsl', 'src', 'test', 'bench'])
     cpSync(join(root, name), join(folder, name), {
       recursive: true,
       filter: (path) => !path.endsWith('node_modules'),
     })
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
   mkdirSync(join(folder, 'dist/src/ops'), { recursive: true })
+  mkdirSync(join(folder, 'dist/web'), { recursive: true })
+  writeFileSync(join(folder, 'dist/web/stale.js'), 'of an earlier build\n')
   for (const name of ['stale.js', 'index.js', 'stale.d.ts'])
     writeFileSync(join(folder, 'dist/src/ops', name), 'of an earlier build\n')
   run('npm', ['pack', '--pack-destination', folder], folder)
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   const packed = run('tar', ['-tzf', `bioalbert-${version}.tgz`], folder).split('\n')
-  for (const file of ['dist/src/ops/index.js', 'dist/src/ops/index.d.ts', 'src/ops/index.ts'])
+  for (const file of [
+    'dist/src/ops/index.js',
+    'dist/src/ops/index.d.ts',
+    'src/ops/index.ts',
+    'dist/web/bioalbert.js',
+  ])
     if (!packed.includes(`package/${file}`)) fail(`the package lacks ${file}`)
   assert.equal(
     packed.filter((file) => file.includes('stale')),
@@ -145,6 +152,9 @@ else {
       'dist/src/index.d.ts.map',
       'src/index.ts',
       'kernels/cpu/kernel.h',
+      'dist/src/browser.d.ts',
+      'dist/web/bioalbert.js',
+      'dist/web/worker.js',
     ])
       if (!existsSync(join(folder, file))) fail(`the package lacks ${file}`)
     for (const file of ['test', 'bench', 'dist/test', 'native/build', 'issues'])

@@ -1,7 +1,11 @@
 /** The config.json of Hugging Face, of ALBERT and of BERT: told apart by `model_type`, read into a ModelConfig and written. */
-import * as z from 'zod'
+import { en } from 'zod/locales'
+import * as z from 'zod/mini'
 import { InputError } from '../error.js'
 import { type Activation, checkConfig, MODEL_TYPES, type ModelConfig, type ModelType } from './config.js'
+
+// the messages, which zod has by itself in its larger form alone; a browser is spared that one
+z.config(en())
 
 /** Hugging Face's names of activations. */
 const ACTIVATIONS: Readonly<Record<string, Activation>> = {
@@ -33,34 +37,34 @@ const shared = {
   intermediate_size: z.number(),
   max_position_embeddings: z.number(),
   type_vocab_size: z.number(),
-  layer_norm_eps: z.number().default(1e-12),
-  initializer_range: z.number().default(0.02),
-  architectures: z.array(z.string()).nullish(),
-  id2label: z.record(z.string(), z.string()).optional(),
-  problem_type: z.enum(PROBLEM_TYPES).nullish(),
+  layer_norm_eps: z._default(z.number(), 1e-12),
+  initializer_range: z._default(z.number(), 0.02),
+  architectures: z.nullish(z.array(z.string())),
+  id2label: z.optional(z.record(z.string(), z.string())),
+  problem_type: z.nullish(z.enum(PROBLEM_TYPES)),
 }
 const schema = z.discriminatedUnion('model_type', [
   z.object({
     model_type: z.literal('albert'),
     ...shared,
     embedding_size: z.number(),
-    num_hidden_groups: z.literal(1).default(1),
-    inner_group_num: z.literal(1).default(1),
-    hidden_act: activation.default('gelu_new'),
-    hidden_dropout_prob: z.number().default(0),
-    attention_probs_dropout_prob: z.number().default(0),
-    classifier_dropout_prob: z.number().default(0.1),
+    num_hidden_groups: z._default(z.literal(1), 1),
+    inner_group_num: z._default(z.literal(1), 1),
+    hidden_act: z._default(activation, 'gelu_new'),
+    hidden_dropout_prob: z._default(z.number(), 0),
+    attention_probs_dropout_prob: z._default(z.number(), 0),
+    classifier_dropout_prob: z._default(z.number(), 0.1),
   }),
   z.object({
     model_type: z.literal('bert'),
     ...shared,
-    hidden_act: activation.default('gelu'),
-    hidden_dropout_prob: z.number().default(0.1),
-    attention_probs_dropout_prob: z.number().default(0.1),
+    hidden_act: z._default(activation, 'gelu'),
+    hidden_dropout_prob: z._default(z.number(), 0.1),
+    attention_probs_dropout_prob: z._default(z.number(), 0.1),
     /** null: as hidden_dropout_prob. */
-    classifier_dropout: z.number().nullish(),
-    position_embedding_type: z.literal('absolute').default('absolute'),
-    is_decoder: z.literal(false).default(false),
+    classifier_dropout: z.nullish(z.number()),
+    position_embedding_type: z._default(z.literal('absolute'), 'absolute'),
+    is_decoder: z._default(z.literal(false), false),
   }),
 ])
 

@@ -7,6 +7,7 @@
 /** A model to annotate with, as it was read. */
 export interface ModelFacts {
   readonly name: string
+  /** `pretrained` where it has no labels yet: it can be fine-tuned, and nothing else. */
   readonly task: string
   readonly labels: readonly string[]
   readonly parameters: number

@@ -36,8 +36,6 @@ const sentences = (seed: number, count: number) =>
   )
 const filesOf = (dir: string) =>
   readdirSync(dir).map((name) => new File([new Uint8Array(readFileSync(join(dir, name)))], name))
-const steps = (heard: readonly Progress[]) => heard.flatMap((one) => (one.kind === 'step' ? [one] : []))
-const losses = (heard: readonly Progress[]) => steps(heard).map(({ loss }) => loss)
 
 /** What `predict` finds, of every line. */
 async function predicted(dir: string, text: string, device: Device) {
@@ -105,7 +103,6 @@ else {
     settings: { epochs: 4, learningRate: 3e-3, batch: 5, seed: 5 },
     from: 'model' as const,
   }
-  const undisturbed: Progress[] = []
   let made: Requests['download']['result']['files']
 
   test('files that are no model are told by name', async () => {
@@ -143,8 +140,26 @@ else {
     assert.is((ends[1] as PromiseRejectedResult).reason.message, 'superseded')
   })
 
-  test('losses of a run are those of finetune on the same device, bit for bit', async () => {
-    const result = await client.ask('finetune', base, (one) => undisturbed.push(one))
+  test('a run that is held and let go on ends in the bits of an undisturbed finetune on the same device', async () => {
+    const heard: Progress[] = []
+    const result = await client.ask('finetune', base, (one) => {
+      heard.push(one)
+      if (one.kind === 'step' && one.step === 7) void client.ask('control', { action: 'pause' })
+      if (one.kind === 'paused')
+        void client
+          .ask('annotate', { text: 'the fever' })
+          .then(() => new Promise((resolve) => setTimeout(resolve, 200)))
+          .then(() => client.ask('control', { action: 'resume' }))
+    })
+    const kinds = heard.map(({ kind }) => kind)
+    const paused = kinds.indexOf('paused')
+    assert.ok(paused > 0)
+    assert.is(kinds[paused + 1], 'resumed')
+    const around = [heard[paused - 1], heard[paused + 2]]
+    assert.equal(
+      around.map((one) => 'step' in one && one.step),
+      [7, 8],
+    )
     assert.is(result.steps, 20)
     assert.not(result.interrupted)
     const folder = folderWith({
@@ -152,25 +167,24 @@ else {
       'd/devel.tsv': await base.dev.text(),
       'd/test.tsv': sentences(3, 5),
     })
-    const found: number[] = []
+    const losses: number[] = []
     const options = {
       ...base.settings,
       ...{ data: join(folder, 'd'), model: dir, weightDecay: 0.01, clip: 1, recompute: false },
     }
     const run = setUpFinetuning(entities, options)
     const out = join(temporaryFolder(), 'o')
-    const scores = await finetune(run, device, out, false, { onStep: ({ loss }) => found.push(loss) })
-    assert.is(found.length, 20)
-    assert.equal(losses(undisturbed), found)
-    assert.is(result.dev.f1, scores.dev.f1)
-    assert.ok(undisturbed.some((one) => one.kind === 'dev'))
-    made = (await client.ask('download', {})).files
-    const weights = made.find(({ name }) => name === 'model.safetensors')
-    assert.ok(
-      Buffer.from((weights as { bytes: ArrayBuffer }).bytes).equals(
-        readFileSync(join(out, 'model.safetensors')),
-      ),
+    const scores = await finetune(run, device, out, false, { onStep: ({ loss }) => losses.push(loss) })
+    assert.is(losses.length, 20)
+    assert.equal(
+      heard.flatMap((one) => (one.kind === 'step' ? [one.loss] : [])),
+      losses,
     )
+    assert.is(result.dev.f1, scores.dev.f1)
+    assert.ok(kinds.includes('dev'))
+    made = (await client.ask('download', {})).files
+    for (const { name, bytes } of made)
+      assert.ok(Buffer.from(bytes).equals(readFileSync(join(out, name))), name)
   })
 
   test('what is downloaded is a model of the command line, and finds the same', async () => {
@@ -186,35 +200,6 @@ else {
     const found = await client.ask('annotate', { text: TEXT })
     assert.ok(found.entities.length > 3, `${found.entities.length} entities`)
     assert.equal(asPredicted(TEXT, found), await predicted(folder, TEXT, device))
-  })
-
-  test('a run that is held and let go on ends in the bits of one that is not', async () => {
-    const held = new WebClient(async () => device)
-    await held.ask('load', { files: filesOf(dir) })
-    const heard: Progress[] = []
-    const run = held.ask('finetune', base, (one) => {
-      heard.push(one)
-      if (one.kind === 'step' && one.step === 7) void held.ask('control', { action: 'pause' })
-      if (one.kind === 'paused')
-        void held
-          .ask('annotate', { text: 'the fever' })
-          .then(() => new Promise((resolve) => setTimeout(resolve, 200)))
-          .then(() => held.ask('control', { action: 'resume' }))
-    })
-    await run
-    const kinds = heard.map(({ kind }) => kind)
-    const paused = kinds.indexOf('paused')
-    assert.ok(paused > 0)
-    assert.is(kinds[paused + 1], 'resumed')
-    const [before, after] = [paused - 1, paused + 2].map((i) => heard[i])
-    assert.equal(
-      [before, after].map((one) => 'step' in one && one.step),
-      [7, 8],
-    )
-    assert.equal(losses(heard), losses(undisturbed))
-    const again = (await held.ask('download', {})).files
-    for (const [i, { name, bytes }] of again.entries())
-      assert.ok(Buffer.from(bytes).equals(Buffer.from(made[i].bytes)), name)
   })
 
   test('a run that is stopped before its first scoring ends with a model all the same', async () => {

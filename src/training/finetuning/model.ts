@@ -3,7 +3,7 @@
  * data, the window length that it was trained with, and what was learnt beside the weights. Checked, and put on a device for
  * evaluation and prediction. Needs nothing of Node; model_node.ts has folders.
  */
-import * as z from 'zod'
+import * as z from 'zod/mini'
 import type { Tokenizer } from '../../data/tokenizer/tokenizer.js'
 import type { Device } from '../../device/device.js'
 import { InputError, UsageError, UserError } from '../../error.js'
@@ -20,9 +20,9 @@ import { capturePrediction, PREDICT_PROGRAM, Predictor, predictionCapacity } fro
 export const TASK_FILE = 'task.json'
 const taskSchema = z.object({
   task: z.string(),
-  form: z.string().optional(),
-  max_length: z.number().int().min(3),
-  fitted: z.record(z.string(), z.unknown()).default({}),
+  form: z.optional(z.string()),
+  max_length: z.int().check(z.minimum(3)),
+  fitted: z._default(z.record(z.string(), z.unknown()), {}),
 })
 
 /** What is kept of a task beside the weights. */
