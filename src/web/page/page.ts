@@ -56,7 +56,7 @@ async function openDevice(): Promise<void> {
       return say(byId('device', HTMLElement), `Device: ${device.detail}`)
     }
     say(byId('device', HTMLElement), 'No device')
-    say(byId('no-webgpu-reason', HTMLElement), device.detail)
+    say(byId('no-webgpu-reason', HTMLElement), `${device.detail[0].toUpperCase()}${device.detail.slice(1)}.`)
     byId('no-webgpu', HTMLElement).hidden = false
   } catch (error) {
     const line = byId('device', HTMLElement)

@@ -32,6 +32,11 @@ export class RunView {
   private readonly pause = make('button', { type: 'button' }, 'Pause')
   private readonly stop = make('button', { type: 'button' }, 'Stop')
   private readonly line = make('p', { class: 'where' })
+  private readonly held = make(
+    'p',
+    { class: 'name' },
+    'Paused. Nothing is lost; the GPU is free for other work.',
+  )
   private readonly spokenLine = make('p', { class: 'unseen', role: 'status' })
   private readonly bar = make('progress', { 'aria-label': 'Steps done', max: 1, value: 0 })
   private readonly error = make('p', { class: 'error', role: 'alert' })
@@ -51,6 +56,7 @@ export class RunView {
       make('div', { class: 'row' }, this.start, this.pause, this.stop),
       this.error,
       activity,
+      this.held,
       this.line,
       this.spokenLine,
       this.bar,
@@ -190,6 +196,7 @@ export class RunView {
     this.stop.disabled = state === 'starting' || state === 'stopping'
     say(this.pause, state === 'paused' ? 'Resume' : 'Pause')
     say(this.stop, state === 'stopping' ? 'Stopping' : 'Stop')
+    this.held.hidden = state !== 'paused'
     if (state === 'paused') this.announce('Paused.')
     for (const view of views) view.start.disabled = current.view !== undefined || !view.able
     // who pressed a button that goes away goes on at the one that comes
