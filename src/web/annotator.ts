@@ -16,6 +16,7 @@ interface Waiting {
 export class Annotator {
   private waiting?: Waiting
   private busy = false
+  private current: Promise<unknown> = Promise.resolve()
 
   constructor(private readonly model: () => LoadedModel) {}
 
@@ -28,6 +29,11 @@ export class Annotator {
     })
   }
 
+  /** Resolves once the text that is computed now is done, and with it the model that it began with. */
+  async settled(): Promise<void> {
+    await this.current
+  }
+
   private async work(): Promise<void> {
     this.busy = true
     while (this.waiting !== undefined) {
@@ -35,7 +41,8 @@ export class Annotator {
       this.waiting = undefined
       const annotation = this.annotate(text)
       resolve(annotation)
-      await annotation.catch(() => undefined)
+      this.current = annotation.catch(() => undefined)
+      await this.current
     }
     this.busy = false
   }

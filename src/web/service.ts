@@ -62,7 +62,7 @@ class Service {
     open: () => this.devices.facts(),
     load: async ({ files }, tell) => {
       this.refuseDuringRun('another model is loaded')
-      this.take(await LoadedModel.read('the model', await readFiles(files, tell), this.devices, tell))
+      await this.take(await LoadedModel.read('the model', await readFiles(files, tell), this.devices, tell))
       this.made = undefined
       return this.model.facts
     },
@@ -70,7 +70,7 @@ class Service {
     finetune: (ask, tell) =>
       this.controlled(async (control) => {
         const { files, ...told } = await finetuneModel(this.model, this.devices, ask, control, tell)
-        this.take(await LoadedModel.read('the fine-tuned model', files, this.devices, tell))
+        await this.take(await LoadedModel.read('the fine-tuned model', files, this.devices, tell))
         this.made = files
         return { ...told, model: this.model.facts }
       }),
@@ -93,9 +93,12 @@ class Service {
     return this.loaded
   }
 
-  private take(model: LoadedModel): void {
-    this.loaded?.free()
+  private async take(model: LoadedModel): Promise<void> {
+    const before = this.loaded
     this.loaded = model
+    // a text may still be with the one before
+    await this.annotator.settled()
+    before?.free()
   }
 
   /** One run at a time: two would only slow each other down. */

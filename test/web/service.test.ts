@@ -130,6 +130,14 @@ else {
     assert.equal(asPredicted(TEXT, found), wanted)
   })
 
+  test('a text that is with a model when another takes its place is answered', async () => {
+    const [found] = await Promise.all([
+      client.ask('annotate', { text: TEXT.repeat(2) }),
+      client.ask('load', { files: filesOf(dir) }),
+    ])
+    assert.ok(found.entities.length > 3)
+  })
+
   test('the newest text wins over those that wait', async () => {
     const asked = ['the fever', 'the cough', 'a severe cough'].map((text) => client.ask('annotate', { text }))
     const ends = await Promise.allSettled(asked)

@@ -177,9 +177,13 @@ export function decisiveBytes({ kind, digitComma, special, pieces, unigram }: Vo
   return bytes
 }
 
-/** Bytes written in base64. */
+/** Bytes written in base64; none where it is no base64. */
 function fromBase64(text: string): Uint8Array {
-  return Uint8Array.from(atob(text), (c) => c.charCodeAt(0))
+  try {
+    return Uint8Array.from(atob(text), (c) => c.charCodeAt(0))
+  } catch {
+    return new Uint8Array(0)
+  }
 }
 
 function parseObject({ path, text }: NamedText): JsonObject {

@@ -247,6 +247,7 @@ test('a tokenizer.json that segments otherwise is refused by name', () => {
   refused(set('pre_tokenizer', { type: 'ByteLevel' }), /ByteLevel/)
   refused(set('normalizer', { type: 'Nmt' }), /Nmt/)
   refused(set('normalizer', { type: 'Precompiled', precompiled_charsmap: 'AAAA' }), /character map/)
+  refused(set('normalizer', { type: 'Precompiled', precompiled_charsmap: '?' }), /character map of 0 bytes/)
   refused(set('model', { type: 'Unigram', vocab: [['a', 0]], unk_id: 5 }), /unk_id/)
   refused(set('model', { type: 'Unigram', vocab: [['a', 0]], unk_id: 0 }), /<pad>/)
 })
