@@ -58,7 +58,7 @@ export class AnnotateTab {
     this.exports[1].addEventListener('click', () => {
       if (this.shown) save('entities.jsonl', this.json(), 'application/jsonl')
     })
-    model.onLoad(() => {
+    model.onChange(() => {
       this.colours.reset(model.facts?.labels ?? [])
       this.editor.mark([])
       void this.read()

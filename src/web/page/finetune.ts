@@ -40,7 +40,7 @@ export class FinetuneTab {
   constructor(
     private readonly engine: Engine,
     private readonly model: ModelPanel,
-    private readonly goToAnnotate: () => void,
+    goToAnnotate: () => void,
   ) {
     this.view = new RunView(
       byId('finetune-run', HTMLElement),
@@ -64,8 +64,12 @@ export class FinetuneTab {
     this.rate.addEventListener('input', () => {
       this.rateIsOurs = false
     })
-    model.onLoad(() => this.suitModel())
-    byId('use-model', HTMLElement).addEventListener('click', () => void this.use())
+    model.onChange(() => {
+      this.suitModel()
+      // another model takes the place of the one that was trained, and of its files
+      this.result.hidden = true
+    })
+    byId('use-model', HTMLElement).addEventListener('click', goToAnnotate)
     byId('download-zip', HTMLElement).addEventListener('click', () => void this.saveZip())
     const folder = byId('download-folder', HTMLElement)
     folder.hidden = !('showDirectoryPicker' in window)
@@ -168,7 +172,8 @@ export class FinetuneTab {
     })
   }
 
-  private show({ steps, dev, interrupted }: Outcome): void {
+  private show({ steps, dev, model, interrupted }: Outcome): void {
+    this.model.adopt(model, 'the model that was trained here')
     this.result.hidden = false
     say(this.state, '')
     const found = `precision ${percent(dev.precision, 1)}, recall ${percent(dev.recall, 1)}, F1 ${percent(dev.f1, 1)}`
@@ -188,17 +193,6 @@ export class FinetuneTab {
       say(this.state, messageOf(error))
       return undefined
     }
-  }
-
-  private async use(): Promise<void> {
-    const files = await this.files()
-    if (files === undefined) return
-    say(this.state, '')
-    const loaded = await this.model.load({
-      files: files.map(({ name, bytes: content }) => new File([content], name)),
-      folder: 'the model that was trained here',
-    })
-    if (loaded) this.goToAnnotate()
   }
 
   private async saveZip(): Promise<void> {

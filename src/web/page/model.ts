@@ -26,8 +26,8 @@ export class ModelPanel {
     )
   }
 
-  /** After every model that was loaded. */
-  onLoad(listener: () => void): void {
+  /** Whenever the worker has another model. */
+  onChange(listener: () => void): void {
     this.listeners.push(listener)
   }
 
@@ -61,9 +61,7 @@ export class ModelPanel {
     try {
       const facts = await this.engine.ask('load', { files }, (progress) => this.activity.tell(progress))
       if (mine !== this.latest) return false
-      this.facts = facts
-      this.show(folder ?? facts.name)
-      for (const listener of this.listeners) listener()
+      this.adopt(facts, folder ?? facts.name)
       return true
     } catch (error) {
       if (mine === this.latest) say(this.error, messageOf(error))
@@ -73,15 +71,23 @@ export class ModelPanel {
     }
   }
 
-  private show(name: string): void {
-    const { task, labels, parameters: size, layers, hiddenSize, maxLength } = this.facts as ModelFacts
+  /** The model that the worker has from now on. */
+  adopt(facts: ModelFacts, name: string): void {
+    this.facts = facts
+    this.show(facts, name)
+    for (const listener of this.listeners) listener()
+  }
+
+  private show(facts: ModelFacts, name: string): void {
+    const { task, labels, parameters: size, layers, hiddenSize, maxLength } = facts
     const types = [...new Set(labels.map((label) => label.slice(2)).filter((type) => type !== ''))]
     this.name.hidden = false
     say(this.name, name)
-    const finds = types.length === 0 ? 'one type without a name' : types.join(', ')
+    const named = types.length === 0 ? 'one type without a name' : types.join(', ')
+    const use = labels.length === 0 ? 'Pretrained alone: to be fine-tuned first' : `For ${task}: ${named}`
     say(
       this.state,
-      `For ${task}: ${finds}. ${parameters(size)}, ${counted(layers, 'layer')} of ${number(hiddenSize)}; ` +
+      `${use}. ${parameters(size)}, ${counted(layers, 'layer')} of ${number(hiddenSize)}; ` +
         `sentences of up to ${number(maxLength)} pieces.`,
     )
     say(this.buttons[0], 'Choose another folder')
