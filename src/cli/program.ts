@@ -21,6 +21,7 @@ const summaries: Record<string, string> = {
   evaluate: 'score a fine-tuned model on a file',
   predict: 'label text with a fine-tuned model',
   serve: 'answer over HTTP with a fine-tuned model',
+  web: 'a page that annotates and trains in the browser, on its GPU',
   export: 'a model for other programs: a Hugging Face folder, or ONNX',
   datasets: 'the data sets of the papers, and whether a folder holds them as released',
   benchmark: 'fine-tune models on all data sets, scores side by side',

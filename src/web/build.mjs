@@ -1,5 +1,5 @@
 /**
- * Bundles what browsers run: dist/web/bioalbert.js, the package's entry there, and dist/web/worker.js. The texts of kernels/wgsl
+ * Bundles what browsers run: dist/web/bioalbert.js, the package's entry there, the page and its worker. The texts of kernels/wgsl
  * take the place of the module that reads them from the disk. Run behind build:js, whose JavaScript it uses.
  */
 import { statSync } from 'node:fs'
@@ -55,15 +55,22 @@ export const options = {
 
 export const entries = { bioalbert: 'src/browser.ts', worker: 'src/web/worker.ts' }
 
+/** Files of the page: its script and its style are bundled, too. */
+const page = ['page.ts', 'page.css', 'index.html'].map((name) => ({
+  in: `src/web/page/${name}`,
+  out: name.replace(/\.\w+$/, ''),
+}))
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await build({
     ...options,
-    entryPoints: entries,
+    entryPoints: [...Object.entries(entries).map(([out, file]) => ({ in: file, out })), ...page],
+    loader: { '.html': 'copy' },
     outdir: 'dist/web',
     sourcemap: true,
     sourcesContent: false,
   })
-  for (const name of Object.keys(entries)) {
+  for (const name of [...Object.keys(entries), 'page']) {
     const { size } = statSync(join(root, 'dist', 'web', `${name}.js`))
     console.log(`dist/web/${name}.js: ${Math.ceil(size / 1000)} KB`)
   }

@@ -11,7 +11,7 @@ import { dynamic } from '../ops/shape.js'
 import type { Evaluator } from '../training/evaluator.js'
 import { Trainer } from '../training/trainer.js'
 import type { DeviceHolder } from './device.js'
-import { LETTER_SIZES, type LetterSizes, letterModel } from './letter_model.js'
+import { LETTER_SIZES, type LetterSizes, letterModel, SMALL_SIZES } from './letter_model.js'
 import type { Tell } from './port.js'
 import type { Requests } from './protocol.js'
 import type { RunControl } from './run_control.js'
@@ -32,10 +32,10 @@ const GOLDEN = 0.618034
 /** The run to its end, or until it is stopped: the model writes in either case. */
 export async function writeLetters(
   devices: DeviceHolder,
-  { text, steps, letters }: Write['ask'],
+  { text, steps, letters, size }: Write['ask'],
   control: RunControl,
   tell: Tell,
-  sizes: LetterSizes = LETTER_SIZES,
+  sizes: LetterSizes = size === 'small' ? SMALL_SIZES : LETTER_SIZES,
 ): Promise<Write['result']> {
   const data = new LetterText(text, sizes)
   for (const [name, value] of Object.entries({ steps, letters }))

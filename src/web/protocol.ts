@@ -85,9 +85,14 @@ export interface Requests {
     ask: Record<never, never>
     result: { readonly files: readonly { readonly name: string; readonly bytes: ArrayBuffer }[] }
   }
-  /** Trains the letter model of README on a text and lets it write. */
+  /** Trains the letter model of README on a text and lets it write; `small` is one for slow devices. */
   write: {
-    ask: { readonly text: string; readonly steps: number; readonly letters: number }
+    ask: {
+      readonly text: string
+      readonly steps: number
+      readonly letters: number
+      readonly size?: 'small' | 'usual'
+    }
     result: {
       readonly steps: number
       readonly validation: number

@@ -3,7 +3,7 @@
  * messages with a zero byte behind each. It is unpacked once, into a temporary folder that processes share.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,7 +15,6 @@ const FLAGS = [
   '--headless=new',
   '--no-sandbox',
   '--no-first-run',
-  '--disable-gpu',
   '--disable-dev-shm-usage',
   '--disable-background-networking',
   '--disable-component-update',
@@ -25,6 +24,12 @@ const FLAGS = [
   '--font-render-hinting=none',
   '--remote-debugging-pipe',
 ]
+/** WebGPU on SwiftShader, which comes with this Chromium; without it there is an API and no adapter. */
+const WEBGPU_FLAGS = [
+  '--enable-unsafe-webgpu',
+  '--use-webgpu-adapter=swiftshader',
+  '--enable-features=Vulkan',
+]
 /** Milliseconds for an answer of the browser. */
 const PATIENCE = 30_000
 
@@ -32,10 +37,16 @@ type Params = Readonly<Record<string, unknown>>
 
 interface Message {
   readonly id?: number
+  readonly sessionId?: string
   readonly method?: string
   readonly params?: Params
   readonly result?: Params
   readonly error?: { readonly message: string }
+}
+
+export interface ChromiumOptions {
+  /** Else pages find no adapter. */
+  readonly webgpu?: boolean
 }
 
 export interface View {
@@ -47,11 +58,13 @@ export interface View {
 }
 
 /** Or why there is none. */
-export async function openChromium(): Promise<{ chromium: Chromium } | { reason: string }> {
+export async function openChromium(
+  options: ChromiumOptions = {},
+): Promise<{ chromium: Chromium } | { reason: string }> {
   const folder = unpacked()
   if (typeof folder !== 'string') return folder
   try {
-    const chromium = new Chromium(folder)
+    const chromium = new Chromium(folder, options)
     await chromium.start()
     return { chromium }
   } catch (error) {
@@ -92,6 +105,17 @@ function unpacked(): string | { reason: string } {
   return folder
 }
 
+/** A configuration of fontconfig with the fonts that came along: the package's own looks in other folders, and letters have no width. */
+function fontsOf(folder: string): string {
+  const file = join(temporaryFolder(), 'fonts.conf')
+  const cache = join(folder, 'fonts-cache')
+  writeFileSync(
+    file,
+    `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig><dir>${join(folder, 'fonts')}</dir><cachedir>${cache}</cachedir></fontconfig>`,
+  )
+  return file
+}
+
 export class Chromium {
   private readonly process: ChildProcess
   private readonly waiting = new Map<number, (message: Message) => void>()
@@ -100,10 +124,11 @@ export class Chromium {
   private session: string | undefined
   private end: string | undefined
 
-  constructor(folder: string) {
+  constructor(folder: string, { webgpu }: ChromiumOptions = {}) {
     const libraries = [join(folder, 'al2023', 'lib'), process.env.LD_LIBRARY_PATH].filter(Boolean).join(':')
-    this.process = spawn(join(folder, 'chromium'), [...FLAGS, `--user-data-dir=${temporaryFolder()}`], {
-      env: { ...process.env, LD_LIBRARY_PATH: libraries, FONTCONFIG_PATH: join(folder, 'fonts') },
+    const flags = [...FLAGS, ...(webgpu ? WEBGPU_FLAGS : ['--disable-gpu'])]
+    this.process = spawn(join(folder, 'chromium'), [...flags, `--user-data-dir=${temporaryFolder()}`], {
+      env: { ...process.env, LD_LIBRARY_PATH: libraries, FONTCONFIG_FILE: fontsOf(folder) },
       stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
     })
     let said = ''
@@ -134,16 +159,26 @@ export class Chromium {
     const { sessionId } = await this.send('Target.attachToTarget', { targetId, flatten: true })
     this.session = sessionId as string
     for (const domain of ['Page', 'Runtime', 'Log', 'Network']) await this.send(`${domain}.enable`)
+    // workers wait until they are listened to
+    await this.send('Target.setAutoAttach', { autoAttach: true, waitForDebuggerOnStart: true, flatten: true })
   }
 
-  /** Loads a file of this machine. Returns what the page said meanwhile, and the addresses that it asked for. */
-  async load(file: string, view: View): Promise<{ said: string[]; asked: string[] }> {
+  /**
+   * Loads a file of this machine, or an address. Returns what the page and its workers said meanwhile, and the addresses that
+   * they asked for.
+   */
+  async load(place: string, view: View): Promise<{ said: string[]; asked: string[] }> {
     this.events.length = 0
     await this.show(view)
-    await this.send('Page.navigate', { url: pathToFileURL(file).href })
+    await this.send('Page.navigate', { url: /^https?:/.test(place) ? place : pathToFileURL(place).href })
     await this.evaluate(
       "new Promise((done) => document.readyState === 'complete' ? done(0) : addEventListener('load', () => done(0)))",
     )
+    return this.heard()
+  }
+
+  /** What was said and asked for since the last page began to load. */
+  heard(): { said: string[]; asked: string[] } {
     const of = (method: string) => this.events.filter((event) => event.method === method)
     const said = [
       ...of('Log.entryAdded').map(({ params }) => JSON.stringify(params?.entry)),
@@ -194,7 +229,7 @@ export class Chromium {
     this.process.kill()
   }
 
-  send(method: string, params: Params = {}): Promise<Params> {
+  send(method: string, params: Params = {}, sessionId = this.session): Promise<Params> {
     if (this.end !== undefined) return Promise.reject(new Error(this.end))
     const id = ++this.last
     return new Promise((resolve, reject) => {
@@ -207,7 +242,7 @@ export class Chromium {
         if (error) reject(new Error(`${method}: ${error.message}`))
         else resolve(result ?? {})
       })
-      const message = { id, method, params, ...(this.session && { sessionId: this.session }) }
+      const message = { id, method, params, ...(sessionId && { sessionId }) }
       ;(this.process.stdio[3] as Writable).write(`${JSON.stringify(message)}\0`)
     })
   }
@@ -215,9 +250,18 @@ export class Chromium {
   private receive(message: Message): void {
     if (message.id === undefined) {
       this.events.push(message)
+      if (message.method === 'Target.attachedToTarget') void this.listen(message.params?.sessionId as string)
       return
     }
     this.waiting.get(message.id)?.(message)
     this.waiting.delete(message.id)
+  }
+
+  /** A worker of the page, which waits for us. */
+  private async listen(session: string): Promise<void> {
+    if (session === this.session || this.session === undefined) return
+    const methods = ['Runtime.enable', 'Log.enable', 'Network.enable', 'Runtime.runIfWaitingForDebugger']
+    // one that has ended by then, or that knows no such domain, has nothing to say
+    for (const method of methods) await this.send(method, {}, session).catch(() => undefined)
   }
 }

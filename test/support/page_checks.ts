@@ -29,6 +29,8 @@ export const CONTRAST = `(() => {
     if (!node.data.trim()) continue
     const style = getComputedStyle(e)
     const colour = rgb(e.closest('svg') ? style.fill : style.color)
+    // a mirror of a text that stands in front of it
+    if (colour[3] === 0) continue
     const [a, b] = [luminance(colour), luminance(ground(e.closest('svg')?.parentElement ?? e))].sort((x, y) => y - x)
     const ratio = (a + 0.05) / (b + 0.05)
     if (ratio < worst.ratio) worst = { ratio, text: node.data.slice(0, 40), element: e.tagName + '.' + e.className }
