@@ -1,3 +1,5 @@
+// uses sequences
+//
 // Multi-head attention over ragged sequences (Vaswani et al. 2017), softmax in one pass over blocks of keys
 // (Milakov and Gimelshein 2018; Dao 2023, "FlashAttention-2"): probabilities are never in memory.
 //
@@ -16,24 +18,6 @@ var<workgroup> others: array<f32, LANES>;
 var<workgroup> bounds: vec2u;
 
 const COLUMNS = 4u;  // of a head, for each lane
-
-// First and end row of the sequence of row n, by bisection; an empty range for rows past the last sequence.
-fn sequence_of(n: u32) -> vec2u {
-  var low = 0u;
-  var high = params.sequences;
-  if (n >= u32(cu_seqlens[high])) {
-    return vec2u(n, n);
-  }
-  while (low + 1u < high) {
-    let middle = (low + high) / 2u;
-    if (u32(cu_seqlens[middle]) <= n) {
-      low = middle;
-    } else {
-      high = middle;
-    }
-  }
-  return vec2u(u32(cu_seqlens[low]), u32(cu_seqlens[low + 1u]));
-}
 
 // ---------------------------------------------------------------- forward
 

@@ -57,7 +57,7 @@ class WebgpuDevice implements Device, PipelineSource {
     public owners: readonly object[],
     adapter: GPUAdapterInfo,
     readonly device: GPUDevice,
-    readonly kernels: ReadonlyMap<string, WgslKernel>,
+    readonly kernels: ReadonlyMap<string, readonly WgslKernel[]>,
     private readonly timestamps: boolean,
   ) {
     const { vendor, architecture, description } = adapter
@@ -144,7 +144,7 @@ class WebgpuDevice implements Device, PipelineSource {
   }
 
   pipeline(kernel: WgslKernel, entry: WgslEntry) {
-    const key = `${kernel.name} ${entry.name}`
+    const key = `${kernel.label} ${entry.name}`
     const known = this.pipelines.get(key)
     if (known) return known
     const { device } = this
@@ -155,10 +155,10 @@ class WebgpuDevice implements Device, PipelineSource {
         `kernel ${kernel.name}: ${entry.name} binds ${storage} buffers, this adapter allows ${most}`,
       )
     device.pushErrorScope('validation')
-    let module = this.modules.get(kernel.name)
+    let module = this.modules.get(kernel.label)
     if (!module) {
-      module = device.createShaderModule({ label: kernel.name, code: kernel.code })
-      this.modules.set(kernel.name, module)
+      module = device.createShaderModule({ label: kernel.label, code: kernel.code })
+      this.modules.set(kernel.label, module)
     }
     const layout = device.createBindGroupLayout({
       label: key,

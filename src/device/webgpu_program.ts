@@ -9,7 +9,7 @@
 import { UserError } from '../error.js'
 import type { DeviceBuffer, Prepared } from './device.js'
 import { type Call, ITERATION, type Program, type Ref } from './program.js'
-import type { WgslEntry, WgslKernel } from './webgpu_source.js'
+import { formFor, type WgslEntry, type WgslKernel } from './webgpu_source.js'
 
 /** GPUBufferUsage, which Node has not as a global. */
 export const USAGE = {
@@ -32,7 +32,7 @@ export class WebgpuBuffer implements DeviceBuffer {
 /** What all programs of a device share. */
 export interface PipelineSource {
   readonly device: GPUDevice
-  readonly kernels: ReadonlyMap<string, WgslKernel>
+  readonly kernels: ReadonlyMap<string, readonly WgslKernel[]>
   pipeline(kernel: WgslKernel, entry: WgslEntry): { pipeline: GPUComputePipeline; layout: GPUBindGroupLayout }
 }
 
@@ -124,7 +124,7 @@ export class WebgpuPrepared implements Prepared {
   }
 
   private makeStep({ call, index, iteration }: Execution, slot: number, plan: readonly Staged[]): Step {
-    const kernel = this.source.kernels.get(call.kernel.name)!
+    const kernel = formOf(this.source.kernels.get(call.kernel.name)!, call)
     this.setParams(call, iteration, slot / 4)
     const copies = new Map<Staged, StagedCopy>()
     plan.forEach((s, i) => {
@@ -313,10 +313,18 @@ function stagePlan(call: Call, iteration: number): Staged[] {
   return plan
 }
 
+/** The form of a kernel for the parameters of a call that no run changes. */
+function formOf(forms: readonly WgslKernel[], call: Call): WgslKernel {
+  return formFor(forms, (name) => {
+    const value = call.params[call.kernel.params.findIndex((p) => p.name === name)]
+    return typeof value === 'number' ? value : undefined
+  })
+}
+
 /** Compares what a call binds with what the WGSL kernel declares. */
-function checkCall(kernels: ReadonlyMap<string, WgslKernel>, call: Call): void {
+function checkCall(kernels: ReadonlyMap<string, readonly WgslKernel[]>, call: Call): void {
   const declared = call.kernel
-  const kernel = kernels.get(declared.name)
+  const kernel = kernels.get(declared.name)?.[0]
   if (!kernel) throw new UserError(`the webgpu device has no kernel ${declared.name}`)
   const text = (slots: readonly { name: string }[], types: readonly string[]) =>
     slots.map((s, i) => `${s.name}${types[i] ? `: ${types[i]}` : ''}`).join(', ')

@@ -1,35 +1,46 @@
 /**
  * Reads kernels out of WGSL files. A file `kernels/wgsl/<stem>.wgsl` is cut into sections:
  *
+ *     // uses product                                                 // shared code that stands in front, by family
  *     <helpers that every kernel of the file may call>
  *     // kernel <op>_forward
- *     struct Params { rows: u32, eps: f32 }
- *     @group(0) @binding(0) var<storage, read_write> x: array<f32>;   // one per buffer slot, in its order
+ *     // when: in % 4 == 0                                            // left out where the section fits any shape
+ *     struct Params { rows: u32, in: u32 }
+ *     @group(0) @binding(0) var<storage, read_write> x: array<vec4f>; // one per buffer slot, in its order
  *     @group(0) @binding(1) var<uniform> params: Params;              // last; left out when there are no parameters
- *     // workgroups: ceil(rows / 4)
+ *     // workgroups: ceil(rows / TILE)
  *     @compute @workgroup_size(64) fn main(...) { ... }
  *
- * A section is valid WGSL once prelude.wgsl and the helpers stand in front of it. Its entry points run in the order of
- * the file with a barrier between; the line in front of each says how many workgroups, from the parameters. Buffers
- * are all read_write because ranges of one arena may not mix usages within a dispatch. A slot whose name is a word of
- * WGSL is written with an underscore behind it (`fn_`).
+ * A section is valid WGSL once prelude.wgsl, the shared code and the helpers stand in front of it. Its entry points run in the
+ * order of the file with a barrier between; the line in front of each says how many workgroups, from the parameters and from
+ * constants of the code. Buffers are all read_write because ranges of one arena may not mix usages within a dispatch. A slot whose
+ * name is a word of WGSL is written with an underscore behind it (`fn_`).
+ *
+ * Sections of one name are forms of one kernel: of those whose condition holds for the parameters that are known when a program
+ * is prepared, the first is taken; the last has no condition.
+ *
+ * Shared code is a family: a file `shared/<family>.wgsl`, or variants of it, `shared/<family>/<variant>.wgsl`, which declare the same
+ * functions and differ in what they are fast on; one is chosen for an adapter. It may call functions that sections declare
+ * (WGSL knows no order of declarations), and use other families. `// requires subgroups` in a variant names a feature of the
+ * adapter; its `enable` line is put in front of the code.
  */
 import type { ParamSlot, ParamType } from './kernel.js'
-
-/** Numbers of workgroups: an expression over the parameters of a kernel. */
-export type WorkgroupCount = (param: (name: string) => number) => number
+import { type Expression, parseExpression } from './webgpu_expression.js'
 
 export interface WgslEntry {
   readonly name: string
-  readonly workgroups: WorkgroupCount
+  readonly workgroups: Expression
   /** Parameters that `workgroups` reads. */
   readonly reads: readonly string[]
   /** Numbers of the bindings that the entry point reaches, itself or through functions that it calls. */
   readonly bindings: readonly number[]
 }
 
+/** One form of a kernel. */
 export interface WgslKernel {
   readonly name: string
+  /** The name, and which form it is if there are several: for messages and as a key. */
+  readonly label: string
   readonly code: string
   /** Buffers in the order of their binding numbers. */
   readonly buffers: readonly { readonly name: string; readonly type: string }[]
@@ -37,6 +48,10 @@ export interface WgslKernel {
   /** Number of the binding of the parameters, which is the number of buffers; undefined when there are none. */
   readonly paramsBinding: number | undefined
   readonly entries: readonly WgslEntry[]
+  /** Whether this form is right for these parameters, and which of them that depends on. */
+  readonly when?: { readonly holds: Expression; readonly reads: readonly string[] }
+  /** Families of shared code in it. */
+  readonly families: readonly string[]
 }
 
 /** Where kernel sources come from: a folder in Node, a bundle in a browser. */
@@ -44,30 +59,128 @@ export interface KernelSources {
   readonly prelude: string
   /** Text by stem. */
   readonly files: Readonly<Record<string, string>>
+  /** Shared code by family and variant; a family with a single form has the variant ''. */
+  readonly shared: Readonly<Record<string, Readonly<Record<string, string>>>>
 }
 
-/** All kernels of all files by name. Throws on a file that breaks the conventions above. */
-export function readKernels({ prelude, files }: KernelSources): Map<string, WgslKernel> {
-  const kernels = new Map<string, WgslKernel>()
+/** The variant of each family to use; the first one of a family that is left out. */
+export type Variants = Readonly<Record<string, string>>
+
+/** Features of an adapter that a variant wants, by the names that WebGPU gives them. */
+export function variantFeatures(text: string): string[] {
+  return [...text.matchAll(/^\/\/ requires ([\w-]+)\s*$/gm)].map(([, feature]) => feature)
+}
+
+/** What WGSL calls the features that it has other names for. */
+const ENABLE: Readonly<Record<string, string>> = { 'shader-f16': 'f16' }
+
+/** All kernels of all files by name, each with its forms. Throws on a file that breaks the conventions above. */
+export function readKernels(sources: KernelSources, variants: Variants = {}): Map<string, WgslKernel[]> {
+  const { prelude, files } = sources
+  const kernels = new Map<string, WgslKernel[]>()
+  const homes = new Map<string, string>()
   for (const [stem, text] of Object.entries(files)) {
     const [helpers, ...sections] = text.split(/^\/\/ kernel (?=\w+\s*$)/m)
     if (sections.length === 0) throw new Error(`${stem}.wgsl has no line \`// kernel NAME\``)
+    const shared = sharedCode(stem, helpers, sources, variants)
+    const front = [...shared.enable, prelude, ...shared.texts, helpers].join('\n')
     for (const section of sections) {
       const name = /^\w+/.exec(section)![0]
-      if (kernels.has(name)) throw new Error(`${stem}.wgsl: kernel ${name} is there twice`)
-      kernels.set(name, readSection(name, `${prelude}\n${helpers}`, section.slice(name.length)))
+      const forms = kernels.get(name) ?? []
+      if (forms.length > 0 && homes.get(name) !== stem)
+        throw new Error(`${stem}.wgsl: kernel ${name} is in ${homes.get(name)}.wgsl already`)
+      homes.set(name, stem)
+      const label = forms.length === 0 ? name : `${name} (form ${forms.length + 1})`
+      forms.push(readSection(name, label, front, section.slice(name.length), shared.families))
+      kernels.set(name, forms)
     }
   }
+  for (const forms of kernels.values()) checkForms(forms)
   return kernels
+}
+
+/** Shared code that a text names, and that that code names in turn, each once. */
+function sharedCode(stem: string, text: string, { shared }: KernelSources, variants: Variants) {
+  const families: string[] = []
+  const texts: string[] = []
+  const enable = new Set<string>()
+  const add = (user: string, part: string) => {
+    for (const [, names] of part.matchAll(/^\/\/ uses (.+)$/gm))
+      for (const family of names.split(',').map((name) => name.trim())) {
+        if (families.includes(family)) continue
+        const found = shared[family]
+        if (!found) throw new Error(`${user}.wgsl uses ${family}, which is not in the folder shared`)
+        const variant = variants[family] ?? Object.keys(found)[0]
+        if (found[variant] === undefined)
+          throw new Error(`${family} has no variant ${variant} (want ${Object.keys(found).join(', ')})`)
+        families.push(family)
+        texts.push(found[variant])
+        for (const feature of variantFeatures(found[variant]))
+          enable.add(`enable ${ENABLE[feature] ?? feature.replace(/-/g, '_')};`)
+        add(`shared/${family}`, found[variant])
+      }
+  }
+  add(stem, text)
+  return { families, texts, enable: [...enable] }
+}
+
+function checkForms(forms: readonly WgslKernel[]): void {
+  const [first] = forms
+  const text = ({ buffers, params }: WgslKernel) => [...buffers, ...params].map(({ name }) => name).join(', ')
+  for (const form of forms)
+    if (text(form) !== text(first))
+      throw new Error(`WGSL kernel ${form.label}: it declares ${text(form)} (want ${text(first)})`)
+  const open = forms.findIndex(({ when }) => when === undefined)
+  if (open !== forms.length - 1)
+    throw new Error(`WGSL kernel ${first.name}: the last of its forms, and no other, is without \`// when:\``)
+}
+
+/** The form for parameters of which some are known; a form that depends on others is passed over. */
+export function formFor(
+  forms: readonly WgslKernel[],
+  known: (param: string) => number | undefined,
+): WgslKernel {
+  return forms.find(
+    ({ when }) =>
+      when === undefined ||
+      (when.reads.every((name) => known(name) !== undefined) && when.holds((name) => known(name)!) !== 0),
+  )!
 }
 
 const slotName = (name: string) => name.replace(/_$/, '')
 
 const stripComments = (code: string) => code.replace(/\/\/.*$/gm, '').replace(/\/\*[\s\S]*?\*\//g, '')
 
-function readSection(name: string, front: string, section: string): WgslKernel {
+/** What an element of a buffer may be, and the type of its words. */
+const ELEMENTS: Readonly<Record<string, string>> = { vec4f: 'f32', vec2u: 'u32', vec4u: 'u32', vec4i: 'i32' }
+
+/** Constants of a code that are numbers: `const TILE = 64u;`, also of constants before them. */
+function readConstants(code: string): Map<string, number> {
+  const constants = new Map<string, number>()
+  for (const [, name, value] of code.matchAll(/^const (\w+)(?:\s*:\s*u32)?\s*=\s*([^;]+);/gm)) {
+    const text = value.replace(/(\d)u\b/g, '$1')
+    if (!/^[\w\s+*/()-]+$/.test(text)) continue
+    try {
+      constants.set(
+        name,
+        parseExpression(text)((used) => constants.get(used) ?? Number.NaN),
+      )
+    } catch {
+      // not a number that a count of workgroups could use
+    }
+  }
+  return constants
+}
+
+function readSection(
+  name: string,
+  label: string,
+  front: string,
+  section: string,
+  families: readonly string[],
+): WgslKernel {
   const fail = (what: string): never => {
-    throw new Error(`WGSL kernel ${name}: ${what}`)
+    throw new Error(`WGSL kernel ${label}: ${what}`)
   }
   const plain = stripComments(section)
   const buffers: { name: string; type: string }[] = []
@@ -83,10 +196,11 @@ function readSection(name: string, front: string, section: string): WgslKernel {
       if (variable !== 'params' || type.trim() !== 'Params') fail('the uniform is not `params: Params`')
       paramsBinding = buffers.length
     } else {
-      const element = /^array<(?:atomic<)?(f32|i32|u32)>+$/.exec(type.trim())
-      if (!/^storage\s*,\s*read_write$/.test(space.trim()) || !element)
-        fail(`${variable} is not var<storage, read_write> of an array of f32, i32 or u32`)
-      buffers.push({ name: slotName(variable), type: element![1] })
+      const element = /^array<(?:atomic<)?(\w+)>+$/.exec(type.trim())?.[1] ?? ''
+      const word = ELEMENTS[element] ?? element
+      if (!/^storage\s*,\s*read_write$/.test(space.trim()) || !['f32', 'i32', 'u32'].includes(word))
+        fail(`${variable} is not var<storage, read_write> of an array of f32, i32, u32 or vectors of them`)
+      buffers.push({ name: slotName(variable), type: word })
       variables.push(variable)
     }
   }
@@ -101,25 +215,45 @@ function readSection(name: string, front: string, section: string): WgslKernel {
     params.push({ name: slotName(match[1]), type: match[2] as ParamType })
   }
 
-  const functions = readFunctions(stripComments(`${front}\n${section}`))
+  const code = `${front}\n${section}`
+  const stripped = stripComments(code)
+  const functions = readFunctions(stripped)
+  const constants = readConstants(stripped)
+  /** Compiles an expression over parameters and constants; the names of the parameters in it. */
+  const expression = (text: string, what: string) => {
+    const reads = new Set<string>()
+    const compiled = parseExpression(text, (used) => {
+      if (params.some((p) => p.name === used)) reads.add(used)
+      else if (!Number.isFinite(constants.get(used))) fail(`${what}: no parameter or constant ${used}`)
+    })
+    const value: Expression = (param) => compiled((used) => constants.get(used) ?? param(used))
+    return { value, reads: [...reads] }
+  }
+  const condition = /^\/\/ when: (.+)$/m.exec(section)
+  const when = condition && expression(condition[1], 'when')
   if (paramsBinding !== undefined) variables.push('params')
   const entries: WgslEntry[] = []
   const entry = /((?:^\/\/.*\n)*)^@compute\s+@workgroup_size\([^)]*\)\s*fn\s+(\w+)\s*\(/gm
   for (const [, comments, entryName] of section.matchAll(entry)) {
-    const expression = /^\/\/ workgroups: (.+)$/m.exec(comments)
-    if (!expression) return fail(`no line \`// workgroups: ...\` in front of ${entryName}`)
-    const reads = new Set<string>()
-    const workgroups = parseExpression(expression[1], (parameter) => {
-      if (!params.some((p) => p.name === parameter))
-        fail(`workgroups of ${entryName}: no parameter ${parameter}`)
-      reads.add(parameter)
-    })
+    const count = /^\/\/ workgroups: (.+)$/m.exec(comments)
+    if (!count) return fail(`no line \`// workgroups: ...\` in front of ${entryName}`)
+    const { value: workgroups, reads } = expression(count[1], `workgroups of ${entryName}`)
     const words = reachable(entryName, functions)
     const bindings = variables.flatMap((v, i) => (words.has(v) ? [i] : []))
-    entries.push({ name: entryName, workgroups, reads: [...reads], bindings })
+    entries.push({ name: entryName, workgroups, reads, bindings })
   }
   if (entries.length === 0) fail('it has no entry point')
-  return { name, code: `${front}\n${section}`, buffers, params, paramsBinding, entries }
+  return {
+    name,
+    label,
+    code,
+    buffers,
+    params,
+    paramsBinding,
+    entries,
+    families,
+    ...(when && { when: { holds: when.value, reads: when.reads } }),
+  }
 }
 
 /** Words in the body of every function of some WGSL without comments. */
@@ -155,68 +289,4 @@ function reachable(name: string, functions: ReadonlyMap<string, Set<string>>): S
   }
   visit(name)
   return words
-}
-
-/**
- * Compiles an expression of numbers, parameters, + - * / (real division), parentheses, ceil(x), min(x, y), max(x, y).
- * Throws on anything else; `use` hears every parameter that occurs.
- */
-export function parseExpression(text: string, use: (name: string) => void = () => {}): WorkgroupCount {
-  const tokens = text.match(/\d+|[A-Za-z_]\w*|[-+*/(),]|\S/g) ?? []
-  let at = 0
-  const expect = (token: string) => {
-    if (tokens[at] !== token)
-      throw new Error(`\`${text}\`: found ${tokens[at] ?? 'the end'}, expected ${token}`)
-    at++
-  }
-  const sum = (): WorkgroupCount => {
-    let left = term()
-    while (tokens[at] === '+' || tokens[at] === '-') {
-      const plus = tokens[at++] === '+'
-      const [a, b] = [left, term()]
-      left = plus ? (p) => a(p) + b(p) : (p) => a(p) - b(p)
-    }
-    return left
-  }
-  const term = (): WorkgroupCount => {
-    let left = factor()
-    while (tokens[at] === '*' || tokens[at] === '/') {
-      const times = tokens[at++] === '*'
-      const [a, b] = [left, factor()]
-      left = times ? (p) => a(p) * b(p) : (p) => a(p) / b(p)
-    }
-    return left
-  }
-  const factor = (): WorkgroupCount => {
-    const token = tokens[at++] ?? ''
-    if (/^\d/.test(token)) {
-      const value = Number(token)
-      return () => value
-    }
-    if (token === '(') {
-      const inner = sum()
-      expect(')')
-      return inner
-    }
-    if (!/^[A-Za-z_]/.test(token))
-      throw new Error(`\`${text}\`: found ${token || 'the end'}, expected a value`)
-    if (tokens[at] !== '(') {
-      use(token)
-      return (p) => p(token)
-    }
-    at++
-    const a = sum()
-    if (token === 'ceil') {
-      expect(')')
-      return (p) => Math.ceil(a(p))
-    }
-    if (token !== 'min' && token !== 'max') throw new Error(`\`${text}\`: there is no function ${token}`)
-    expect(',')
-    const b = sum()
-    expect(')')
-    return token === 'min' ? (p) => Math.min(a(p), b(p)) : (p) => Math.max(a(p), b(p))
-  }
-  const result = sum()
-  if (at < tokens.length) throw new Error(`\`${text}\`: found ${tokens[at]}, expected the end`)
-  return result
 }

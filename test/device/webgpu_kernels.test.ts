@@ -9,8 +9,9 @@ import * as assert from 'uvu/assert'
 import type { Kernel } from '../../src/device/kernel.js'
 import type { Program } from '../../src/device/program.js'
 import { openWebgpu } from '../../src/device/webgpu.js'
+import { parseExpression } from '../../src/device/webgpu_expression.js'
 import { kernelSources } from '../../src/device/webgpu_node.js'
-import { parseExpression, readKernels } from '../../src/device/webgpu_source.js'
+import { formFor, readKernels } from '../../src/device/webgpu_source.js'
 import * as ops from '../../src/ops/index.js'
 import type { Op } from '../../src/ops/op.js'
 import { root } from '../support/paths.js'
@@ -25,16 +26,18 @@ const all = Object.values(ops).filter(
 const declared = all.flatMap((op) => [op.forward, ...(op.backward ?? []), ...(op.kernels ?? [])])
 
 for (const kernel of declared) {
-  const found = kernels.get(kernel.name)
-  if (!found) continue
+  const forms = kernels.get(kernel.name)
+  if (!forms) continue
+  const [found] = forms
   test(`${kernel.name}: the WGSL bindings are the declared ones`, () => {
     const show = (buffers: readonly { name: string }[], params: readonly { name: string; type: string }[]) =>
       [...buffers.map((b) => b.name), ...params.map((p) => `${p.name}: ${p.type}`)].join(', ')
     assert.is(show(found.buffers, found.params), show(kernel.buffers, kernel.params))
   })
   test(`${kernel.name}: no entry point binds more than eight buffers, which every adapter allows`, () => {
-    for (const entry of found.entries)
-      assert.ok(entry.bindings.filter((b) => b !== found.paramsBinding).length <= 8, entry.name)
+    for (const { label, entries, paramsBinding } of forms)
+      for (const entry of entries)
+        assert.ok(entry.bindings.filter((b) => b !== paramsBinding).length <= 8, `${label} ${entry.name}`)
   })
 }
 
@@ -59,13 +62,13 @@ test('every kernel compiles', async () => {
   const adapter = await gpu.requestAdapter()
   const device = await adapter!.requestDevice()
   const complaints: string[] = []
-  for (const kernel of kernels.values()) {
+  for (const kernel of [...kernels.values()].flat()) {
     device.pushErrorScope('validation')
     const module = device.createShaderModule({ code: kernel.code })
     for (const entry of kernel.entries)
       device.createComputePipeline({ layout: 'auto', compute: { module, entryPoint: entry.name } })
     const error = await device.popErrorScope()
-    if (error) complaints.push(`${kernel.name}: ${error.message}`)
+    if (error) complaints.push(`${kernel.label}: ${error.message}`)
   }
   device.destroy()
   assert.ok(complaints.length === 0, complaints.join('\n'))
@@ -120,25 +123,80 @@ test('numbers of workgroups follow from the parameters', () => {
   assert.is(value('ceil(rows / 64) * ceil(hidden / 64)'), 6)
   assert.is(value('rows - 2 * (hidden - 1)'), 2)
   assert.is(value('max(min(rows, 7), 3)'), 7)
-  for (const text of ['ceil(rows', 'rows +', 'floor(rows)', '2 rows', 'rows % 2', ''])
+  for (const text of ['ceil(rows', 'rows +', 'floor(rows)', '2 rows', 'rows = 2', ''])
     assert.throws(() => parseExpression(text), /found|there is no/, text)
 })
 
 test('a source that breaks the conventions is refused by the name of its kernel', () => {
   const entry = '// workgroups: 1\n@compute @workgroup_size(1)\nfn main() {}\n'
   const x = '@group(0) @binding(0) var<storage, read_write> x: array<f32>;\n'
-  const read = (text: string) => readKernels({ prelude: '', files: { k: `// kernel k_forward\n${text}` } })
-  assert.is(read(x + entry).get('k_forward')!.entries.length, 1)
+  const read = (text: string) =>
+    readKernels({ prelude: '', shared: {}, files: { k: `// kernel k_forward\n${text}` } })
+  assert.is(read(x + entry).get('k_forward')![0].entries.length, 1)
   const bad: [string, RegExp][] = [
     [x, /k_forward: it has no entry point/],
     [x + entry.replace('// workgroups: 1\n', ''), /k_forward: no line `\/\/ workgroups/],
-    [x + entry.replace(': 1', ': rows'), /k_forward: workgroups of main: no parameter rows/],
+    [x + entry.replace(': 1', ': rows'), /k_forward: workgroups of main: no parameter or constant rows/],
     [x.replace('binding(0)', 'binding(1)') + entry, /k_forward: x is @group\(0\) @binding\(1\)/],
     [x.replace('read_write', 'read') + entry, /k_forward: x is not var<storage, read_write>/],
     [`struct Params { rows: u32 }\n${x}${entry}`, /k_forward: struct Params and its uniform belong together/],
   ]
   for (const [text, message] of bad) assert.throws(() => read(text), message)
-  assert.throws(() => readKernels({ prelude: '', files: { k: 'fn f() {}' } }), /k.wgsl has no line/)
+  assert.throws(
+    () => readKernels({ prelude: '', shared: {}, files: { k: 'fn f() {}' } }),
+    /k.wgsl has no line/,
+  )
+})
+
+const section = (when: string, groups: string) =>
+  `// kernel k_forward\n${when}struct Params { rows: u32, in: u32 }\n` +
+  '@group(0) @binding(0) var<storage, read_write> x: array<f32>;\n@group(0) @binding(1) var<uniform> params: Params;\n' +
+  `// workgroups: ${groups}\n@compute @workgroup_size(1)\nfn main() { work(); }\n`
+
+test('of the forms of a kernel the first is taken whose condition holds for what is known', () => {
+  const files = {
+    k:
+      section('// when: in % 4 == 0 && rows <= 8\n', 'rows') +
+      section('// when: in % 2 == 0\n', '2') +
+      section('', '1'),
+  }
+  const forms = readKernels({ prelude: '', shared: {}, files }).get('k_forward')!
+  const chosen = (known: Record<string, number>) => forms.indexOf(formFor(forms, (name) => known[name]))
+  assert.is(chosen({ in: 8, rows: 8 }), 0)
+  assert.is(chosen({ in: 8, rows: 9 }), 1)
+  assert.is(chosen({ in: 8 }), 1, 'what a run sets is not known')
+  assert.is(chosen({ in: 7, rows: 1 }), 2)
+  const read = (k: string) => readKernels({ prelude: '', shared: {}, files: { k } })
+  assert.throws(() => read(section('// when: in == 1\n', '1')), /k_forward: the last of its forms/)
+  assert.throws(() => read(section('', '1') + section('', '1')), /k_forward: the last of its forms/)
+  assert.throws(
+    () => read(section('// when: in == 1\n', '1') + section('', '1').replaceAll('in: u32', 'out: u32')),
+    /form 2\): it declares x, rows, out \(want x, rows, in\)/,
+  )
+})
+
+test('shared code stands in front, in the variant that is chosen, with what it uses and enables', () => {
+  const shared = {
+    product: {
+      plain: '// uses sums\nconst TILE = 2u * 8u;\nfn work() { sum(); }\n',
+      subgroup: '// requires subgroups\n// requires shader-f16\nconst TILE = 4u;\nfn work() {}\n',
+    },
+    sums: { '': 'fn sum() { x[0] = 1; }\n' },
+  }
+  const files = { k: `// uses product\n${section('', 'ceil(rows / TILE)')}` }
+  const read = (variants: Record<string, string>) =>
+    readKernels({ prelude: '', files, shared }, variants).get('k_forward')![0]
+  const groups = (kernel: ReturnType<typeof read>) => kernel.entries[0].workgroups(() => 33)
+  const plain = read({})
+  assert.equal(plain.families, ['product', 'sums'])
+  assert.is(groups(plain), 3)
+  assert.equal(plain.entries[0].bindings, [0], 'x is reached through both')
+  const chosen = read({ product: 'subgroup' })
+  assert.is(groups(chosen), 9)
+  assert.match(chosen.code, /^enable subgroups;\nenable f16;\n/)
+  assert.not.match(plain.code, /enable/)
+  assert.throws(() => read({ product: 'no' }), /product has no variant no \(want plain, subgroup\)/)
+  assert.throws(() => readKernels({ prelude: '', files, shared: {} }), /k.wgsl uses product, which is not/)
 })
 
 test.run()
