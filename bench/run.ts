@@ -33,8 +33,7 @@ function runAll({ filters, peers, precisions, only, label, device }: BenchArgume
   const files = readdirSync(join(root, 'bench'), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.bench.ts') && !file.includes('node_modules'))
     .filter((file) => filters.length === 0 || filters.some((part) => file.includes(part)))
-    // their shapes fill a GPU
-    .filter((file) => !file.startsWith('gpu/') || device.startsWith('cuda'))
+    .filter((file) => runsOn(device, file, filters))
     .sort()
   if (files.length === 0) {
     console.error('no bench file matches')
@@ -67,6 +66,17 @@ function runAll({ filters, peers, precisions, only, label, device }: BenchArgume
     process.exitCode = 1
   }
   if (peers) console.log(`\n${skippedText(skipped)}`)
+}
+
+/**
+ * Whether a bench has shapes for a device: those of `gpu` fill one of NVIDIA, those of `webgpu` are chosen for the adapter. What
+ * is elsewhere would keep an adapter in software busy for hours: on WebGPU it runs where its folder is named (ops/gather).
+ */
+function runsOn(device: string, file: string, filters: readonly string[]): boolean {
+  const [folder] = file.split('/')
+  if (folder === 'gpu') return device.startsWith('cuda')
+  if (device !== 'webgpu') return folder !== 'webgpu'
+  return folder === 'webgpu' || filters.some((part) => part.includes('/') && file.includes(part))
 }
 
 async function runFile(built: string): Promise<void> {

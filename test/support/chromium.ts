@@ -15,7 +15,6 @@ const FLAGS = [
   '--headless=new',
   '--no-sandbox',
   '--no-first-run',
-  '--disable-gpu',
   '--disable-dev-shm-usage',
   '--disable-background-networking',
   '--disable-component-update',
@@ -24,6 +23,12 @@ const FLAGS = [
   '--hide-scrollbars',
   '--font-render-hinting=none',
   '--remote-debugging-pipe',
+]
+/** WebGPU on SwiftShader, which comes with this Chromium; without it there is an API and no adapter. */
+const WEBGPU_FLAGS = [
+  '--enable-unsafe-webgpu',
+  '--use-webgpu-adapter=swiftshader',
+  '--enable-features=Vulkan',
 ]
 /** Milliseconds for an answer of the browser. */
 const PATIENCE = 30_000
@@ -38,6 +43,11 @@ interface Message {
   readonly error?: { readonly message: string }
 }
 
+export interface ChromiumOptions {
+  /** Else pages find no adapter. */
+  readonly webgpu?: boolean
+}
+
 export interface View {
   readonly width: number
   readonly height: number
@@ -47,11 +57,13 @@ export interface View {
 }
 
 /** Or why there is none. */
-export async function openChromium(): Promise<{ chromium: Chromium } | { reason: string }> {
+export async function openChromium(
+  options: ChromiumOptions = {},
+): Promise<{ chromium: Chromium } | { reason: string }> {
   const folder = unpacked()
   if (typeof folder !== 'string') return folder
   try {
-    const chromium = new Chromium(folder)
+    const chromium = new Chromium(folder, options)
     await chromium.start()
     return { chromium }
   } catch (error) {
@@ -100,9 +112,10 @@ export class Chromium {
   private session: string | undefined
   private end: string | undefined
 
-  constructor(folder: string) {
+  constructor(folder: string, { webgpu }: ChromiumOptions = {}) {
     const libraries = [join(folder, 'al2023', 'lib'), process.env.LD_LIBRARY_PATH].filter(Boolean).join(':')
-    this.process = spawn(join(folder, 'chromium'), [...FLAGS, `--user-data-dir=${temporaryFolder()}`], {
+    const flags = [...FLAGS, ...(webgpu ? WEBGPU_FLAGS : ['--disable-gpu'])]
+    this.process = spawn(join(folder, 'chromium'), [...flags, `--user-data-dir=${temporaryFolder()}`], {
       env: { ...process.env, LD_LIBRARY_PATH: libraries, FONTCONFIG_PATH: join(folder, 'fonts') },
       stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'],
     })

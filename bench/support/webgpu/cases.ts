@@ -4,7 +4,7 @@
  */
 import type { Device } from '../../../src/device/device.js'
 import type { Kernel } from '../../../src/device/kernel.js'
-import { ParameterSet, zeros } from '../../../src/graph/parameters.js'
+import type { ParameterSet } from '../../../src/graph/parameters.js'
 import type { InputData } from '../../../src/graph/runtime.js'
 import { attention } from '../../../src/ops/attention.js'
 import { crossEntropy } from '../../../src/ops/cross_entropy.js'
@@ -76,7 +76,8 @@ export function webgpuCases(size: Size): WebgpuCase[] {
     const layers = { qkv: [H, 3 * H], attention_output: [H, H], ffn: [H, I], ffn_output: [I, H] }
     // of base what software does in seconds
     const those = Object.entries(layers).filter(
-      ([layer]) => !(name === 'base' && size === 'software') || layer === 'attention_output' || layer === 'ffn',
+      ([layer]) =>
+        !(name === 'base' && size === 'software') || layer === 'attention_output' || layer === 'ffn',
     )
     return those.flatMap(([layer, [K, N]]) => productCases(`${name} ${layer} ${rows}`, rows, K, N))
   })
@@ -178,7 +179,10 @@ function productCases(name: string, M: number, K: number, N: number): WebgpuCase
 
 /** Part `k` of the three that lie side by side in each row. */
 function third(qkv: ArrayLike<number>, H: number, k: number): Float32Array {
-  return Float32Array.from({ length: qkv.length / 3 }, (_, i) => qkv[Math.floor(i / H) * 3 * H + k * H + (i % H)])
+  return Float32Array.from(
+    { length: qkv.length / 3 },
+    (_, i) => qkv[Math.floor(i / H) * 3 * H + k * H + (i % H)],
+  )
 }
 
 /** Peers get q, k and v [B,S,A,D] as tensors of their own, which spares them the slices. */
@@ -186,7 +190,9 @@ function attentionCases(name: string, B: number, S: number, A: number, D: number
   const H = A * D
   const qkv = () => uniform(1, [B * S, 3 * H])
   const request = (backward: number) => (): PeerRequest => {
-    const parts = Object.fromEntries(['q', 'k', 'v'].map((n, k) => [n, operand(third(qkv(), H, k), B, S, A, D)]))
+    const parts = Object.fromEntries(
+      ['q', 'k', 'v'].map((n, k) => [n, operand(third(qkv(), H, k), B, S, A, D)]),
+    )
     const dy = operand(arriving(B * S, H).data, B, S, A, D)
     return { kind: 'attention', sizes: { B, S, A, D, backward }, operands: { ...parts, dy } }
   }
@@ -319,11 +325,28 @@ function stepCase(shape: StepShape): WebgpuCase {
     request() {
       const { parameters, initial, batch } = pretrainingModel(shape, 0)
       const data = initial()
-      const tensors = Object.entries(batch).map(([name, d]): [string, Operand] => [name, operand(d, d.length)])
+      const tensors = Object.entries(batch).map(([name, d]): [string, Operand] => [
+        name,
+        operand(d, d.length),
+      ])
       const { B, S, H, A, L, masked, V } = shape
       return {
         kind: 'albert_step',
-        sizes: { B, S, H, A, L, masked, V, lr: 1e-4, beta1: 0.9, beta2: 0.999, eps: 1e-6, decay: 0.01, clip: 1 },
+        sizes: {
+          B,
+          S,
+          H,
+          A,
+          L,
+          masked,
+          V,
+          lr: 1e-4,
+          beta1: 0.9,
+          beta2: 0.999,
+          eps: 1e-6,
+          decay: 0.01,
+          clip: 1,
+        },
         operands: { parameters: operand(data, data.length), ...Object.fromEntries(tensors) },
         tensors: parameters.segments,
       }
