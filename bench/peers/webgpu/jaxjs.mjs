@@ -14,10 +14,13 @@ import {
   vjp,
 } from '@jax-js/jax'
 
-// jax-js maps iterators, which Node does from 22 on
-Object.getPrototypeOf(Object.getPrototypeOf([].values())).map ??= function* (f) {
-  let i = 0
-  for (const value of this) yield f(value, i++)
+// jax-js maps and filters iterators, which Node does from 22 on
+const iterators = Object.getPrototypeOf(Object.getPrototypeOf([].values()))
+iterators.map ??= function* (f) {
+  for (const value of this) yield f(value)
+}
+iterators.filter ??= function* (f) {
+  for (const value of this) if (f(value)) yield value
 }
 
 export async function open() {
@@ -157,7 +160,10 @@ function lamb({ sizes, operands, tensors: places }) {
     pending.push(tree.ref(state))
   }
   return {
-    first: async () => (run(), { parameters: await joined(state.p) }),
+    async first() {
+      run()
+      return { parameters: await joined(state.p) }
+    },
     run,
     free: () => tree.dispose([state, gradients]),
   }
@@ -180,6 +186,9 @@ function gelu(x) {
   return x.mul(0.5).mul(np.tanh(inner).add(1))
 }
 
+/** Rows of a product; jit scatters no gradient that is a view, which twice a sign makes it not to be. */
+const rowsOf = (x, index) => np.negative(np.negative(np.take(x, index, 0)))
+
 /** ALBERT's loss of masked words and of the order of sentences, with parameters by their names at Hugging Face. */
 function albertLoss(w, batch, sizes) {
   const { B, S, H, A, L, masked } = sizes
@@ -197,11 +206,11 @@ function albertLoss(w, batch, sizes) {
     const out = dense(gelu(dense(middle.ref, `${block}.ffn`)), `${block}.ffn_output`)
     x = norm(out.add(middle), `${block}.full_layer_layer_norm`)
   }
-  const told = norm(gelu(dense(np.take(x.ref, masked_rows, 0), 'predictions.dense')), 'predictions.LayerNorm')
+  const told = norm(gelu(dense(rowsOf(x.ref, masked_rows), 'predictions.dense')), 'predictions.LayerNorm')
   const words = np.transpose(w('albert.embeddings.word_embeddings.weight'))
   const logits = np.matmul(told, words).add(w('predictions.bias'))
   const mlm = np.sum(entropyOf(logits, masked_labels)).mul(1 / (masked + 1e-5))
-  const pooled = np.tanh(dense(np.take(x, first_rows, 0), 'albert.pooler'))
+  const pooled = np.tanh(dense(rowsOf(x, first_rows), 'albert.pooler'))
   return mlm.add(np.mean(entropyOf(dense(pooled, 'sop_classifier.classifier'), sop_labels)))
 }
 

@@ -125,7 +125,13 @@ function lamb({ sizes, operands, tensors: places }) {
     })
     tf.dispose(old)
   }
-  return { first: async () => (run(), { parameters: await joined(state.p) }), run }
+  return {
+    async first() {
+      run()
+      return { parameters: await joined(state.p) }
+    },
+    run,
+  }
 }
 
 async function joined(list) {
@@ -190,7 +196,8 @@ function albertStep({ sizes, operands: { parameters, ...rest }, tensors: places 
     moments = tf.tidy(() => {
       const { grads } = tf.variableGrads(loss, variables)
       const g = variables.map(({ name }) => grads[name])
-      const norm = tf.sqrt(tf.addN(g.map((one) => tf.sum(tf.square(one)))))
+      // addN would bind more buffers than WebGPU promises
+      const norm = tf.sqrt(g.map((one) => tf.sum(tf.square(one))).reduce((a, b) => tf.add(a, b)))
       const scale = tf.minimum(tf.div(sizes.clip, norm), 1)
       const all = variables.map((p, i) =>
         lambOf({ p, g: g[i], m: old.m[i], v: old.v[i] }, places[i], scale, sizes),
