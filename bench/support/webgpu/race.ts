@@ -86,7 +86,7 @@ export async function raceWebgpu(wanted: (name: string) => boolean): Promise<voi
       try {
         size ??= quick ? 'quick' : await sizeFor(labs[0].lab)
         for (const { name } of webgpuCases(size))
-          if (wanted(name) && isCase(name)) await raceCase(place.name, labs, size, name)
+          if (wanted(name) && isCase(titleOf(name, place.name))) await raceCase(place.name, labs, size, name)
       } finally {
         await Promise.all(labs.map(({ lab }) => lab.close?.()))
       }
@@ -130,8 +130,11 @@ async function sizeFor(lab: Lab): Promise<Size> {
   return flops / (await lab.turn(1)) / 1e9 < SOFTWARE ? 'software' : 'hardware'
 }
 
+/** What `--case` looks at. */
+const titleOf = (name: string, place: string) => `${name}, ${place}`
+
 async function raceCase(place: string, labs: readonly OpenLab[], size: Size, name: string): Promise<void> {
-  const title = `${name}, ${place}`
+  const title = titleOf(name, place)
   const [ours, ...others] = labs
   const { results, flops, bytes } = await ours.lab.prepare(size, name)
   const want = values(results!)
