@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Checks and times the CUDA device on the GPU that is here, beside PyTorch in its best form, and builds nothing: dist and the
+# Checks and times the CUDA device on the GPU that is here, beside PyTorch in its best form, and WebGPU beside CUDA; builds nothing: dist and the
 # addon must be there (npm ci, npm run build:cuda, or a packed kit). Useful when it is cut off: correctness first, then parts in
 # the order of their worth, each written to a JSON file of its own as soon as a race of it has ended; a table of all closes it.
 #
-#   bash bench/gpu.sh              everything, under 8 minutes
-#   bash bench/gpu.sh --quick      what matters most, under 3 minutes
+#   bash bench/gpu.sh              everything, under 9 minutes
+#   bash bench/gpu.sh --quick      what matters most, under 4 minutes
 #   bash bench/gpu.sh --emulated   the same script over the block emulator on small shapes: whether it works; times mean nothing
-#   --only PART,...                only these parts: checks, pretraining, products, attention, streams, finetune, inference, dropout
+#   --only PART,...                only these parts: checks, pretraining, products, attention, streams, finetune, inference, webgpu, dropout
 #
 # Environment: OUT, a folder for the results (default bench/results/gpu); BIOALBERT_PEER_PYTHON, a Python with torch and
 # transformers (default python3, if it has torch), which runs on the GPU, or on the CPU where that is emulated.
@@ -31,8 +31,8 @@ out=$(cd "$out" && pwd)
 exec > >(tee "$out/log.txt") 2>&1
 tee=$!
 
-device=cuda total=470
-[ "$mode" = quick ] && total=170
+device=cuda total=530
+[ "$mode" = quick ] && total=200
 if [ "$mode" = emulated ]; then device=cuda-emulated total=1800; export BIOALBERT_BENCH_QUICK=1; fi
 [ "$mode" = quick ] && export BIOALBERT_BENCH_SHORT=1
 left() { echo $((total - SECONDS)); }
@@ -126,6 +126,7 @@ part attention $((60 * slow)) --label "$label" gpu/attention
 part streams $((50 * slow)) --label "$label" gpu/streams
 part finetune $((80 * slow)) --label "$label" gpu/finetune
 part inference $((60 * slow)) --label "$label" gpu/inference
+part webgpu $((60 * slow)) --label "$label" gpu/webgpu
 [ "$mode" = quick ] || part dropout $((120 * slow)) --label "$label" gpu/dropout
 
 echo

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { measurePeaks, type Peaks } from '../src/device/peak.js'
 import { UserError } from '../src/error.js'
-import { type BenchArguments, benchArguments } from './support/arguments.js'
+import { type BenchArguments, benchArguments, isWanted } from './support/arguments.js'
 import { isaNote, type SkippedPeer, skippedPeers, skippedText } from './support/peers.js'
 import { facts, keepResults, peaks, writeResults } from './support/record.js'
 import { writeReport } from './support/report.js'
@@ -32,9 +32,7 @@ try {
 function runAll({ filters, peers, precisions, only, label, device }: BenchArguments): void {
   const files = readdirSync(join(root, 'bench'), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.bench.ts') && !file.includes('node_modules'))
-    .filter((file) => filters.length === 0 || filters.some((part) => file.includes(part)))
-    // their shapes fill a GPU
-    .filter((file) => !file.startsWith('gpu/') || device.startsWith('cuda'))
+    .filter((file) => isWanted(file, filters, device))
     .sort()
   if (files.length === 0) {
     console.error('no bench file matches')
@@ -49,7 +47,7 @@ function runAll({ filters, peers, precisions, only, label, device }: BenchArgume
     BIOALBERT_BENCH_DEVICE: device,
   }
   const skipped: SkippedPeer[] = []
-  if (peers) console.log(isaNote())
+  if (peers) console.log(device === 'webgpu' ? 'ours and peers: f32 on one adapter' : isaNote())
   for (const file of files) {
     const built = join(root, 'dist', 'bench', file.replace(/\.ts$/, '.js'))
     console.log(`\n${file}`)

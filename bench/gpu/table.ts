@@ -107,7 +107,16 @@ function aligned(rows: readonly string[][]): string[] {
 }
 
 /** As the script runs them. */
-const ORDER = ['pretraining', 'products', 'attention', 'streams', 'finetune', 'inference', 'dropout']
+const ORDER = [
+  'pretraining',
+  'products',
+  'attention',
+  'streams',
+  'finetune',
+  'inference',
+  'webgpu',
+  'dropout',
+]
 const place = (file: string) => ORDER.indexOf(file.split('.')[0])
 
 /** The results in a folder, in the order of the script. */

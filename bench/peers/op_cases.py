@@ -10,10 +10,11 @@ from torch.nn import functional
 import common
 
 
-def product(options, m, n, k, kind):
+def product(options, m, n, k, kind, f32=False):
     """C [m,n] = A B with A [m,k], B [k,n] as they lie: nt B turned (forward), nn neither (input gradient), tn A (weight gradient)."""
-    a = draw(options, k, m).t() if kind == 'tn' else draw(options, m, k)
-    b = draw(options, n, k).t() if kind == 'nt' else draw(options, k, n)
+    dtype = torch.float32 if f32 else None
+    a = draw(options, k, m, dtype=dtype).t() if kind == 'tn' else draw(options, m, k, dtype=dtype)
+    b = draw(options, n, k, dtype=dtype).t() if kind == 'nt' else draw(options, k, n, dtype=dtype)
     out = torch.empty(m, n, dtype=a.dtype, device=options.device)
     return {'matmul': lambda: torch.mm(a, b, out=out)}
 

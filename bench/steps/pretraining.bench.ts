@@ -20,6 +20,7 @@ import {
   pretrainingStep,
 } from '../support/pretraining_step.js'
 import { type Contestant, ownCpu, race } from '../support/race.js'
+import { saveStep } from '../support/save_step.js'
 
 const PRECISIONS: FloatType[] = ['f32', 'bf16']
 /** Largest difference of first losses, relative: bf16 rounds at 2^-9. */
@@ -41,7 +42,7 @@ async function compare(name: string, shape: StepShape, dropout: number): Promise
     for (const precision of PRECISIONS)
       ours.push({ precision, step: await pretrainingStep(device, shape, { dropout, precision }) })
     const [{ step: reference }] = ours
-    await reference.save(folder)
+    await saveStep(reference, folder)
     const first = await reference.evaluate()
     checkFirst('ours', first, shape)
     for (const { precision, step } of ours)

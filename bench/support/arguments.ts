@@ -19,7 +19,7 @@ export interface BenchArguments {
   readonly only?: string
   /** Goes into the names of the results files, so that those of several machines lie side by side. */
   readonly label?: string
-  /** What runs the kernels (default: cpu); only cuda and cuda-emulated run the benches of bench/gpu. */
+  /** What runs the kernels (default: cpu); `isWanted` tells which benches run on it. */
   readonly device: string
   /** One built bench file, to be run in this process: what the runner calls itself with. */
   readonly file?: string
@@ -72,4 +72,17 @@ function precisionList(text: string | undefined): Precision[] | undefined {
       throw new UsageError(`--precision: found '${name}', expected some of ${PRECISIONS.join(',')}`)
     return found
   })
+}
+
+/**
+ * Whether a bench file (its path below `bench`) runs. Those of `gpu` have shapes that fill a GPU of NVIDIA, those of `webgpu`
+ * choose theirs for the adapter. What lies elsewhere would keep an adapter in software busy for hours: on WebGPU it runs where its
+ * folder is named (ops/gather).
+ */
+export function isWanted(file: string, filters: readonly string[], device: string): boolean {
+  if (filters.length > 0 && !filters.some((part) => file.includes(part))) return false
+  const [folder] = file.split('/')
+  if (folder === 'gpu') return device.startsWith('cuda')
+  if (device !== 'webgpu') return folder !== 'webgpu'
+  return folder === 'webgpu' || filters.some((part) => part.includes('/') && file.includes(part))
 }

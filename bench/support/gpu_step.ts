@@ -13,6 +13,7 @@ import { openPeers } from './peer.js'
 import { agreeOnFirst, checkFirst, checkLoss, pretrainingStep } from './pretraining_step.js'
 import { queuedSeconds, recordStep } from './queued.js'
 import { type Contestant, race } from './race.js'
+import { saveStep } from './save_step.js'
 
 export interface StepCase {
   readonly shape: StepShape
@@ -30,7 +31,7 @@ export async function raceStep({ shape, dropout, turn, beside }: StepCase): Prom
   const device = await openBenchDevice()
   try {
     const step = await pretrainingStep(device, shape, { dropout, precision: 'bf16' })
-    await step.save(folder)
+    await saveStep(step, folder)
     const first = await step.evaluate()
     checkFirst('ours', first, shape)
     const ours: Contestant = {

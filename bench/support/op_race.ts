@@ -9,6 +9,7 @@ import type { Device } from '../../src/device/device.js'
 import { writeFileAtomic } from '../../src/files.js'
 import type { InputData } from '../../src/graph/runtime.js'
 import type { Attrs, Op } from '../../src/ops/op.js'
+import { agree, type Results } from './agree.js'
 import { quick } from './bench.js'
 import { isCase } from './case.js'
 import { openBenchDevice } from './device.js'
@@ -89,8 +90,6 @@ export async function raceOp<A extends Attrs>(name: string, op: Op<A>, options: 
   }
 }
 
-type Results = Readonly<Record<string, InputData>>
-
 async function contestant<A extends Attrs>(
   device: Device,
   op: Op<A>,
@@ -133,18 +132,4 @@ function writeRaw(path: string, { buffer, byteOffset, byteLength }: Float32Array
 function readRaw(path: string): Float32Array {
   const bytes = readFileSync(path)
   return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length))
-}
-
-function agree(who: string, found: Results, want: Results, tolerance: number): void {
-  for (const [key, values] of Object.entries(want)) {
-    const other = found[key]
-    if (other.length !== values.length)
-      throw new Error(`${who}: ${key} has ${other.length} values (want ${values.length})`)
-    let squares = 0
-    for (const v of values) squares += v * v
-    const rms = Math.sqrt(squares / values.length)
-    for (let i = 0; i < values.length; i++)
-      if (!(Math.abs(other[i] - values[i]) <= tolerance * (Math.abs(values[i]) + rms)))
-        throw new Error(`${who}: ${key}[${i}] is ${other[i]} (want ${values[i]})`)
-  }
 }

@@ -46,7 +46,7 @@ export function startPeer(
   child.stdin.on('error', () => {})
   const answer = async (): Promise<unknown> => {
     const line = await Promise.race([lines.next(), failed])
-    if (!line.done) return JSON.parse(line.value)
+    if (!line.done) return parsed(line.value)
     await gone
     throw new Error(lastError(said) ?? `${command} ${argv.join(' ')}: ended without an answer`)
   }
@@ -71,6 +71,15 @@ export function startPeer(
       child.stdin.end()
       await gone
     },
+  }
+}
+
+/** An answer; what is none is what a library says of an error. */
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line)
+  } catch {
+    throw new Error(`a peer said ${JSON.stringify(line.slice(0, 300))} where it should answer`)
   }
 }
 

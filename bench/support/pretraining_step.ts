@@ -1,17 +1,13 @@
 /**
  * One pretraining step of a named shape on a device: random ids, the masked positions of the shape, LAMB. Weights are
- * initialised as for training, so that the first loss must be near ln V + ln 2. Weights and batch can be written to a
- * folder, from which a peer starts with the same.
+ * initialised as for training, so that the first loss must be near ln V + ln 2. Runs in Node and in a page.
  */
-import { join } from 'node:path'
 import { Capture } from '../../src/autograd/tensor.js'
 import type { Device, TimelineEvent } from '../../src/device/device.js'
 import { SQUARES, totalWork } from '../../src/device/program.js'
 import { ParameterSet } from '../../src/graph/parameters.js'
 import { type InputData, Runtime } from '../../src/graph/runtime.js'
-import { checkConfig } from '../../src/model/config.js'
-import { saveModel } from '../../src/model/folder.js'
-import { type TensorToWrite, writeSafetensors } from '../../src/model/formats/safetensors.js'
+import { checkConfig, type ModelConfig } from '../../src/model/config.js'
 import { declarePretraining, pretrainingLoss } from '../../src/model/pretraining.js'
 import type { FloatType } from '../../src/ops/shape.js'
 import { appendUpdate, DEFAULT_OPTIMIZER, optimizerInputs } from '../../src/training/optimizer.js'
@@ -29,16 +25,17 @@ export interface PretrainingStep {
   loss(): Promise<number>
   /** Loss of the weights as they are now, without dropout. */
   evaluate(): Promise<number>
-  /** Writes the weights as they were first as a model folder, and the batch beside them as batch.safetensors. */
-  save(folder: string): Promise<void>
+  readonly config: ModelConfig
+  readonly parameters: ParameterSet
+  /** The weights as they were first, in their arena; made anew for each call. */
+  initial(): Float32Array
+  /** What every step is given. */
+  readonly batch: Readonly<Record<string, Int32Array>>
   free(): void
 }
 
-export async function pretrainingStep(
-  device: Device,
-  shape: StepShape,
-  options: { dropout: number; recompute?: boolean; precision?: FloatType },
-): Promise<PretrainingStep> {
+/** A model, its first weights and a batch, on no device yet. */
+export function pretrainingModel(shape: StepShape, dropout: number) {
   const { B, S, N, masked } = shape
   const config = checkConfig({
     modelType: 'albert',
@@ -51,28 +48,19 @@ export async function pretrainingStep(
     maxPositions: 512,
     segmentTypes: 2,
     gelu: 'tanh',
-    dropout: options.dropout,
+    dropout,
     classifierDropout: 0.1,
     layerNormEps: 1e-12,
     initializerRange: 0.02,
   })
-  const set = new ParameterSet()
-  const model = declarePretraining(set, config)
-  const capacity = { rows: N, sequences: B, masked }
-  const { recompute, precision } = options
-  const capture = new Capture(set)
-  capture.backward(pretrainingLoss(capture, model, capacity, { training: true, recompute, precision }))
-  appendUpdate(capture, DEFAULT_OPTIMIZER)
-  const evaluation = new Capture(set)
-  pretrainingLoss(evaluation, model, capacity, { training: false, precision })
-  const runtime = new Runtime(device, set, { step: capture.graph, evaluate: evaluation.graph })
+  const parameters = new ParameterSet()
+  const model = declarePretraining(parameters, config)
   // made anew where it is wanted again, so that nothing keeps it
   const initial = () =>
-    set.initialize((name) => {
+    parameters.initialize((name) => {
       const draw = random([...name].reduce((h, c) => (h * 31 + c.charCodeAt(0)) >>> 0, 7))
       return () => draw.normal()
     })
-  await runtime.writeState('parameters', initial())
   const draw = random(1)
   const batch: Record<string, Int32Array> = {
     ids: draw.integers(N, 5, shape.V),
@@ -87,6 +75,25 @@ export async function pretrainingStep(
     first_rows: Int32Array.from({ length: B }, (_, b) => b * S),
     sop_labels: draw.integers(B, 0, 2),
   }
+  return { config, parameters, model, initial, batch }
+}
+
+export async function pretrainingStep(
+  device: Device,
+  shape: StepShape,
+  options: { dropout: number; recompute?: boolean; precision?: FloatType },
+): Promise<PretrainingStep> {
+  const { B, S, N, masked } = shape
+  const { config, parameters: set, model, initial, batch } = pretrainingModel(shape, options.dropout)
+  const capacity = { rows: N, sequences: B, masked }
+  const { recompute, precision } = options
+  const capture = new Capture(set)
+  capture.backward(pretrainingLoss(capture, model, capacity, { training: true, recompute, precision }))
+  appendUpdate(capture, DEFAULT_OPTIMIZER)
+  const evaluation = new Capture(set)
+  pretrainingLoss(evaluation, model, capacity, { training: false, precision })
+  const runtime = new Runtime(device, set, { step: capture.graph, evaluate: evaluation.graph })
+  await runtime.writeState('parameters', initial())
   const inputs: Record<string, InputData> = { ...optimizerInputs(set), ...batch }
   let step = 0
   const scalars = () => ({
@@ -112,21 +119,10 @@ export async function pretrainingStep(
       await runtime.run('evaluate', batch, scalars())
       return (await runtime.read('evaluate', 'loss'))[0]
     },
-    async save(folder) {
-      await saveModel(folder, {
-        config,
-        architecture: 'AlbertForPreTraining',
-        parameters: set,
-        data: initial(),
-        vocabulary: new Map(),
-        vocabularyDigest: 'none',
-      })
-      const tensors = Object.entries(batch).map(([name, data]): [string, TensorToWrite] => [
-        name,
-        { shape: [data.length], data },
-      ])
-      await writeSafetensors(join(folder, 'batch.safetensors'), tensors)
-    },
+    config,
+    parameters: set,
+    initial,
+    batch,
     free: () => runtime.free(),
   }
 }

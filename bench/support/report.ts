@@ -85,7 +85,7 @@ export function summary(results: readonly NamedResults[]): string {
       benches.set(bench, sum)
       sum.ratios.push(ratio)
       sum.precisions.add(precision)
-      sum.machines.add(`${facts.gpu ?? facts.processor}, ${facts.isa}`)
+      sum.machines.add(`${facts.gpu ?? facts.adapter ?? facts.processor}, ${facts.isa}`)
     }
   if (benches.size === 0) return NO_RESULTS
   const lines = [...benches].map(([bench, { ratios, precisions, machines }]) => {
@@ -115,11 +115,13 @@ export function section(results: readonly NamedResults[]): string {
   return `${parts.join('')}${plots}${curves}\n`
 }
 
-/** The GPU, or processor, threads and instruction set; one paragraph for all files of one machine. */
+/** The GPU, WebGPU's adapter, or processor, threads and instruction set; one paragraph for all files of one machine. */
 export function machineText({ facts }: Pick<Results, 'facts'>): string {
-  const { processor, threads, isa, memory_gib, gpu, multiprocessors, driver } = facts
+  const { processor, threads, isa, memory_gib, gpu, multiprocessors, driver, adapter } = facts
   if (gpu !== undefined)
     return `${gpu}, ${multiprocessors} multiprocessors, driver of CUDA ${driver}, ${processor}:`
+  if (adapter !== undefined)
+    return `WebGPU on ${adapter}, ${processor}, ${facts.cores} cores, ${memory_gib} GiB:`
   return `${processor}, ${threads} thread${threads === 1 ? '' : 's'}, ${isa}, ${memory_gib} GiB:`
 }
 

@@ -3,12 +3,11 @@
  * norms of a whole tensor in float64 and the new values of the elements that are compared.
  */
 import { ParameterSet, type Segment, zeros } from '../../src/graph/parameters.js'
-import { segmentTables } from '../../src/graph/segments.js'
 import type { OptimizerAttrs } from '../../src/ops/lamb.js'
 import type { Op } from '../../src/ops/op.js'
-import { random } from '../../test/support/random.js'
 import { steps } from '../shapes.js'
-import { benchOp, fixed, type OpBench, once, sum } from './op.js'
+import { benchOp, type OpBench, once, sum } from './op.js'
+import { optimizerAttrs, optimizerNorm, optimizerScalars, updateInputs } from './update_inputs.js'
 
 /** Parameters of the size and kind of ALBERT base's, without their meaning. */
 export function baseParameters(): ParameterSet {
@@ -29,9 +28,9 @@ export function baseParameters(): ParameterSet {
   return set
 }
 
-const attrs: OptimizerAttrs = { beta1: 0.9, beta2: 0.999, eps: 1e-6, decay: 0.01, clip: 1 }
-const scalars = { lr: 0.05, correction1: 0.5, correction2: 0.25 }
-const norm = 2.5
+const attrs = optimizerAttrs
+const scalars = optimizerScalars
+const norm = optimizerNorm
 
 /** One update by `op`; with `ratio` the oracle has LAMB's trust ratio. */
 export function benchUpdate(op: Op<OptimizerAttrs>, ratio: boolean): Promise<void> {
@@ -40,18 +39,8 @@ export function benchUpdate(op: Op<OptimizerAttrs>, ratio: boolean): Promise<voi
 
 /** An update of these parameters, and what should come out. */
 export function updateCase(set: ParameterSet, ratio: boolean): OpBench<OptimizerAttrs> {
-  const n = set.arenaElements
-  const { table, segments, chunkCount, segmentCount } = segmentTables(set)
   return {
-    inputs: {
-      parameters: fixed(random(1).uniforms(n, -1, 1), n),
-      gradients: fixed(random(2).uniforms(n, -1, 1), n),
-      moment1: fixed(random(3).uniforms(n, -1, 1), n),
-      moment2: fixed(random(4).uniforms(n, 0, 1), n),
-      table: fixed(table, chunkCount, 3),
-      segments: fixed(segments, segmentCount, 2),
-      norm: fixed(Float32Array.of(norm), 1),
-    },
+    inputs: updateInputs(set),
     attrs,
     scalars,
     sample: (_, draw) => {

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { benchArguments } from '../../bench/support/arguments.js'
+import { benchArguments, isWanted } from '../../bench/support/arguments.js'
 import { root } from '../support/paths.js'
 
 const test = suite('arguments of benches')
@@ -49,6 +49,18 @@ test('precisions', () => {
   assert.throws(
     () => benchArguments(['--precision', 'f16']),
     /--precision: found 'f16', expected some of f32,bf16,int8/,
+  )
+})
+
+test('benches run on the devices that their shapes are for', () => {
+  const runs = (file: string, device: string, ...filters: string[]) => isWanted(file, filters, device)
+  assert.ok(runs('ops/linear.bench.ts', 'cpu') && runs('ops/linear.bench.ts', 'cpu', 'ops'))
+  assert.not.ok(runs('ops/linear.bench.ts', 'cpu', 'steps'))
+  assert.ok(runs('gpu/products.bench.ts', 'cuda:1') && !runs('gpu/products.bench.ts', 'webgpu'))
+  const ours = 'webgpu/webgpu_ops.bench.ts'
+  assert.ok(runs(ours, 'webgpu', 'ops') && !runs(ours, 'cpu', 'ops'))
+  assert.ok(
+    !runs('ops/linear.bench.ts', 'webgpu', 'ops') && runs('ops/linear.bench.ts', 'webgpu', 'ops/linear'),
   )
 })
 

@@ -1,5 +1,6 @@
 /** Peers that are not installed are named and counted; those that are are held to our threads and instruction set. */
-import { writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -12,6 +13,7 @@ import {
   skippedText,
   threads,
 } from '../../bench/support/peers.js'
+import { root } from '../support/paths.js'
 import { temporaryFolder } from '../support/temporary.js'
 
 const test = suite('peers of benches')
@@ -126,6 +128,20 @@ test('a peer that knows several ways takes its steps as it is told', async () =>
     assert.equal(await peer.ask('case {}'), { line: 'case {}' })
   } finally {
     await peer.close()
+  }
+})
+
+test('the peers in Node are JavaScript', () => {
+  const folder = join(root, 'bench/peers')
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(
+    (file) => file.endsWith('.mjs') && !file.startsWith('node_modules'),
+  )
+  assert.ok(files.includes('webgpu/tfjs.mjs'))
+  for (const file of files) {
+    const { status, stderr } = spawnSync(process.execPath, ['--check', join(folder, file)], {
+      encoding: 'utf8',
+    })
+    assert.is(status, 0, stderr)
   }
 })
 

@@ -4,7 +4,16 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Race, Results } from '../../bench/support/record.js'
-import { BEGIN, END, readResults, report, section, summary, writeReport } from '../../bench/support/report.js'
+import {
+  BEGIN,
+  END,
+  machineText,
+  readResults,
+  report,
+  section,
+  summary,
+  writeReport,
+} from '../../bench/support/report.js'
 import { speedText } from '../../bench/support/speed.js'
 import { root } from '../support/paths.js'
 import { checkPicture } from '../support/picture.js'
@@ -88,6 +97,11 @@ test('machines have tables of their own', () => {
   ])
   assert.is(text.match(/^\| what /gm)?.length, 2)
   assert.ok(text.indexOf('again') < text.indexOf('Other CPU'), 'files of one machine stand together')
+})
+
+test('an adapter of WebGPU is named beside the processor', () => {
+  const facts = { processor: 'Some CPU', cores: 2, memory_gib: 24, adapter: 'SwiftShader driver 5.0.0' }
+  assert.is(machineText({ facts }), 'WebGPU on SwiftShader driver 5.0.0, Some CPU, 2 cores, 24 GiB:')
 })
 
 test('a GPU stands for its machine', () => {

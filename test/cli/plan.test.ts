@@ -4,7 +4,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { commandLine } from '../support/paths.js'
 import { skip } from '../support/skip.js'
-import { swiftshaderEnvironment } from '../support/swiftshader.js'
+import { swiftshaderEnvironment } from '../support/swiftshader_driver.js'
 
 const test = suite('plan, devices')
 

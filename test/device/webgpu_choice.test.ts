@@ -16,9 +16,9 @@ import {
   runnable,
 } from '../../src/device/webgpu_choice.js'
 import { openWebgpuInNode } from '../../src/device/webgpu_node.js'
-import { kernelSources } from '../../src/device/wgsl_node.js'
 import { type KernelSources, readKernels } from '../../src/device/webgpu_source.js'
 import { fileStore } from '../../src/device/webgpu_store.js'
+import { kernelSources } from '../../src/device/wgsl_node.js'
 import { message } from '../support/conformance.js'
 import { skip } from '../support/skip.js'
 import { withSwiftshader } from '../support/swiftshader.js'

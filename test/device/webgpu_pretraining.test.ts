@@ -1,4 +1,7 @@
-/** On WebGPU, pretraining steps follow the CPU's, and golden steps of heads and of other activations transformers. */
+/**
+ * On WebGPU, steps of pretraining and fine-tuning follow the CPU's, and golden steps of models, heads and activations those of
+ * transformers.
+ */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Runtime } from '../../src/graph/runtime.js'
@@ -6,6 +9,7 @@ import { preset } from '../../src/model/config.js'
 import { DEFAULT_OPTIMIZER } from '../../src/training/optimizer.js'
 import { pretrainingPrograms } from '../../src/training/pretraining/programs.js'
 import { followsTheCpu } from '../support/device_steps.js'
+import { staysWithTheCpu } from '../support/long_runs.js'
 import { judge } from '../support/op_check.js'
 import { skip } from '../support/skip.js'
 import { importSuites } from '../support/suites.js'
@@ -19,9 +23,10 @@ if ('reason' in opened) skip(test, 'losses of a nano model follow the CPU', open
 else {
   const { device } = opened
   judge(device)
-  const stems = ['heads', 'activations']
+  const stems = ['albert', 'bert', 'heads', 'activations']
   await importSuites(stems.map((stem) => new URL(`../model/${stem}.test.js`, import.meta.url)))
   followsTheCpu(test, device)
+  staysWithTheCpu(test, device)
 
   test('bf16 is refused by the name of the kernel', async () => {
     const capacity = { rows: 96, sequences: 4, masked: 20 }

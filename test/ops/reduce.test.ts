@@ -14,6 +14,8 @@ import {
   withDevice,
 } from '../support/op_check.js'
 
+import { random } from '../support/random.js'
+
 const test = suite('reduce')
 
 function oracle(fn: ReduceFunction, shape: readonly number[], axis: number): Oracle {

@@ -16,10 +16,10 @@ import { mlmScale, pretrainingPrograms } from '../../src/training/pretraining/pr
 import { allclose, sameBits } from './allclose.js'
 import { random } from './random.js'
 
-const vocabulary = 211
+export const vocabulary = 211
 export const capacity = { rows: 96, sequences: 4, masked: 20 }
 
-interface Batch {
+export interface Batch {
   inputs: Record<string, InputData>
   rows: number
   sequences: number
@@ -27,7 +27,7 @@ interface Batch {
 }
 
 /** A ragged batch that changes with the step. */
-function batchOf(step: number): Batch {
+export function batchOf(step: number): Batch {
   const r = random(100 + step)
   const lengths = Array.from({ length: 3 }, () => r.integer(5, 30))
   const rows = lengths.reduce((a, b) => a + b, 0)

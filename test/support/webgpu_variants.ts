@@ -1,8 +1,8 @@
 /** The WebGPU device with given variants of shared WGSL code, whatever an adapter would get. */
 import type { Device } from '../../src/device/device.js'
 import { openWebgpu } from '../../src/device/webgpu.js'
-import { kernelSources } from '../../src/device/wgsl_node.js'
 import { type KernelSources, type Variants, variantFeatures } from '../../src/device/webgpu_source.js'
+import { kernelSources } from '../../src/device/wgsl_node.js'
 
 /** Kernel sources in which families that are named have that variant alone. */
 export function withVariants(sources: KernelSources, variants: Variants): KernelSources {

@@ -1,0 +1,125 @@
+/** Ours and peers side by side in a page of headless Chromium, on SwiftShader: bundles made by esbuild, served on this machine. */
+import { readFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { basename, extname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { kernelSources } from '../../../src/device/wgsl_node.js'
+import { type Chromium, openChromium } from '../../../test/support/chromium.js'
+import { peerFile } from '../peers.js'
+import type { Lab } from './lab.js'
+
+/** Where the WebAssembly of a library lies. */
+const RESOURCES = peerFile('node_modules/onnxruntime-web/dist')
+const PAGE = fileURLToPath(new URL('../../../../bench/support/webgpu/page.ts', import.meta.url))
+const TYPES: Record<string, string> = {
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.json': 'application/json',
+  '.wasm': 'application/wasm',
+}
+/** Seconds for one command. */
+const LIMIT = 900
+
+export interface LabPage {
+  /** Rejects where that library does not start in a page. */
+  open(library: string): Promise<Lab>
+  close(): void
+}
+
+/** Or why there is none. */
+export async function openLabPage(libraries: readonly string[]): Promise<LabPage | { reason: string }> {
+  const opened = await openChromium({ webgpu: true })
+  if ('reason' in opened) return opened
+  const { chromium } = opened
+  const server = await serve(await bundles(libraries))
+  const close = () => {
+    chromium.close()
+    server.close()
+    server.closeAllConnections()
+  }
+  try {
+    const { port } = server.address() as AddressInfo
+    await chromium.send('Page.navigate', { url: `http://127.0.0.1:${port}/` })
+    await waitFor(chromium, "'start' in globalThis")
+    if (!(await chromium.evaluate('navigator.gpu.requestAdapter().then((adapter) => adapter !== null)')))
+      throw new Error('navigator.gpu has no adapter there')
+  } catch (error) {
+    close()
+    return { reason: `no WebGPU in Chromium: ${(error as Error).message}` }
+  }
+  return { close, open: (library) => labIn(chromium, library) }
+}
+
+async function labIn(chromium: Chromium, library: string): Promise<Lab> {
+  const ask = async (command: string, ...argv: unknown[]) => {
+    await chromium.evaluate(`void start(${[command, ...argv].map((arg) => JSON.stringify(arg)).join(', ')})`)
+    const end = performance.now() + 1000 * LIMIT
+    while (performance.now() < end) {
+      const answer = (await chromium.evaluate('wait()')) as { value?: unknown; error?: string } | null
+      if (answer?.error !== undefined) throw new Error(answer.error)
+      if (answer) return answer.value
+    }
+    throw new Error(`no answer to ${command} ${argv.join(' ')} in ${LIMIT} s`)
+  }
+  return {
+    description: (await ask('open', library)) as Lab['description'],
+    prepare: (size, name) => ask('prepare', library, size, name) as ReturnType<Lab['prepare']>,
+    turn: (count) => ask('turn', library, count) as Promise<number>,
+  }
+}
+
+async function waitFor(chromium: Chromium, condition: string): Promise<void> {
+  for (let i = 0; i < 100; i++) {
+    if (await chromium.evaluate(condition)) return
+    await new Promise((done) => setTimeout(done, 100))
+  }
+  throw new Error('the page did not load')
+}
+
+/** What is served, by path. */
+async function bundles(libraries: readonly string[]): Promise<Map<string, Uint8Array>> {
+  const modules = libraries.filter((library) => library !== 'ours')
+  const { outputFiles } = await build({
+    entryPoints: [PAGE, ...modules.map((library) => peerFile(`webgpu/${library}.mjs`))],
+    bundle: true,
+    platform: 'browser',
+    format: 'esm',
+    target: 'es2022',
+    write: false,
+    outdir: '/',
+    outbase: '/',
+    logLevel: 'silent',
+    // TensorFlow.js asks whether it runs in Node
+    define: { 'process.env.NODE_ENV': '"production"' },
+  })
+  const files = new Map<string, Uint8Array>()
+  for (const { path, contents } of outputFiles) files.set(`/${basename(path)}`, contents)
+  const text = (content: string) => new TextEncoder().encode(content)
+  files.set('/sources.json', text(JSON.stringify(kernelSources())))
+  files.set('/', text('<!doctype html><script type="module" src="/page.js"></script>'))
+  return files
+}
+
+function serve(files: ReadonlyMap<string, Uint8Array>): Promise<Server> {
+  const server = createServer((request, response) => {
+    const path = new URL(request.url ?? '/', 'http://page').pathname
+    try {
+      const body = path.startsWith('/resources/')
+        ? readFileSync(join(RESOURCES, basename(path)))
+        : files.get(path)
+      if (body === undefined) throw new Error(path)
+      response.writeHead(200, {
+        'content-type': TYPES[extname(path)] ?? 'text/html',
+        // what gives a page a fine clock and shared memory
+        'cross-origin-opener-policy': 'same-origin',
+        'cross-origin-embedder-policy': 'require-corp',
+      })
+      response.end(body)
+    } catch {
+      response.writeHead(404).end()
+    }
+  })
+  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)))
+}

@@ -1,0 +1,139 @@
+/**
+ * Races on WebGPU: what a peer is asked for is what ours computes (loops in float64 stand for a peer), a peer that computes
+ * something else is refused, and one that has no such op says so.
+ */
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { agree, type Results } from '../../bench/support/agree.js'
+import { type PeerRequest, SIZES, webgpuCases } from '../../bench/support/webgpu/cases.js'
+import { openOurs, openPeer, type PeerModule, type SampledResults } from '../../bench/support/webgpu/lab.js'
+import { kernelSources } from '../../src/device/wgsl_node.js'
+import { skip } from '../support/skip.js'
+import { withSwiftshader } from '../support/swiftshader.js'
+
+await withSwiftshader()
+
+const test = suite('races on WebGPU')
+
+test('cases of a size have names of their own', () => {
+  for (const size of SIZES) {
+    const names = webgpuCases(size).map(({ name }) => name)
+    assert.is(new Set(names).size, names.length)
+    for (const word of [
+      'forward',
+      'input gradient',
+      'weight gradient',
+      'attention',
+      'layernorm',
+      'LAMB',
+      'step',
+    ])
+      assert.ok(
+        names.some((name) => name.includes(word)),
+        `${size}: ${word}`,
+      )
+  }
+})
+
+/** y [rows, columns] = A B + bias, operands turned where it is said. */
+function product({ sizes: { transposeA, transposeB }, operands: { a, b, bias } }: PeerRequest) {
+  const [inner, rows] = transposeA ? a.shape : [a.shape[1], a.shape[0]]
+  const columns = b.shape[transposeB ? 0 : 1]
+  const y = new Float32Array(rows * columns)
+  for (let m = 0; m < rows; m++)
+    for (let n = 0; n < columns; n++) {
+      let sum = bias?.data[n] ?? 0
+      for (let k = 0; k < inner; k++)
+        sum +=
+          a.data[transposeA ? k * rows + m : m * inner + k] *
+          b.data[transposeB ? n * inner + k : k * columns + n]
+      y[m * columns + n] = sum
+    }
+  return { y }
+}
+
+function entropy({ operands: { logits, labels, dloss } }: PeerRequest) {
+  const [N, C] = logits.shape
+  const loss = new Float32Array(N)
+  const dlogits = new Float32Array(N * C)
+  for (let n = 0; n < N; n++) {
+    const row = Float64Array.from(logits.data.subarray(n * C, (n + 1) * C))
+    const lse = Math.log(row.reduce((sum, v) => sum + Math.exp(v), 0))
+    loss[n] = lse - row[labels.data[n]]
+    row.forEach((v, c) => {
+      dlogits[n * C + c] = dloss.data[n] * (Math.exp(v - lse) - (c === labels.data[n] ? 1 : 0))
+    })
+  }
+  return { loss, dlogits }
+}
+
+/** A peer of one thread in float64; `spoil` changes what it found. */
+function loops(spoil: (results: Record<string, Float32Array>) => void = () => {}): PeerModule {
+  const work =
+    (compute: (request: PeerRequest) => Record<string, Float32Array>) => (request: PeerRequest) => ({
+      async first() {
+        const results = compute(request)
+        spoil(results)
+        return results
+      },
+      run() {},
+    })
+  return {
+    open: async () => ({
+      description: { peer: 'loops' },
+      kinds: { product: work(product), cross_entropy: work(entropy) },
+      sync: async () => {},
+    }),
+  }
+}
+
+const values = (results: SampledResults): Results =>
+  Object.fromEntries(Object.entries(results).map(([name, { values: all }]) => [name, Float32Array.from(all)]))
+
+const { create } = await import('webgpu')
+const gpu = create(['disable-dawn-features=timestamp_quantization'])
+const ours = await openOurs(gpu, kernelSources()).catch((error: Error) => error.message)
+const names = webgpuCases('quick').map(({ name }) => name)
+const compared = names.filter((name) => /^(nano ffn |cross-entropy)/.test(name))
+if (typeof ours === 'string') skip(test, 'what a peer is asked for is what ours computes', ours)
+else {
+  for (const name of compared)
+    test(`${name}: what a peer is asked for is what ours computes`, async () => {
+      const { results, flops = 0 } = await ours.prepare('quick', name)
+      const peer = await openPeer(loops(), '')
+      const found = await peer.prepare('quick', name)
+      assert.equal(Object.keys(found.results!), Object.keys(results!))
+      agree(name, values(found.results!), values(results!), 1e-4)
+      assert.ok(flops > 0 && (await ours.turn(3)) > 0 && (await peer.turn(2)) >= 0)
+    })
+
+  test('a peer that computes something else is refused', async () => {
+    const [name] = compared
+    const spoilt = await openPeer(
+      loops(({ y }) => {
+        y[y.length - 1] += 0.1
+      }),
+      '',
+    )
+    const { results } = await ours.prepare('quick', name)
+    const { results: found } = await spoilt.prepare('quick', name)
+    assert.throws(() => agree('loops', values(found!), values(results!), 1e-4), /loops: y\[\d+\] is/)
+  })
+
+  test('a peer without such an op, and one that fails, say so', async () => {
+    const peer = await openPeer(loops(), '')
+    const attention = names.find((name) => name.startsWith('attention'))!
+    assert.equal(await peer.prepare('quick', attention), { missing: 'it has no attention' })
+    const failing = await openPeer(
+      loops(() => {
+        throw new Error('out of memory\nand more')
+      }),
+      '',
+    )
+    assert.equal(await failing.prepare('quick', compared[0]), { missing: 'out of memory' })
+  })
+
+  test('the device closes', () => ours.device.destroy())
+}
+
+test.run()
