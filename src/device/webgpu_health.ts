@@ -75,7 +75,12 @@ export class Health {
       device.popErrorScope().catch(() => undefined)
       throw error
     }
-    return [result, device.popErrorScope().then((error) => error?.message)]
+    const told = device.popErrorScope().then(
+      (error) => error?.message,
+      // of a device that is lost there is more to hear elsewhere
+      () => undefined,
+    )
+    return [result, told]
   }
 
   /** Does work whose complaints the next `settle` throws, unless what they come from is told otherwise. */

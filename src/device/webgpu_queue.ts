@@ -121,14 +121,15 @@ export class WebgpuQueue {
     let end = 0
     // one part after the other, so that a large arena is not held a third time; the copies keep their place in the queue
     const targets = this.copies(parts)
-    for (const [i, target] of targets.entries()) {
-      try {
+    try {
+      for (const [i, target] of targets.entries()) {
         await this.health.guard(target.mapAsync(1))
         whole.set(new Uint8Array(target.getMappedRange()), end)
-      } finally {
         target.destroy()
+        end += parts[i].bytes
       }
-      end += parts[i].bytes
+    } finally {
+      for (const target of targets) target.destroy()
     }
     return whole.buffer
   }
@@ -154,19 +155,25 @@ export class WebgpuQueue {
     if (!batch) return
     this.batch = undefined
     const { commands, reads } = batch
-    const [, complaint] = health.scoped('validation', () => {
-      const target = reads.length > 0 ? (this.kept.pop() ?? this.makeTarget()) : undefined
-      if (target) {
-        const encoder = device.createCommandEncoder()
-        for (const { source, offset, at, bytes } of reads)
-          encoder.copyBufferToBuffer(source, offset, target, at, bytes)
-        commands.push(encoder.finish())
-      }
-      device.queue.submit(commands)
-      if (target) void this.deliver(target, reads)
-    })
-    const done = Promise.all([complaint, device.queue.onSubmittedWorkDone()])
-    batch.resolve(health.guard(done.then(([text]) => text)))
+    try {
+      const [, complaint] = health.scoped('validation', () => {
+        const target = reads.length > 0 ? (this.kept.pop() ?? this.makeTarget()) : undefined
+        if (target) {
+          const encoder = device.createCommandEncoder()
+          for (const { source, offset, at, bytes } of reads)
+            encoder.copyBufferToBuffer(source, offset, target, at, bytes)
+          commands.push(encoder.finish())
+        }
+        device.queue.submit(commands)
+        if (target) void this.deliver(target, reads)
+      })
+      const done = Promise.all([complaint, device.queue.onSubmittedWorkDone()])
+      batch.resolve(health.guard(done.then(([text]) => text)))
+    } catch (error) {
+      // nobody stands above: who waits for the batch has to hear of it
+      for (const { reject } of reads) reject(error as Error)
+      batch.resolve(Promise.reject(error))
+    }
   }
 
   private makeTarget(): GPUBuffer {
