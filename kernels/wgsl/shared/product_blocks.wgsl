@@ -11,9 +11,9 @@
 //
 // and calls product_tile(tile, lane, vec3u(rows, columns, depth)) with TILE_LANES invocations for each of
 // ceil(rows / TILE_ROWS) * ceil(columns / TILE_COLUMNS) tiles. Whatever of an operand lies at depth or behind must be given as
-// zero: k goes on to the next multiple of four (DEPTH_STEP), and memory behind ragged rows may hold anything. Rows and columns
-// that are not there are never asked for, but for those in the rest of a four. `finish` is called for rows that are there and for
-// fours of columns of which the first is there. Sums run in the order of k, in f32.
+// zero: k goes on to the end of a step, and memory behind ragged rows may hold anything. Rows and columns
+// that are not there are never asked for, but for those in the rest of a four. `finish` is called once for each row that is there
+// and each four of columns of which the first is there, for a row in rising order. Sums run in the order of k, in f32.
 //
 // What `finish` gathers for each row over the columns: an invocation has TILE_LANE_ROWS rows of a tile, row r in place
 // tile_slot(r), which is row tile_row(lane, slot) of the tile; lane % TILE_ACROSS numbers the invocations that share a row.

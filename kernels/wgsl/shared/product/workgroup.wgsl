@@ -127,15 +127,17 @@ fn product_tile(tile: u32, lane: u32, size: vec3u) {
   // loads of a step are under way while the one before is multiplied; those past the end are zeros, which nobody uses
   for (var k0 = 0u; ; k0 += STEP) {
     let share = load_share(row0, column0, k0, lane, size);
-    for (var k = 0u; k < select(0u, STEP, k0 > 0u); k += 4u) {
-      let right0 = right_tile_block(column, k);
-      let right1 = right_tile_block(column + 32u, k);
-      let left0 = left_tile_block(row, k);
-      sums00 = multiply_add(sums00, left0, right0);
-      sums01 = multiply_add(sums01, left0, right1);
-      let left1 = left_tile_block(row + 32u, k);
-      sums10 = multiply_add(sums10, left1, right0);
-      sums11 = multiply_add(sums11, left1, right1);
+    if (k0 > 0u) {
+      for (var k = 0u; k < STEP; k += 4u) {
+        let right0 = right_tile_block(column, k);
+        let right1 = right_tile_block(column + 32u, k);
+        let left0 = left_tile_block(row, k);
+        sums00 = multiply_add(sums00, left0, right0);
+        sums01 = multiply_add(sums01, left0, right1);
+        let left1 = left_tile_block(row + 32u, k);
+        sums10 = multiply_add(sums10, left1, right0);
+        sums11 = multiply_add(sums11, left1, right1);
+      }
     }
     if (k0 >= size.z) {
       break;
