@@ -103,7 +103,7 @@ test('a kernel that does not compile is named by the first run, and the device l
   await device.run(bad, {}).catch((error: Error) => {
     message = `${error.name}: ${error.message}`
   })
-  assert.match(message, /UserError: webgpu: kernel scale_forward main: .*fact/s)
+  assert.match(message, /UserError: webgpu: kernel scale_forward \(form 2\) main: .*fact/s)
   await device.run(device.prepare(step(ops.fill.forward, [0], [1, 2]), [buffer]), {})
   await device.destroy()
 })
