@@ -5,6 +5,10 @@
 // Work split: shared/norm_forward.wgsl and norm_backward.wgsl.
 // Saved for backward: sum, mean, rstd; the dropout mask (element h of plane n) is drawn again.
 
+fn norm_width() -> u32 {
+  return params.hidden / WIDE;
+}
+
 // ---------------------------------------------------------------- forward
 
 // kernel dropout_add_layernorm_forward
@@ -23,10 +27,6 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> rstd: array<f32>;
 @group(0) @binding(8) var<uniform> params: Params;
 
-fn norm_width() -> u32 {
-  return params.hidden / WIDE;
-}
-
 fn norm_input(n: u32, i: u32) -> Vec {
   let site = Site(params.p, params.seed, params.draw, params.stream, params.layer);
   let at = n * norm_width() + i;
@@ -51,10 +51,9 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let n = row_index(group, groups, lane);
-  if (n >= params.rows) {
-    return;
+  if (n < params.rows) {
+    norm_forward(n, row_lane(lane), params.eps);
   }
-  norm_forward(n, row_lane(lane), params.eps);
 }
 
 // kernel dropout_add_layernorm_forward
@@ -72,10 +71,6 @@ struct Params {
 @group(0) @binding(7) var<storage, read_write> rstd: array<f32>;
 @group(0) @binding(8) var<uniform> params: Params;
 
-fn norm_width() -> u32 {
-  return params.hidden / WIDE;
-}
-
 fn norm_input(n: u32, i: u32) -> Vec {
   let site = Site(params.p, params.seed, params.draw, params.stream, params.layer);
   let at = n * norm_width() + i;
@@ -100,10 +95,9 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let n = row_index(group, groups, lane);
-  if (n >= params.rows) {
-    return;
+  if (n < params.rows) {
+    norm_forward(n, row_lane(lane), params.eps);
   }
-  norm_forward(n, row_lane(lane), params.eps);
 }
 
 // ---------------------------------------------------------------- backward
@@ -124,10 +118,6 @@ struct Params { rows: u32, hidden: u32, p: f32, seed: u32, draw: u32, stream: u3
 @group(0) @binding(8) var<storage, read_write> dbias: array<vec4f>;
 @group(0) @binding(9) var<storage, read_write> partial: array<vec4f>;
 @group(0) @binding(10) var<uniform> params: Params;
-
-fn norm_width() -> u32 {
-  return params.hidden / WIDE;
-}
 
 fn norm_gradient(n: u32, i: u32) -> Vec {
   return dy[n * norm_width() + i];
@@ -156,10 +146,9 @@ fn gradient_of_sum(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let n = row_index(group, groups, lane);
-  if (n >= params.rows) {
-    return;
+  if (n < params.rows) {
+    norm_backward(n, row_lane(lane));
   }
-  norm_backward(n, row_lane(lane));
 }
 
 // workgroups: ceil(ceil(rows / 64) * hidden / 256)
@@ -207,10 +196,6 @@ struct Params { rows: u32, hidden: u32, p: f32, seed: u32, draw: u32, stream: u3
 @group(0) @binding(9) var<storage, read_write> partial: array<f32>;
 @group(0) @binding(10) var<uniform> params: Params;
 
-fn norm_width() -> u32 {
-  return params.hidden / WIDE;
-}
-
 fn norm_gradient(n: u32, i: u32) -> Vec {
   return dy[n * norm_width() + i];
 }
@@ -238,10 +223,9 @@ fn gradient_of_sum(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let n = row_index(group, groups, lane);
-  if (n >= params.rows) {
-    return;
+  if (n < params.rows) {
+    norm_backward(n, row_lane(lane));
   }
-  norm_backward(n, row_lane(lane));
 }
 
 // workgroups: ceil(ceil(rows / 64) * hidden / 64)

@@ -3,14 +3,24 @@
 //   y[n] = dropout(LN(word[ids[n]] + segment[segments[n]] + position[positions[n]]) weight + bias),   y [rows, width]
 //
 // Work split: one invocation sums one element of the tables, in a step of its own so that no step binds more than eight
-// buffers; then shared/norm_forward.wgsl and norm_backward.wgsl. For the gradient of a table its rows are put in order
-// by their ids: each row counts those before it (rows^2 comparisons, a thousandth of what a layer multiplies), and the
-// first place of an id adds all that follow. One invocation is one element of it.
-// Numerics: an id outside its table counts as the nearest one inside. Saved for backward: mean, rstd; the sum is read
-// from the tables again.
+// buffers; then shared/norm_forward.wgsl, or norm_backward.wgsl and tables.wgsl, with the orders of rows in `partial` once
+// its sums have been added. An id outside its table counts as the nearest inside. Saved for backward: mean, rstd.
 
 fn clamp_id(id: i32, count: u32) -> u32 {
   return u32(clamp(id, 0, i32(count) - 1));
+}
+
+fn norm_width() -> u32 {
+  return params.width / WIDE;
+}
+
+// Element e of the sums of [rows, width].
+fn summed(e: u32) -> Vec {
+  let n = e / norm_width();
+  let i = e % norm_width();
+  return word[clamp_id(ids[n], params.word_count) * norm_width() + i] +
+    segment[clamp_id(segments[n], params.segment_count) * norm_width() + i] +
+    position[clamp_id(positions[n], params.position_count) * norm_width() + i];
 }
 
 // ---------------------------------------------------------------- forward
@@ -35,10 +45,6 @@ struct Params {
 @group(0) @binding(10) var<storage, read_write> rstd: array<f32>;
 @group(0) @binding(11) var<uniform> params: Params;
 
-fn norm_width() -> u32 {
-  return params.width / WIDE;
-}
-
 fn norm_input(n: u32, i: u32) -> Vec {
   return y[n * norm_width() + i];
 }
@@ -60,14 +66,9 @@ fn sum_tables(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let e = element_index(group, groups, lane);
-  let n = e / norm_width();
-  if (n >= params.rows) {
-    return;
+  if (e < params.rows * norm_width()) {
+    y[e] = summed(e);
   }
-  let i = e % norm_width();
-  y[e] = word[clamp_id(ids[n], params.word_count) * norm_width() + i] +
-    segment[clamp_id(segments[n], params.segment_count) * norm_width() + i] +
-    position[clamp_id(positions[n], params.position_count) * norm_width() + i];
 }
 
 // workgroups: ceil(rows / ROWS)
@@ -78,10 +79,9 @@ fn normalize(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let n = row_index(group, groups, lane);
-  if (n >= params.rows) {
-    return;
+  if (n < params.rows) {
+    norm_forward(n, row_lane(lane), params.eps);
   }
-  norm_forward(n, row_lane(lane), params.eps);
 }
 
 // kernel embedding_forward
@@ -102,10 +102,6 @@ struct Params {
 @group(0) @binding(9) var<storage, read_write> mean: array<f32>;
 @group(0) @binding(10) var<storage, read_write> rstd: array<f32>;
 @group(0) @binding(11) var<uniform> params: Params;
-
-fn norm_width() -> u32 {
-  return params.width / WIDE;
-}
 
 fn norm_input(n: u32, i: u32) -> Vec {
   return y[n * norm_width() + i];
@@ -128,14 +124,9 @@ fn sum_tables(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let e = element_index(group, groups, lane);
-  let n = e / norm_width();
-  if (n >= params.rows) {
-    return;
+  if (e < params.rows * norm_width()) {
+    y[e] = summed(e);
   }
-  let i = e % norm_width();
-  y[e] = word[clamp_id(ids[n], params.word_count) * norm_width() + i] +
-    segment[clamp_id(segments[n], params.segment_count) * norm_width() + i] +
-    position[clamp_id(positions[n], params.position_count) * norm_width() + i];
 }
 
 // workgroups: ceil(rows / ROWS)
@@ -146,17 +137,16 @@ fn normalize(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let n = row_index(group, groups, lane);
-  if (n >= params.rows) {
-    return;
+  if (n < params.rows) {
+    norm_forward(n, row_lane(lane), params.eps);
   }
-  norm_forward(n, row_lane(lane), params.eps);
 }
 
 // ---------------------------------------------------------------- backward
 
 // kernel embedding_backward
 // when: width % 4 == 0
-// uses vec4, norm_backward
+// uses vec4, norm_backward, tables
 struct Params {
   rows: u32, width: u32, word_count: u32, segment_count: u32, position_count: u32,
   p: f32, seed: u32, draw: u32, stream: u32, layer: u32,
@@ -180,10 +170,6 @@ struct Params {
 @group(0) @binding(16) var<storage, read_write> partial: array<vec4f>;
 @group(0) @binding(17) var<uniform> params: Params;
 
-fn norm_width() -> u32 {
-  return params.width / WIDE;
-}
-
 fn norm_gradient(n: u32, i: u32) -> Vec {
   let site = Site(params.p, params.seed, params.draw, params.stream, params.layer);
   return dy[n * norm_width() + i] * kept_factors(site, i, n);
@@ -201,8 +187,6 @@ fn norm_give(n: u32, i: u32, g: Vec) {
   dsum[n * norm_width() + i] = g;
 }
 
-// The rows in the order of the ids of a table, those of one id in their own order, lie in `partial` once its sums have
-// been added: as numbers, exact below 2^24.
 fn set_row_at(place: u32, n: u32) {
   partial[(place) / 4u][(place) % 4u] = f32(n);
 }
@@ -220,14 +204,9 @@ fn sum_tables(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let e = element_index(group, groups, lane);
-  let n = e / norm_width();
-  if (n >= params.rows) {
-    return;
+  if (e < params.rows * norm_width()) {
+    dsum[e] = summed(e);
   }
-  let i = e % norm_width();
-  dsum[e] = word[clamp_id(ids[n], params.word_count) * norm_width() + i] +
-    segment[clamp_id(segments[n], params.segment_count) * norm_width() + i] +
-    position[clamp_id(positions[n], params.position_count) * norm_width() + i];
 }
 
 // workgroups: ceil(ceil(rows / 64) * width / 256)
@@ -268,161 +247,33 @@ fn gradient_of_sum(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let n = row_index(group, groups, lane);
-  if (n >= params.rows) {
-    return;
+  if (n < params.rows) {
+    norm_backward(n, row_lane(lane));
   }
-  norm_backward(n, row_lane(lane));
 }
 
-// workgroups: ceil(rows / 64)
+// workgroups: ceil(3 * rows / 64)
 @compute @workgroup_size(LANES)
-fn order_by_word(
+fn order_rows(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let n = element_index(group, groups, lane);
-  if (n >= params.rows) {
-    return;
-  }
-  let id = clamp_id(ids[n], params.word_count);
-  var place = 0u;
-  for (var k = 0u; k < params.rows; k++) {
-    let other = clamp_id(ids[k], params.word_count);
-    place += select(0u, 1u, other < id || (other == id && k < n));
-  }
-  set_row_at(place, n);
+  order_row(element_index(group, groups, lane));
 }
 
-// workgroups: ceil(rows * width / 256)
+// workgroups: ceil(3 * rows * width / 256)
 @compute @workgroup_size(LANES)
-fn add_to_word(
+fn add_rows(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let e = element_index(group, groups, lane);
-  let first = e / norm_width();
-  if (first >= params.rows) {
-    return;
-  }
-  var n = row_at(first);
-  let id = clamp_id(ids[n], params.word_count);
-  if (first > 0u && clamp_id(ids[row_at(first - 1u)], params.word_count) == id) {
-    return;
-  }
-  let i = e % norm_width();
-  var sum = dword[id * norm_width() + i];
-  for (var place = first; place < params.rows; place++) {
-    n = row_at(place);
-    if (clamp_id(ids[n], params.word_count) != id) {
-      break;
-    }
-    sum += dsum[n * norm_width() + i];
-  }
-  dword[id * norm_width() + i] = sum;
-}
-
-// workgroups: ceil(rows / 64)
-@compute @workgroup_size(LANES)
-fn order_by_segment(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let n = element_index(group, groups, lane);
-  if (n >= params.rows) {
-    return;
-  }
-  let id = clamp_id(segments[n], params.segment_count);
-  var place = 0u;
-  for (var k = 0u; k < params.rows; k++) {
-    let other = clamp_id(segments[k], params.segment_count);
-    place += select(0u, 1u, other < id || (other == id && k < n));
-  }
-  set_row_at(place, n);
-}
-
-// workgroups: ceil(rows * width / 256)
-@compute @workgroup_size(LANES)
-fn add_to_segment(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let e = element_index(group, groups, lane);
-  let first = e / norm_width();
-  if (first >= params.rows) {
-    return;
-  }
-  var n = row_at(first);
-  let id = clamp_id(segments[n], params.segment_count);
-  if (first > 0u && clamp_id(segments[row_at(first - 1u)], params.segment_count) == id) {
-    return;
-  }
-  let i = e % norm_width();
-  var sum = dsegment[id * norm_width() + i];
-  for (var place = first; place < params.rows; place++) {
-    n = row_at(place);
-    if (clamp_id(segments[n], params.segment_count) != id) {
-      break;
-    }
-    sum += dsum[n * norm_width() + i];
-  }
-  dsegment[id * norm_width() + i] = sum;
-}
-
-// workgroups: ceil(rows / 64)
-@compute @workgroup_size(LANES)
-fn order_by_position(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let n = element_index(group, groups, lane);
-  if (n >= params.rows) {
-    return;
-  }
-  let id = clamp_id(positions[n], params.position_count);
-  var place = 0u;
-  for (var k = 0u; k < params.rows; k++) {
-    let other = clamp_id(positions[k], params.position_count);
-    place += select(0u, 1u, other < id || (other == id && k < n));
-  }
-  set_row_at(place, n);
-}
-
-// workgroups: ceil(rows * width / 256)
-@compute @workgroup_size(LANES)
-fn add_to_position(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let e = element_index(group, groups, lane);
-  let first = e / norm_width();
-  if (first >= params.rows) {
-    return;
-  }
-  var n = row_at(first);
-  let id = clamp_id(positions[n], params.position_count);
-  if (first > 0u && clamp_id(positions[row_at(first - 1u)], params.position_count) == id) {
-    return;
-  }
-  let i = e % norm_width();
-  var sum = dposition[id * norm_width() + i];
-  for (var place = first; place < params.rows; place++) {
-    n = row_at(place);
-    if (clamp_id(positions[n], params.position_count) != id) {
-      break;
-    }
-    sum += dsum[n * norm_width() + i];
-  }
-  dposition[id * norm_width() + i] = sum;
+  add_row(element_index(group, groups, lane));
 }
 
 // kernel embedding_backward
-// uses single, norm_backward
+// uses single, norm_backward, tables
 struct Params {
   rows: u32, width: u32, word_count: u32, segment_count: u32, position_count: u32,
   p: f32, seed: u32, draw: u32, stream: u32, layer: u32,
@@ -446,10 +297,6 @@ struct Params {
 @group(0) @binding(16) var<storage, read_write> partial: array<f32>;
 @group(0) @binding(17) var<uniform> params: Params;
 
-fn norm_width() -> u32 {
-  return params.width / WIDE;
-}
-
 fn norm_gradient(n: u32, i: u32) -> Vec {
   let site = Site(params.p, params.seed, params.draw, params.stream, params.layer);
   return dy[n * norm_width() + i] * kept_factors(site, i, n);
@@ -467,8 +314,6 @@ fn norm_give(n: u32, i: u32, g: Vec) {
   dsum[n * norm_width() + i] = g;
 }
 
-// The rows in the order of the ids of a table, those of one id in their own order, lie in `partial` once its sums have
-// been added: as numbers, exact below 2^24.
 fn set_row_at(place: u32, n: u32) {
   partial[place] = f32(n);
 }
@@ -486,14 +331,9 @@ fn sum_tables(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let e = element_index(group, groups, lane);
-  let n = e / norm_width();
-  if (n >= params.rows) {
-    return;
+  if (e < params.rows * norm_width()) {
+    dsum[e] = summed(e);
   }
-  let i = e % norm_width();
-  dsum[e] = word[clamp_id(ids[n], params.word_count) * norm_width() + i] +
-    segment[clamp_id(segments[n], params.segment_count) * norm_width() + i] +
-    position[clamp_id(positions[n], params.position_count) * norm_width() + i];
 }
 
 // workgroups: ceil(ceil(rows / 64) * width / 64)
@@ -534,155 +374,27 @@ fn gradient_of_sum(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let n = row_index(group, groups, lane);
-  if (n >= params.rows) {
-    return;
+  if (n < params.rows) {
+    norm_backward(n, row_lane(lane));
   }
-  norm_backward(n, row_lane(lane));
 }
 
-// workgroups: ceil(rows / 64)
+// workgroups: ceil(3 * rows / 64)
 @compute @workgroup_size(LANES)
-fn order_by_word(
+fn order_rows(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let n = element_index(group, groups, lane);
-  if (n >= params.rows) {
-    return;
-  }
-  let id = clamp_id(ids[n], params.word_count);
-  var place = 0u;
-  for (var k = 0u; k < params.rows; k++) {
-    let other = clamp_id(ids[k], params.word_count);
-    place += select(0u, 1u, other < id || (other == id && k < n));
-  }
-  set_row_at(place, n);
+  order_row(element_index(group, groups, lane));
 }
 
-// workgroups: ceil(rows * width / 64)
+// workgroups: ceil(3 * rows * width / 64)
 @compute @workgroup_size(LANES)
-fn add_to_word(
+fn add_rows(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let e = element_index(group, groups, lane);
-  let first = e / norm_width();
-  if (first >= params.rows) {
-    return;
-  }
-  var n = row_at(first);
-  let id = clamp_id(ids[n], params.word_count);
-  if (first > 0u && clamp_id(ids[row_at(first - 1u)], params.word_count) == id) {
-    return;
-  }
-  let i = e % norm_width();
-  var sum = dword[id * norm_width() + i];
-  for (var place = first; place < params.rows; place++) {
-    n = row_at(place);
-    if (clamp_id(ids[n], params.word_count) != id) {
-      break;
-    }
-    sum += dsum[n * norm_width() + i];
-  }
-  dword[id * norm_width() + i] = sum;
-}
-
-// workgroups: ceil(rows / 64)
-@compute @workgroup_size(LANES)
-fn order_by_segment(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let n = element_index(group, groups, lane);
-  if (n >= params.rows) {
-    return;
-  }
-  let id = clamp_id(segments[n], params.segment_count);
-  var place = 0u;
-  for (var k = 0u; k < params.rows; k++) {
-    let other = clamp_id(segments[k], params.segment_count);
-    place += select(0u, 1u, other < id || (other == id && k < n));
-  }
-  set_row_at(place, n);
-}
-
-// workgroups: ceil(rows * width / 64)
-@compute @workgroup_size(LANES)
-fn add_to_segment(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let e = element_index(group, groups, lane);
-  let first = e / norm_width();
-  if (first >= params.rows) {
-    return;
-  }
-  var n = row_at(first);
-  let id = clamp_id(segments[n], params.segment_count);
-  if (first > 0u && clamp_id(segments[row_at(first - 1u)], params.segment_count) == id) {
-    return;
-  }
-  let i = e % norm_width();
-  var sum = dsegment[id * norm_width() + i];
-  for (var place = first; place < params.rows; place++) {
-    n = row_at(place);
-    if (clamp_id(segments[n], params.segment_count) != id) {
-      break;
-    }
-    sum += dsum[n * norm_width() + i];
-  }
-  dsegment[id * norm_width() + i] = sum;
-}
-
-// workgroups: ceil(rows / 64)
-@compute @workgroup_size(LANES)
-fn order_by_position(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let n = element_index(group, groups, lane);
-  if (n >= params.rows) {
-    return;
-  }
-  let id = clamp_id(positions[n], params.position_count);
-  var place = 0u;
-  for (var k = 0u; k < params.rows; k++) {
-    let other = clamp_id(positions[k], params.position_count);
-    place += select(0u, 1u, other < id || (other == id && k < n));
-  }
-  set_row_at(place, n);
-}
-
-// workgroups: ceil(rows * width / 64)
-@compute @workgroup_size(LANES)
-fn add_to_position(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let e = element_index(group, groups, lane);
-  let first = e / norm_width();
-  if (first >= params.rows) {
-    return;
-  }
-  var n = row_at(first);
-  let id = clamp_id(positions[n], params.position_count);
-  if (first > 0u && clamp_id(positions[row_at(first - 1u)], params.position_count) == id) {
-    return;
-  }
-  let i = e % norm_width();
-  var sum = dposition[id * norm_width() + i];
-  for (var place = first; place < params.rows; place++) {
-    n = row_at(place);
-    if (clamp_id(positions[n], params.position_count) != id) {
-      break;
-    }
-    sum += dsum[n * norm_width() + i];
-  }
-  dposition[id * norm_width() + i] = sum;
+  add_row(element_index(group, groups, lane));
 }

@@ -4,6 +4,10 @@
 //
 // Work split: shared/norm_forward.wgsl and norm_backward.wgsl. Saved for backward: mean and rstd, one float a row.
 
+fn norm_width() -> u32 {
+  return params.hidden / WIDE;
+}
+
 // ---------------------------------------------------------------- forward
 
 // kernel layernorm_forward
@@ -18,10 +22,6 @@ struct Params { rows: u32, hidden: u32, eps: f32 }
 @group(0) @binding(5) var<storage, read_write> rstd: array<f32>;
 @group(0) @binding(6) var<uniform> params: Params;
 
-fn norm_width() -> u32 {
-  return params.hidden / WIDE;
-}
-
 fn norm_input(n: u32, i: u32) -> Vec {
   return x[n * norm_width() + i];
 }
@@ -42,10 +42,9 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let n = row_index(group, groups, lane);
-  if (n >= params.rows) {
-    return;
+  if (n < params.rows) {
+    norm_forward(n, row_lane(lane), params.eps);
   }
-  norm_forward(n, row_lane(lane), params.eps);
 }
 
 // kernel layernorm_forward
@@ -59,10 +58,6 @@ struct Params { rows: u32, hidden: u32, eps: f32 }
 @group(0) @binding(5) var<storage, read_write> rstd: array<f32>;
 @group(0) @binding(6) var<uniform> params: Params;
 
-fn norm_width() -> u32 {
-  return params.hidden / WIDE;
-}
-
 fn norm_input(n: u32, i: u32) -> Vec {
   return x[n * norm_width() + i];
 }
@@ -83,10 +78,9 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let n = row_index(group, groups, lane);
-  if (n >= params.rows) {
-    return;
+  if (n < params.rows) {
+    norm_forward(n, row_lane(lane), params.eps);
   }
-  norm_forward(n, row_lane(lane), params.eps);
 }
 
 // ---------------------------------------------------------------- backward
@@ -105,10 +99,6 @@ struct Params { rows: u32, hidden: u32 }
 @group(0) @binding(7) var<storage, read_write> dbias: array<vec4f>;
 @group(0) @binding(8) var<storage, read_write> partial: array<vec4f>;
 @group(0) @binding(9) var<uniform> params: Params;
-
-fn norm_width() -> u32 {
-  return params.hidden / WIDE;
-}
 
 fn norm_gradient(n: u32, i: u32) -> Vec {
   return dy[n * norm_width() + i];
@@ -134,10 +124,9 @@ fn gradient_of_x(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let n = row_index(group, groups, lane);
-  if (n >= params.rows) {
-    return;
+  if (n < params.rows) {
+    norm_backward(n, row_lane(lane));
   }
-  norm_backward(n, row_lane(lane));
 }
 
 // workgroups: ceil(ceil(rows / 64) * hidden / 256)
@@ -184,10 +173,6 @@ struct Params { rows: u32, hidden: u32 }
 @group(0) @binding(8) var<storage, read_write> partial: array<f32>;
 @group(0) @binding(9) var<uniform> params: Params;
 
-fn norm_width() -> u32 {
-  return params.hidden / WIDE;
-}
-
 fn norm_gradient(n: u32, i: u32) -> Vec {
   return dy[n * norm_width() + i];
 }
@@ -212,10 +197,9 @@ fn gradient_of_x(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let n = row_index(group, groups, lane);
-  if (n >= params.rows) {
-    return;
+  if (n < params.rows) {
+    norm_backward(n, row_lane(lane));
   }
-  norm_backward(n, row_lane(lane));
 }
 
 // workgroups: ceil(ceil(rows / 64) * hidden / 64)

@@ -58,8 +58,8 @@ export const embedding = defineOp<EmbeddingAttrs>({
   temporaries: ({ ids, word }) => {
     const width = capacity(word.shape[1])
     const blocks = Math.ceil(capacity(ids.shape[0]) / NORM_BLOCK)
-    // a word for each row at least: WebGPU puts them in order there
-    return { dsum: f32(ids.shape[0], width), partial: f32(blocks, 2, Math.max(width, NORM_BLOCK / 2)) }
+    // three words for each row at least: WebGPU puts them in order there, for each table
+    return { dsum: f32(ids.shape[0], width), partial: f32(blocks, 2, Math.max(width, (3 * NORM_BLOCK) / 2)) }
   },
   forward: kernel(
     'embedding_forward',
