@@ -20,9 +20,9 @@
  * is prepared, the first is taken; the last has no condition.
  *
  * Shared code is a family: a file `shared/<family>.wgsl`, or variants of it, `shared/<family>/<variant>.wgsl`, which declare the same
- * functions and differ in what they are fast on; one is chosen for an adapter. It may call functions that sections declare
- * (WGSL knows no order of declarations), and use other families. `// requires subgroups` in a variant names a feature of the
- * adapter; its `enable` line is put in front of the code.
+ * functions and differ in what they are fast on; one is chosen for an adapter. It stands in front of every section, or of one
+ * if the line is in that. It may call functions that sections declare (WGSL knows no order of declarations), and use other
+ * families. `// requires subgroups` in a variant names a feature of the adapter; its `enable` line is put in front of the code.
  */
 import type { ParamSlot, ParamType } from './kernel.js'
 import { type Expression, parseExpression } from './webgpu_expression.js'
@@ -82,9 +82,9 @@ export function readKernels(sources: KernelSources, variants: Variants = {}): Ma
   for (const [stem, text] of Object.entries(files)) {
     const [helpers, ...sections] = text.split(/^\/\/ kernel (?=\w+\s*$)/m)
     if (sections.length === 0) throw new Error(`${stem}.wgsl has no line \`// kernel NAME\``)
-    const shared = sharedCode(stem, helpers, sources, variants)
-    const front = [...shared.enable, prelude, ...shared.texts, helpers].join('\n')
     for (const section of sections) {
+      const shared = sharedCode(stem, `${helpers}\n${section}`, sources, variants)
+      const front = [...shared.enable, prelude, ...shared.texts, helpers].join('\n')
       const name = /^\w+/.exec(section)![0]
       const forms = kernels.get(name) ?? []
       if (forms.length > 0 && homes.get(name) !== stem)
