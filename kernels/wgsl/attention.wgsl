@@ -132,7 +132,7 @@ fn main(
 
 // kernel attention_backward
 // when: hidden == 64 * heads
-// uses attention_backward, attention_vectors
+// uses attention_backward, attention_vectors, attention_gradient_vectors
 struct Params {
   rows: u32, sequences: u32, heads: u32, hidden: u32, causal: u32, p: f32, seed: u32, draw: u32, stream: u32, layer: u32,
 }
@@ -144,19 +144,6 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> dqkv: array<vec4f>;
 @group(0) @binding(6) var<uniform> params: Params;
 const CHUNKS = 16u;
-
-fn dy4(at: u32, c: u32) -> vec4f {
-  return dy[at + c];
-}
-fn y4(at: u32, c: u32) -> vec4f {
-  return y[at + c];
-}
-fn put_dqkv(at: u32, c: u32, v: vec4f) {
-  dqkv[at + c] = v;
-}
-fn delta_of(n: u32, a: u32) -> f32 {
-  return dqkv[qkv_at(n, 0u, a)].x;
-}
 
 // workgroups: ceil(rows * heads / 64)
 @compute @workgroup_size(LANES)
@@ -190,7 +177,7 @@ fn gradient_of_queries(
 
 // kernel attention_backward
 // when: hidden == 32 * heads
-// uses attention_backward, attention_vectors
+// uses attention_backward, attention_vectors, attention_gradient_vectors
 struct Params {
   rows: u32, sequences: u32, heads: u32, hidden: u32, causal: u32, p: f32, seed: u32, draw: u32, stream: u32, layer: u32,
 }
@@ -202,19 +189,6 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> dqkv: array<vec4f>;
 @group(0) @binding(6) var<uniform> params: Params;
 const CHUNKS = 8u;
-
-fn dy4(at: u32, c: u32) -> vec4f {
-  return dy[at + c];
-}
-fn y4(at: u32, c: u32) -> vec4f {
-  return y[at + c];
-}
-fn put_dqkv(at: u32, c: u32, v: vec4f) {
-  dqkv[at + c] = v;
-}
-fn delta_of(n: u32, a: u32) -> f32 {
-  return dqkv[qkv_at(n, 0u, a)].x;
-}
 
 // workgroups: ceil(rows * heads / 64)
 @compute @workgroup_size(LANES)
@@ -248,7 +222,7 @@ fn gradient_of_queries(
 
 // kernel attention_backward
 // when: hidden == 128 * heads
-// uses attention_backward, attention_vectors
+// uses attention_backward, attention_vectors, attention_gradient_vectors
 struct Params {
   rows: u32, sequences: u32, heads: u32, hidden: u32, causal: u32, p: f32, seed: u32, draw: u32, stream: u32, layer: u32,
 }
@@ -260,19 +234,6 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> dqkv: array<vec4f>;
 @group(0) @binding(6) var<uniform> params: Params;
 const CHUNKS = 32u;
-
-fn dy4(at: u32, c: u32) -> vec4f {
-  return dy[at + c];
-}
-fn y4(at: u32, c: u32) -> vec4f {
-  return y[at + c];
-}
-fn put_dqkv(at: u32, c: u32, v: vec4f) {
-  dqkv[at + c] = v;
-}
-fn delta_of(n: u32, a: u32) -> f32 {
-  return dqkv[qkv_at(n, 0u, a)].x;
-}
 
 // workgroups: ceil(rows * heads / 64)
 @compute @workgroup_size(LANES)
@@ -305,7 +266,7 @@ fn gradient_of_queries(
 }
 
 // kernel attention_backward
-// uses attention_backward, attention_scalars
+// uses attention_backward, attention_scalars, attention_gradient_scalars
 struct Params {
   rows: u32, sequences: u32, heads: u32, hidden: u32, causal: u32, p: f32, seed: u32, draw: u32, stream: u32, layer: u32,
 }
@@ -317,38 +278,6 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> dqkv: array<f32>;
 @group(0) @binding(6) var<uniform> params: Params;
 const CHUNKS = 64u;
-
-fn dy4(at: u32, c: u32) -> vec4f {
-  let is = columns(c);
-  var x = vec4f();
-  for (var i = 0u; i < 4u; i++) {
-    if (is[i]) {
-      x[i] = dy[at + 4u * c + i];
-    }
-  }
-  return x;
-}
-fn y4(at: u32, c: u32) -> vec4f {
-  let is = columns(c);
-  var x = vec4f();
-  for (var i = 0u; i < 4u; i++) {
-    if (is[i]) {
-      x[i] = y[at + 4u * c + i];
-    }
-  }
-  return x;
-}
-fn put_dqkv(at: u32, c: u32, v: vec4f) {
-  let is = columns(c);
-  for (var i = 0u; i < 4u; i++) {
-    if (is[i]) {
-      dqkv[at + 4u * c + i] = v[i];
-    }
-  }
-}
-fn delta_of(n: u32, a: u32) -> f32 {
-  return dqkv[qkv_at(n, 0u, a)];
-}
 
 // workgroups: ceil(rows * heads / 64)
 @compute @workgroup_size(LANES)

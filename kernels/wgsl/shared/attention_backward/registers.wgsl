@@ -1,8 +1,8 @@
 // uses attention_blocks, attention_dropout
 //
 // Attention backward without workgroup memory, in the manner of attention_forward/registers.wgsl: an invocation is ROWS keys of
-// a sequence and a head and walks over the queries that see them, then ROWS queries and walks over the keys that they see. A
-// float that is loaded takes part in 8 multiply-adds, or 4 for a value: 2 D for 16 D with keys at rest, 2 D for 12 D with queries.
+// a sequence and a head and walks over the queries that see them, then ROWS queries and walks over the keys that they see. With
+// keys at rest 2 D floats are loaded for 16 D multiply-adds, with queries for 12 D.
 
 const ROWS = 4u;    // of a block: the columns of a matrix
 const GROUP = 16u;  // invocations of a workgroup

@@ -4,9 +4,11 @@
 // keys one by one. Neighbouring invocations are heads of one block, so they take equally long.
 //
 // For adapters where a load costs far more than a multiply-add, and workgroup memory as much as any other: CPUs, where an
-// invocation is one lane of SIMD, and its arrays are memory beside it. A float that is loaded takes part in 4 multiply-adds:
-// D of a key and D of a value for 8 D. Arrays are reached by constant indices where it counts, which is why chunks are
-// written out; what happens once in a block, or seldom, is a loop, for the sake of the time to compile.
+// invocation is one lane of SIMD, and its arrays are memory beside it. For each key 2 D floats are loaded for 8 D multiply-adds:
+// blocks of 8 rows load half as much, but take twice as long to compile and are no faster, and sharing loads among the four
+// lanes of a quad gains nothing either. Arrays are reached by constant indices where it counts, which is why chunks are written
+// out (as loops they take four times as long); what happens once in a block, or seldom, is a loop, for the sake of the time to
+// compile.
 //
 // Numerics: exponentials are taken against a maximum that follows once a score is SLACK above it (as in Dao's
 // FlashAttention-4): sums stay far from the ends of f32, and are seldom multiplied.
@@ -137,12 +139,14 @@ fn attention_block(task: u32, lane: u32) {
     }
     add_value(qkv_at(k, 2u, a));
   }
-  let whole = select(vec4f(), 1.0 / total, total > vec4f());
+  // not by the sums, so that NaN is seen
+  let isEmpty = block.first == block.end;
+  let whole = select(1.0 / total, vec4f(), isEmpty);
   for (var i = 0u; i < block.stop - block.row; i++) {
     let n = block.row + i;
     for (var c = 0u; c < chunks(); c++) {
       put_y(hidden_at(n, a), c, whole[i] * sums[c][i]);
     }
-    lse[n * params.heads + a] = select(0.0, most[i] + logarithm(total[i]), total[i] > 0.0);
+    lse[n * params.heads + a] = select(most[i] + logarithm(total[i]), 0.0, isEmpty);
   }
 }
