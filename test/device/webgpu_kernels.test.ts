@@ -299,6 +299,11 @@ test('shared code stands in front, in the variant that is chosen, with what it u
   assert.is(groups(chosen), 9)
   assert.match(chosen.code, /^enable subgroups;\nenable f16;\n/)
   assert.not.match(plain.code, /enable/)
+  const one = `${section('// uses sums\n', '1').replace('work();', 'sum();')}${section('// uses product\n', '1').replace('k_forward', 'k_backward')}`
+  const apart = readKernels({ prelude: '', files: { k: one }, shared }, {})
+  assert.equal(apart.get('k_forward')![0].families, ['sums'], 'a line in a section is for that section')
+  assert.not.match(apart.get('k_forward')![0].code, /fn work/)
+  assert.equal(apart.get('k_backward')![0].families, ['product', 'sums'])
   assert.throws(() => read({ product: 'no' }), /product has no variant no \(want plain, subgroup\)/)
   assert.throws(() => readKernels({ prelude: '', files, shared: {} }), /k.wgsl uses product, which is not/)
 })

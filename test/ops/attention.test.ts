@@ -22,6 +22,11 @@ const cases: AttentionCase[] = [
   { lengths: [5], heads: 2, D: 200 },
   { lengths: [530], heads: 1, D: 8 },
   { lengths: [150], heads: 1, D: 256 },
+  // about the blocks and tiles of kernels, with head sizes that have a form of their own and others
+  { lengths: [3, 4, 0, 5, 31, 32, 33], heads: 3, D: 32 },
+  { lengths: [7, 8, 9, 34], heads: 2, D: 24 },
+  { lengths: [1, 16, 17], heads: 2, D: 96 },
+  { lengths: [33, 2], heads: 2, D: 128 },
 ]
 const causalCases: AttentionCase[] = [
   ...cases,
