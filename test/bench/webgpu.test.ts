@@ -1,11 +1,12 @@
 /**
  * Races on WebGPU: what a peer is asked for is what ours computes (loops in float64 stand for a peer), a peer that computes
- * something else is refused, and one that has no such op says so.
+ * something else is refused, and one that has no such op says so; ours in a page computes what ours in Node does.
  */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { agree, type Results } from '../../bench/support/agree.js'
 import { type PeerRequest, SIZES, webgpuCases } from '../../bench/support/webgpu/cases.js'
+import { openLabPage } from '../../bench/support/webgpu/chromium_peer.js'
 import { openOurs, openPeer, type PeerModule, type SampledResults } from '../../bench/support/webgpu/lab.js'
 import { kernelSources } from '../../src/device/wgsl_node.js'
 import { skip } from '../support/skip.js'
@@ -65,6 +66,14 @@ function entropy({ operands: { logits, labels, dloss } }: PeerRequest) {
     })
   }
   return { loss, dlogits }
+}
+
+async function assertRejects(promise: Promise<unknown>, message: RegExp): Promise<void> {
+  const said = await promise.then(
+    () => 'nothing',
+    (error: Error) => error.message,
+  )
+  assert.match(said, message)
 }
 
 /** A peer of one thread in float64; `spoil` changes what it found. */
@@ -132,6 +141,26 @@ else {
     )
     assert.equal(await failing.prepare('quick', compared[0]), { missing: 'out of memory' })
   })
+
+  const page = await openLabPage(['ours'])
+  if ('reason' in page) skip(test, 'ours in a page of Chromium computes what ours in Node does', page.reason)
+  else
+    test('ours in a page of Chromium computes what ours in Node does', async () => {
+      try {
+        const inPage = await page.open('ours')
+        assert.match(`${inPage.description.adapter} ${inPage.description.architecture}`, /swiftshader/i)
+        for (const name of ['nano ffn 32 weight gradient', 'step nano_2x16']) {
+          const want = await ours.prepare('quick', name)
+          const found = await inPage.prepare('quick', name)
+          agree(name, values(found.results!), values(want.results!), 1e-5)
+          assert.is(found.flops, want.flops)
+        }
+        assert.ok((await inPage.turn(1)) > 0)
+        await assertRejects(inPage.prepare('quick', 'no case'), /there is no case no case of size quick/)
+      } finally {
+        page.close()
+      }
+    })
 
   test('the device closes', () => ours.device.destroy())
 }

@@ -362,7 +362,14 @@ function stepCase(shape: StepShape): WebgpuCase {
         flops: step.flops,
         bytes: 0,
         async run(count) {
-          for (let i = 0; i < count; i++) await step.run()
+          // one queued behind the one that runs, as training does
+          let before: Promise<void> | undefined
+          for (let i = 0; i < count; i++) {
+            const now = step.run()
+            await before
+            before = now
+          }
+          await before
         },
         free: step.free,
       }
