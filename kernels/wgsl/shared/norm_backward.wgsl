@@ -4,7 +4,7 @@
 //
 // Work split: rows as in the forward pass, both means in one reduction. Sums over rows: one invocation is one element of
 // a block of 64 rows and leaves its two sums in `partial` [blocks, 2, width]; sixteen blocks are then joined at a time
-// in the first of them, and those are added: no chain is longer than 64 rows, 16 blocks or an eighth of a percent of the rows.
+// in the first of them, and those are added: no chain is longer than 64 rows, 16 blocks or a thousandth of the rows.
 // Reads of d and x: two each.
 //
 // A section declares its element (`uses vec4` or `single`), `params.rows`, `mean`, `rstd`, `partial`, `dweight`, `dbias` and
