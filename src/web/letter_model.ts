@@ -21,8 +21,8 @@ export interface LetterSizes {
 /** Those of README. */
 export const LETTER_SIZES: LetterSizes = { hidden: 128, heads: 4, blocks: 4, length: 64, batch: 32 }
 
-/** A thirtieth of the work of a step. */
-export const SMALL_SIZES: LetterSizes = { hidden: 64, heads: 4, blocks: 2, length: 32, batch: 16 }
+/** A sixtieth of the work of a step. */
+export const SMALL_SIZES: LetterSizes = { hidden: 64, heads: 4, blocks: 2, length: 32, batch: 8 }
 
 export interface LetterModel {
   readonly parameters: ParameterSet

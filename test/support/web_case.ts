@@ -26,10 +26,13 @@ export async function openWebCase(options: {
   webgpu: boolean
   demo?: string
 }): Promise<WebCase | { reason: string }> {
-  const opened = await openChromium({ webgpu: options.webgpu })
-  if ('reason' in opened) return opened
-  const { chromium } = opened
   const server = await openWeb({ port: 0, page: PAGE, demo: options.demo ?? temporaryFolder() })
+  const opened = await openChromium({ webgpu: options.webgpu })
+  if ('reason' in opened) {
+    await server.close()
+    return opened
+  }
+  const { chromium } = opened
   return {
     server,
     chromium,

@@ -236,7 +236,7 @@ check('twenty steps of fine-tuning are shown, paused and gone on with', async (c
   for (const [id, value] of Object.entries(set))
     await chromium.evaluate(`document.querySelector('#${id}').value = '${value}'`)
   await click(chromium, '#finetune-run .primary')
-  await until(chromium, `${stepShown} > 0`, 60)
+  await until(chromium, `${stepShown} > 0`, 120)
   const [pause, stop] = [
     '#finetune-run .row button:nth-of-type(2)',
     '#finetune-run .row button:nth-of-type(3)',
@@ -253,7 +253,7 @@ check('twenty steps of fine-tuning are shown, paused and gone on with', async (c
     'one run at a time',
   )
   await click(chromium, pause)
-  await until(chromium, "!document.querySelector('#finetune-result').hidden", 60)
+  await until(chromium, "!document.querySelector('#finetune-result').hidden", 240)
   assert.is(await chromium.evaluate(stepShown), 20)
   assert.match(
     await textOf(chromium, '#finetune-scores'),
@@ -282,6 +282,7 @@ check(
       assert.ok(names.includes(`model/${name}`), names.join(', '))
     await click(chromium, '#use-model')
     await until(chromium, "!document.querySelector('#annotate').hidden")
+    assert.is(await textOf(chromium, '#model-name'), 'the model that was trained here')
     assert.match(await textOf(chromium, '#model-state'), 'Symptom')
     const [{ entities }] = predictInNode(join(out, 'model'), TEXT)
     assert.ok(entities.length > 0, 'something was learned')
@@ -299,13 +300,13 @@ check(
     await chromium.evaluate("document.querySelector('#write-text').focus()")
     await type(chromium, text)
     await click(chromium, 'input[value=small]')
-    await chromium.evaluate("document.querySelector('#write-steps').value = '4'")
+    await chromium.evaluate("document.querySelector('#write-steps').value = '3'")
     await chromium.evaluate("document.querySelector('#write-letters').value = '20'")
     await click(chromium, '#write-run .primary')
-    await until(chromium, "!document.querySelector('#write-result').hidden", 120)
+    await until(chromium, "!document.querySelector('#write-result').hidden", 240)
     assert.match(
       await textOf(chromium, '#write-scores'),
-      /^4 steps done.* [\d.]+ nats a letter.* [\d.]+ of counts of pairs/,
+      /^3 steps done.* [\d.]+ nats a letter.* [\d.]+ of counts of pairs/,
     )
     assert.ok((await textOf(chromium, '.sample')).length >= 20)
     const label = await chromium.evaluate(

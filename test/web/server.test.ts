@@ -1,9 +1,11 @@
+import { spawn } from 'node:child_process'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { openWeb } from '../../src/web/server.js'
 import { rejects } from '../support/failure.js'
+import { commandLine } from '../support/paths.js'
 import { folderWith } from '../support/temporary.js'
 
 const test = suite('server of the page')
@@ -121,6 +123,23 @@ test('a port that is in use, and a page that is not built, are said', async () =
   const taken = new RegExp(`cannot listen on 127.0.0.1, port ${port}: the port is in use`)
   await rejects(openWeb({ port, page, demo }), taken)
   await rejects(openWeb({ port: 0, page: demo, demo }), /npm run build:web/)
+})
+
+test('the command prints an address, serves the built page there, and ends when it is told to', async () => {
+  const child = spawn(process.execPath, [commandLine, 'web', '--port', '0', '--json', '--quiet'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const ended = new Promise((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code)))
+  const line = await new Promise<string>((resolve) => {
+    child.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString()))
+  })
+  const { url } = JSON.parse(line) as { url: string }
+  assert.match(url, /^http:\/\/127\.0\.0\.1:\d+\/$/)
+  assert.match((await ask('/', undefined, url)).body, '<script type="module" src="page.js">')
+  for (const name of ['page.js', 'page.css', 'worker.js'])
+    assert.is((await ask(`/${name}`, undefined, url)).status, 200, name)
+  child.kill('SIGTERM')
+  assert.is(await ended, 0)
 })
 
 test.after(() => server.close())

@@ -137,7 +137,8 @@ export class RunView {
   }
 
   private step({ step, total, loss, milliseconds }: Extract<Progress, { kind: 'step' }>): void {
-    this.activity.end()
+    if (step === total) this.activity.show('Scoring the result')
+    else this.activity.end()
     if (this.state === 'starting') this.enter('running')
     this.total = total
     this.points.push([step, loss])
