@@ -1,4 +1,3 @@
-// uses reduce
 // Projection onto a vocabulary and cross-entropy without the logits in memory:
 //
 //   logits[m,v] = sum_e x[m,e] weight[v,e] + bias[v],   lse[m] = log sum_v exp(logits[m,v]),   loss[m] = lse[m] - logits[m,label]
