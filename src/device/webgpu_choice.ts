@@ -8,7 +8,8 @@ import type { Device } from './device.js'
 import type { Program } from './program.js'
 import type { AdapterReport } from './webgpu_adapter.js'
 import { type KernelSources, type Variants, variantFeatures, type WgslKernel } from './webgpu_source.js'
-import { JUDGED, products, TIMED, WORKLOADS, type Workload } from './webgpu_workloads.js'
+import type { Workload } from './webgpu_workload.js'
+import { LEVELS, REPRESENTATIVES } from './webgpu_workloads.js'
 
 /** Where choices outlive the process or page. Neither function fails: what is lost is measured again. */
 export interface ChoiceStore {
@@ -143,10 +144,10 @@ async function measureFamily(
   others: Variants,
 ): Promise<Found | undefined> {
   const forms = (kernel: string) => device.kernels.get(kernel) ?? []
-  const makers = WORKLOADS.filter((make) =>
-    forms(make(TIMED[0]).kernel).some(({ families }) => families.includes(family)),
+  const measured = REPRESENTATIVES.filter(({ kernel }) =>
+    forms(kernel).some(({ families }) => families.includes(family)),
   )
-  if (makers.length === 0) return undefined
+  if (measured.length === 0) return undefined
   const begin = performance.now()
   const right: string[] = []
   const ms: Record<string, number | null> = {}
@@ -164,8 +165,8 @@ async function measureFamily(
   for (const variant of variants) {
     ms[variant] = null
     const isRight = await withVariant(variant, async () => {
-      for (const sizes of JUDGED)
-        for (const make of makers) if (!(await computes(device, make(sizes)))) return false
+      for (const { kernel, judged } of measured)
+        for (const make of judged) if (!(await computes(device, { kernel, ...make() }))) return false
       return true
     })
     if (isRight) right.push(variant)
@@ -174,12 +175,14 @@ async function measureFamily(
   if (right.length === 0) return undefined
   // the largest shape that the first of them gets through in time
   let once = Number.POSITIVE_INFINITY
-  let workloads: Workload[] = []
-  for (const [i, sizes] of TIMED.entries()) {
-    const more = i === 0 ? 0 : once * (products(sizes) / products(TIMED[i - 1]))
+  let workloads: KernelWork[] = []
+  for (let level = 0; level < LEVELS; level++) {
+    const more = Math.max(
+      ...measured.map(({ timed }) => timed[level].operations / timed[Math.max(0, level - 1)].operations),
+    )
     // what takes a moment is mostly not the kernel, and tells nothing of larger shapes
-    if (i > 0 && once > 1 && more > LONG) break
-    workloads = makers.map((make) => make(sizes))
+    if (level > 0 && once > 1 && once * more > LONG) break
+    workloads = measured.map(({ kernel, timed }) => ({ kernel, ...timed[level].make() }))
     once = await withVariant(right[0], () => time(device, workloads, 1))
   }
   const repeats = Math.min(MOST_REPEATS, Math.max(1, Math.ceil(ENOUGH / Math.max(once, 0.01))))
@@ -194,10 +197,12 @@ async function measureFamily(
   return { variant, ms }
 }
 
+type KernelWork = Workload & { readonly kernel: string }
+
 /** A program of `repeats` calls of each workload, with the arena that holds their buffers. */
-function programOf(device: Chooser, workloads: readonly Workload[], repeats: number) {
+function programOf(device: Chooser, workloads: readonly KernelWork[], repeats: number) {
   let bytes = 0
-  const calls = workloads.map(({ kernel, buffers, sizes }) => {
+  const calls = workloads.map(({ kernel, buffers, params: values }) => {
     const [{ params }] = device.kernels.get(kernel)!
     const refs = buffers.map(({ data }) => {
       const ref = { arena: 0, offset: bytes, bytes: data.byteLength, stride: 0, shift: 0, modulo: 1 }
@@ -208,7 +213,7 @@ function programOf(device: Chooser, workloads: readonly Workload[], repeats: num
       kind: 'call' as const,
       kernel: { name: kernel, buffers, params },
       refs,
-      params: params.map(({ name }) => sizes[name as keyof typeof sizes]),
+      params: params.map(({ name }) => values[name]),
       label: kernel,
     }
   })
@@ -224,7 +229,7 @@ function programOf(device: Chooser, workloads: readonly Workload[], repeats: num
 /** Does work with a program whose buffers hold their numbers, and frees what it needed. */
 async function withProgram<T>(
   device: Chooser,
-  workloads: readonly Workload[],
+  workloads: readonly KernelWork[],
   repeats: number,
   work: (run: () => Promise<void>, read: (slot: number) => Promise<Float32Array>) => Promise<T>,
 ): Promise<T> {
@@ -247,7 +252,7 @@ async function withProgram<T>(
 }
 
 /** Whether a kernel computes what it should; one that does not run at all does not. */
-async function computes(device: Chooser, workload: Workload): Promise<boolean> {
+async function computes(device: Chooser, workload: KernelWork): Promise<boolean> {
   let got: Float32Array
   try {
     got = await withProgram(device, [workload], 1, async (run, read) => {
@@ -271,7 +276,7 @@ async function computes(device: Chooser, workload: Workload): Promise<boolean> {
 }
 
 /** Milliseconds of one call of each workload: the clock of the host around a run that is warm. */
-async function time(device: Chooser, workloads: readonly Workload[], repeats: number): Promise<number> {
+async function time(device: Chooser, workloads: readonly KernelWork[], repeats: number): Promise<number> {
   return withProgram(device, workloads, repeats, async (run) => {
     await run()
     const begin = performance.now()

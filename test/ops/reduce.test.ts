@@ -13,7 +13,6 @@ import {
   uniforms,
   withDevice,
 } from '../support/op_check.js'
-import { random } from '../support/random.js'
 
 import { random } from '../support/random.js'
 

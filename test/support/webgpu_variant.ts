@@ -1,7 +1,7 @@
 /** The WebGPU device with one variant of some families of shared code, whatever is chosen for the adapter. */
 import type { Device } from '../../src/device/device.js'
 import { openWebgpu } from '../../src/device/webgpu.js'
-import { kernelSources } from '../../src/device/webgpu_node.js'
+import { kernelSources } from '../../src/device/wgsl_node.js'
 
 /** Variants of a family, by name. */
 export function variantsOf(family: string): string[] {
