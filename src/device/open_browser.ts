@@ -2,6 +2,7 @@
 import { UsageError } from '../error.js'
 import type { Device, DeviceChoice } from './device.js'
 import { openWebgpu } from './webgpu.js'
+import { type IndexedDb, indexedDbStore } from './webgpu_indexed_db.js'
 import { kernelSources } from './wgsl_node.js'
 
 /** Opens the default adapter of `navigator.gpu`. Throws a UsageError with the reason when there is none. */
@@ -12,5 +13,7 @@ export async function openDevice(name: DeviceChoice): Promise<Device> {
     throw new UsageError(
       'the webgpu device is not available: this browser has no WebGPU, or this page has not been loaded over HTTPS or from localhost',
     )
-  return openWebgpu(gpu, kernelSources())
+  const { indexedDB } = globalThis as { indexedDB?: IndexedDb }
+  // in a bundle the sources are unpacked first
+  return openWebgpu(gpu, await kernelSources(), indexedDB ? { store: indexedDbStore(indexedDB) } : {})
 }

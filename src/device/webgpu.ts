@@ -48,7 +48,7 @@ export interface WebgpuOptions {
   readonly variants?: Variants
   /** Where the variants that were found to be fastest are kept; nowhere if it is left out. */
   readonly store?: ChoiceStore
-  /** Whether variants that are not known are measured when the device opens (default true); the first ones are used otherwise. */
+  /** Whether variants that are not known are measured when the device opens (default: on a GPU); the first ones are used otherwise. */
   readonly measure?: boolean
 }
 

@@ -38,6 +38,8 @@ export interface AdapterReport {
   readonly vendor: string
   readonly architecture: string
   readonly description: string
+  /** It computes on the processor: WebGPU calls it a fallback. */
+  readonly isSoftware: boolean
   /** Of those that kernels use, the ones that are there. */
   readonly features: readonly string[]
   readonly limits: Readonly<Record<(typeof LIMITS)[number], number>>
@@ -66,6 +68,7 @@ export function describeAdapter(
     vendor,
     architecture,
     description,
+    isSoftware: info.isFallbackAdapter === true,
     features: FEATURES.filter((feature) => device.features.has(feature)),
     limits: Object.fromEntries(
       LIMITS.map((limit) => [limit, device.limits[limit]]),

@@ -1,13 +1,20 @@
 /**
  * Which variant of shared WGSL code an adapter gets. Of a family with several that it can run, each is tried on kernels that stand
  * for the family (webgpu_workloads.ts): first whether it computes what it should, then for how long. What was found is kept by
- * adapter and sources. A family for which no kernel stands gets its first variant.
+ * adapter and sources. A family for which no kernel stands gets its first variant. Adapters in software get what is marked as
+ * theirs: to measure would take them minutes, and the answer is known.
  */
 import { UsageError } from '../error.js'
 import type { Device } from './device.js'
 import type { Program } from './program.js'
 import type { AdapterReport } from './webgpu_adapter.js'
-import { type KernelSources, type Variants, variantFeatures, type WgslKernel } from './webgpu_source.js'
+import {
+  type KernelSources,
+  suitsSoftware,
+  type Variants,
+  variantFeatures,
+  type WgslKernel,
+} from './webgpu_source.js'
 import type { Workload } from './webgpu_workload.js'
 import { LEVELS, REPRESENTATIVES } from './webgpu_workloads.js'
 
@@ -102,26 +109,43 @@ export function knownChoices(kept: unknown, families: Readonly<Record<string, re
   return known
 }
 
+/** Of every family the variant for adapters in software, or the first. */
+function softwareVariants(
+  { shared }: KernelSources,
+  families: Readonly<Record<string, readonly string[]>>,
+): Variants {
+  return Object.fromEntries(
+    Object.entries(families).map(([family, names]) => [
+      family,
+      names.find((name) => suitsSoftware(shared[family][name])) ?? names[0],
+    ]),
+  )
+}
+
 /**
  * The variants for the adapter of `device`: those that a store knows, and of other families with a choice those that are measured
- * now, unless `measure` is false: then these are left out. The device is left with the variants in use.
+ * now, unless `measure` is false: then these are left out. On adapters in software nothing is measured unless `measure` is true. The device is left with the variants in use.
  */
 export async function chooseVariants(
   device: Chooser,
   adapter: AdapterReport,
   sources: KernelSources,
-  { store, measure = true }: { readonly store?: ChoiceStore; readonly measure?: boolean },
+  { store, measure }: { readonly store?: ChoiceStore; readonly measure?: boolean },
 ): Promise<Variants> {
   const families = runnable(sources, adapter.features)
   const open = Object.entries(families).filter(([, variants]) => variants.length > 1)
   if (open.length === 0) return {}
+  if (adapter.isSoftware && measure !== true) {
+    device.use(softwareVariants(sources, families))
+    return softwareVariants(sources, Object.fromEntries(open))
+  }
   const key = await choiceKey(adapter, sources)
   const kept = await store?.recall(key)
   const chosen: Record<string, string> = { ...knownChoices(kept, Object.fromEntries(open)) }
   const use = () => device.use({ ...firstVariants(families), ...chosen })
   use()
   const missing = open.filter(([family]) => chosen[family] === undefined)
-  if (!measure || missing.length === 0) return chosen
+  if (measure === false || missing.length === 0) return chosen
   const all: Record<string, Found> = {}
   for (const [family, variants] of missing) {
     const found = await measureFamily(device, family, variants, { ...firstVariants(families), ...chosen })

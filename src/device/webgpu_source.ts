@@ -22,7 +22,7 @@
  * Shared code is a family: a file `shared/<family>.wgsl`, or variants of it, `shared/<family>/<variant>.wgsl`, which declare the same
  * functions and differ in what they are fast on; one is chosen for an adapter. It stands in front of every section, or of one
  * if the line is in that. It may call functions that sections declare (WGSL knows no order of declarations), and use other
- * families. `// requires subgroups` in a variant names a feature of the adapter; its `enable` line is put in front of the code.
+ * families. `// requires subgroups` in a variant names a feature of the adapter, `// suits adapters in software` says what it says; its `enable` line is put in front of the code.
  */
 import type { ParamSlot, ParamType } from './kernel.js'
 import { type Expression, parseExpression } from './webgpu_expression.js'
@@ -69,6 +69,11 @@ export type Variants = Readonly<Record<string, string>>
 /** Features of an adapter that a variant wants, by the names that WebGPU gives them. */
 export function variantFeatures(text: string): string[] {
   return [...text.matchAll(/^\/\/ requires ([\w-]+)\s*$/gm)].map(([, feature]) => feature)
+}
+
+/** Whether a variant is the one for adapters that compute on the processor: `// suits adapters in software`. */
+export function suitsSoftware(text: string): boolean {
+  return /^\/\/ suits adapters in software$/m.test(text)
 }
 
 /** What WGSL calls the features that it has other names for. */

@@ -5,12 +5,13 @@
 import { statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 
 /** Comments that are read. */
-const READ = /^\/\/ (kernel |when:|workgroups:|uses |requires )/
+const READ = /^\/\/ (kernel |when:|workgroups:|uses |requires |suits )/
 
 /** WGSL without indentation, blank lines and comments that nothing reads. */
 export function shortened(text) {
@@ -27,7 +28,10 @@ export function shortenedSources(part) {
   return Object.fromEntries(Object.entries(part).map(([key, value]) => [key, shortenedSources(value)]))
 }
 
-/** The kernels' texts in place of the module that reads them. */
+/**
+ * The kernels' texts in place of the module that reads them, packed: they are many and much alike. Browsers unpack by a stream, so
+ * that here they come as a promise.
+ */
 const kernels = {
   name: 'kernels',
   setup({ onLoad }) {
@@ -35,10 +39,18 @@ const kernels = {
       const file = join(root, 'dist', 'src', 'device', 'wgsl_node.js')
       const { kernelSources } = await import(pathToFileURL(file).href)
       const text = JSON.stringify(shortenedSources(kernelSources()))
-      return { contents: `const sources = ${text}\nexport const kernelSources = () => sources`, loader: 'js' }
+      const packed = gzipSync(text, { level: 9 }).toString('base64')
+      return { contents: unpacking(packed), loader: 'js' }
     })
   },
 }
+
+const unpacking = (packed) => `
+export async function kernelSources() {
+  const bytes = Uint8Array.from(atob('${packed}'), (letter) => letter.charCodeAt(0))
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'))
+  return JSON.parse(await new Response(stream).text())
+}`
 
 /** The options of every bundle; tests make some of their own. */
 export const options = {

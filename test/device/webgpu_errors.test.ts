@@ -48,7 +48,10 @@ test('out of memory says what was asked for and what is held, wherever it is fir
 
 test('a program whose kernel does not compile fails whenever it is run, others run', async () => {
   const sources = kernelSources()
-  const files = { ...sources.files, scale: sources.files.scale.replaceAll('* params.factor', '* params.fact') }
+  const files = {
+    ...sources.files,
+    scale: sources.files.scale.replaceAll('* params.factor', '* params.fact'),
+  }
   const device = await openWebgpu(create(['backend=null']), { ...sources, files })
   const buffer = device.alloc(1024, 'x')
   const bad = device.prepare(program([1024], [call(scale.forward, [at(0, 0, 4), at(0, 256, 4)], [4, 2])]), [

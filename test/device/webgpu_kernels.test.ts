@@ -190,7 +190,10 @@ test('without an adapter the device says so', async () => {
 test('a kernel that does not compile is named by the first run, and the device lives on', async () => {
   const { create } = await import('webgpu')
   const sources = kernelSources()
-  const files = { ...sources.files, scale: sources.files.scale.replaceAll('* params.factor', '* params.fact') }
+  const files = {
+    ...sources.files,
+    scale: sources.files.scale.replaceAll('* params.factor', '* params.fact'),
+  }
   const device = await openWebgpu(create(['backend=null']), { ...sources, files })
   const buffer = device.alloc(512, 'x')
   const step = (kernel: Kernel, offsets: readonly number[], params: readonly number[]): Program => {

@@ -8,9 +8,6 @@ import { openDevice } from '../../src/device/open.js'
 import { endAs } from './end_as.js'
 import { swiftshaderEnvironment } from './swiftshader_driver.js'
 
-/** Variants of kernels for an adapter in software. */
-const FAST = 'product=registers_quad,rows=invocation'
-
 const MARK = 'BIOALBERT_TEST_SWIFTSHADER'
 
 /**
@@ -22,8 +19,7 @@ export async function withSwiftshader(): Promise<void> {
   const environment = swiftshaderEnvironment()
   if (!environment) return
   const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
-    // what is measured to be the fastest here: no test but those of the choice takes the time for that
-    env: { BIOALBERT_WEBGPU_VARIANTS: FAST, ...process.env, ...environment, [MARK]: '1' },
+    env: { ...process.env, ...environment, [MARK]: '1' },
     stdio: process.send ? ['ignore', 'inherit', 'inherit', 'ipc'] : ['ignore', 'inherit', 'inherit'],
   })
   child.on('message', (message) => {

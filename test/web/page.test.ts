@@ -141,7 +141,18 @@ check('the tabs are worked with keys', async (chromium) => {
   assert.is(await at(), 'tab-annotate')
 })
 
-check('a folder that is no model is refused in words', async (chromium) => {
+check('a folder that is no model, and a text that is too long, are refused in words', async (chromium) => {
+  const long = join(folder, 'long.txt')
+  writeFileSync(long, 'fever '.repeat(200_000))
+  await drop(chromium, [long])
+  await until(chromium, "document.querySelector('#annotate-error').textContent !== ''")
+  assert.match(await textOf(chromium, '#annotate-error'), 'long.txt has 1.2 MB')
+  assert.is(await chromium.evaluate("document.querySelector('#text').value"), '')
+  const short = join(folder, 'short.txt')
+  writeFileSync(short, 'severe fever')
+  await drop(chromium, [short])
+  await until(chromium, "document.querySelector('#text').value === 'severe fever'")
+  await until(chromium, "document.querySelector('#annotate-error').textContent === ''")
   const other = temporaryFolder()
   writeFileSync(join(other, 'notes.txt'), 'none')
   await drop(chromium, [other])
@@ -367,25 +378,6 @@ check('nothing was complained of, and nobody else was asked', async (chromium) =
   const { said, asked } = chromium.heard()
   assert.equal(said, [])
   for (const url of asked) assert.match(url, /^(http:\/\/127\.0\.0\.1:|blob:http:\/\/127\.0\.0\.1:|data:)/)
-})
-
-check('without WebGPU the page says so, and what to do', async () => {
-  const bare = await openWebCase({ webgpu: false })
-  if ('reason' in bare) throw new Error(bare.reason)
-  const { chromium, server } = bare
-  try {
-    await chromium.load(server.url, DESK)
-    await until(chromium, "!document.querySelector('#no-webgpu').hidden")
-    const words = await textOf(chromium, '#no-webgpu')
-    for (const word of ['Chrome', 'Firefox', 'Safari', 'npx bioalbert predict'])
-      assert.ok(words.includes(word), word)
-    assert.ok((await textOf(chromium, '#no-webgpu-reason')).length > 20, 'a reason')
-    for (const id of ['#model-folder', '#finetune-run .primary', '#write-run .primary'])
-      assert.is(await chromium.evaluate(`document.querySelector('${id}').disabled`), true, id)
-    assert.equal(await chromium.evaluate(OVERFLOW), [])
-  } finally {
-    await bare.close()
-  }
 })
 
 test.after(async () => {

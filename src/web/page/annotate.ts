@@ -5,7 +5,7 @@ import { byId, make, messageOf, say } from './dom.js'
 import { Editor } from './editor.js'
 import type { Engine } from './engine.js'
 import { save } from './files.js'
-import { brief, count, counted, percent } from './format.js'
+import { brief, bytes, count, counted, percent } from './format.js'
 import { Colours, inCodePoints, predictionLines, sureness } from './highlights.js'
 import type { ModelPanel } from './model.js'
 
@@ -13,6 +13,9 @@ import type { ModelPanel } from './model.js'
 const PAUSE = 150
 /** Rows of the table; whatever is found is marked and exported. */
 const MOST_ROWS = 500
+
+/** Of a file that is dropped: a text area with more answers keys late. */
+const MOST_BYTES = 1_000_000
 
 const EXAMPLE =
   'Germline mutations in BRCA1 and BRCA2 predispose carriers to familial breast cancer and ovarian cancer. ' +
@@ -77,6 +80,18 @@ export class AnnotateTab {
 
   take(text: string): void {
     this.editor.value = text
+  }
+
+  async takeFile(file: File): Promise<void> {
+    if (file.size > MOST_BYTES) {
+      const most = `${file.name} has ${bytes(file.size)}; this page annotates texts of up to ${bytes(MOST_BYTES)}`
+      return say(this.error, `${most}. bioalbert predict takes whole folders.`)
+    }
+    try {
+      this.take(await file.text())
+    } catch (error) {
+      say(this.error, `${file.name}: ${messageOf(error)}`)
+    }
   }
 
   private later(): void {

@@ -45,7 +45,7 @@ async function take(dropped: Dropped): Promise<void> {
   } else if (file === undefined) return
   else if (tabs.shown === 'finetune') finetune.take(dropped.files)
   else if (tabs.shown === 'write') await write.take(file)
-  else annotate.take(await file.text())
+  else await annotate.takeFile(file)
 }
 
 async function openDevice(): Promise<void> {

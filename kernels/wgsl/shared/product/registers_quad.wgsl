@@ -2,6 +2,7 @@
 // software, where a load is what costs.
 // uses product_blocks
 // requires subgroups
+// suits adapters in software
 //
 // Work split: a workgroup is one quad; it makes 16 x 32 results, an invocation 16 x 8 of them as 4 x 2 blocks of 4 x 4. Each
 // loads its own columns and a quarter of the rows, and swaps for the other three quarters: what it has in place j is from

@@ -1,5 +1,6 @@
 // Who owns a row: one invocation. For adapters whose barriers and workgroup memory are slow and whose caches are large,
 // processors above all. Rows are read again in later passes, out of the cache.
+// suits adapters in software
 
 const SPAN = 16u;    // invocations of a workgroup
 const TEAM = 1u;     // invocations that share a row
