@@ -19,6 +19,17 @@ const TIMED: readonly Sizes[] = [
 ]
 const operations = ({ lengths, hidden }: Sizes) => lengths.reduce((sum, n) => sum + n * n * hidden, 0)
 
+/** A function of a row and a column of so many, computed once for each. */
+function remembered(columns: number, f: (row: number, column: number) => number) {
+  const known = new Map<number, number>()
+  return (row: number, column: number): number => {
+    const key = row * columns + column
+    const value = known.get(key) ?? f(row, column)
+    known.set(key, value)
+    return value
+  }
+}
+
 /** Formulas of one batch in double precision; rows are those of all sequences. */
 function attentionOf({ lengths, heads, hidden }: Sizes) {
   const ends = lengths.map((_, i) => lengths.slice(0, i + 1).reduce((a, b) => a + b))
@@ -36,16 +47,17 @@ function attentionOf({ lengths, heads, hidden }: Sizes) {
     qkv[row * 3 * hidden + third * hidden + head * width + d]
   const score = (i: number, j: number, head: number) =>
     sumOf(width, (d) => at(0, i, head, d) * at(1, j, head, d)) / Math.sqrt(width)
-  const lse = (i: number, head: number) => {
+  const lse = remembered(heads, (i, head) => {
     const [from, end] = rangeOf(i)
     return Math.log(sumOf(end - from, (j) => Math.exp(score(i, from + j, head))))
-  }
-  const y = (i: number, head: number, d: number) => {
+  })
+  const p = (i: number, j: number, head: number) => Math.exp(score(i, j, head) - lse(i, head))
+  const y = remembered(hidden, (i, h) => {
     const [from, end] = rangeOf(i)
-    const total = lse(i, head)
-    return sumOf(end - from, (j) => Math.exp(score(i, from + j, head) - total) * at(2, from + j, head, d))
-  }
-  return { starts, rows, width, qkv, dy, rangeOf, at, score, lse, y }
+    const [head, d] = [Math.floor(h / width), h % width]
+    return sumOf(end - from, (j) => p(i, from + j, head) * at(2, from + j, head, d))
+  })
+  return { starts, rows, width, qkv, dy, rangeOf, at, lse, p, y }
 }
 
 const paramsOf = ({ lengths, heads, hidden }: Sizes, rows: number) => ({
@@ -54,7 +66,7 @@ const paramsOf = ({ lengths, heads, hidden }: Sizes, rows: number) => ({
 })
 
 function forward(sizes: Sizes): Workload {
-  const { starts, rows, width, qkv, y } = attentionOf(sizes)
+  const { starts, rows, qkv, y } = attentionOf(sizes)
   const { heads, hidden } = sizes
   return {
     params: paramsOf(sizes, rows),
@@ -65,29 +77,31 @@ function forward(sizes: Sizes): Workload {
       { name: 'lse', access: 'write', data: new Float32Array(rows * heads) },
     ],
     output: 'y',
-    expected: (index) => y(Math.floor(index / hidden), Math.floor((index % hidden) / width), index % width),
+    expected: (index) => y(Math.floor(index / hidden), index % hidden),
   }
 }
 
 /** What forward saves is made here only if results are judged: for times any numbers do. */
 function backward(sizes: Sizes, saved: boolean): Workload {
-  const { starts, rows, width, qkv, dy, rangeOf, at, score, lse, y } = attentionOf(sizes)
+  const { starts, rows, width, qkv, dy, rangeOf, at, lse, p, y } = attentionOf(sizes)
   const { heads, hidden } = sizes
   const grid = (columns: number, f: (row: number, column: number) => number) =>
     Float32Array.from({ length: rows * columns }, (_, i) =>
       saved ? f(Math.floor(i / columns), i % columns) : 1,
     )
   const incoming = (i: number, head: number, d: number) => dy[i * hidden + head * width + d]
-  const p = (i: number, j: number, head: number) => Math.exp(score(i, j, head) - lse(i, head))
+  const delta = remembered(heads, (i, head) =>
+    sumOf(width, (d) => incoming(i, head, d) * y(i, head * width + d)),
+  )
   const ds = (i: number, j: number, head: number) =>
-    p(i, j, head) * sumOf(width, (d) => incoming(i, head, d) * (at(2, j, head, d) - y(i, head, d)))
+    p(i, j, head) * (sumOf(width, (d) => incoming(i, head, d) * at(2, j, head, d)) - delta(i, head))
   return {
     params: paramsOf(sizes, rows),
     buffers: [
       { name: 'dy', access: 'read', data: dy },
       { name: 'qkv', access: 'read', data: qkv },
       { name: 'cu_seqlens', access: 'read', data: Int32Array.from(starts) },
-      { name: 'y', access: 'read', data: grid(hidden, (i, h) => y(i, Math.floor(h / width), h % width)) },
+      { name: 'y', access: 'read', data: grid(hidden, y) },
       { name: 'lse', access: 'read', data: grid(heads, lse) },
       { name: 'dqkv', access: 'write', data: new Float32Array(rows * 3 * hidden) },
     ],
