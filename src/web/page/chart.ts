@@ -101,9 +101,10 @@ export class Chart {
         },
         this.axis.y,
       ),
+      // at the left, where a loss is still far above
       ...levels.flatMap(({ name, y: value }) => [
         line({ class: 'level', x1: MARGIN.left, x2: width - MARGIN.right, y1: y(value), y2: y(value) }),
-        draw('text', { class: 'ink', x: width - MARGIN.right, y: y(value) - 6, 'text-anchor': 'end' }, name),
+        draw('text', { class: 'ink', x: MARGIN.left + 6, y: y(value) - 6 }, name),
       ]),
       ...thinned.flatMap((points, i) => {
         const places = points.map(([step, value]) => `${x(step).toFixed(1)},${y(value).toFixed(1)}`)
