@@ -15,7 +15,9 @@
 // ---------------------------------------------------------------- forward
 
 // kernel attention_forward
-// when: hidden == 64 * heads
+// form CHUNKS = 16u when: hidden == 64 * heads
+// form CHUNKS = 8u when: hidden == 32 * heads
+// form CHUNKS = 32u when: hidden == 128 * heads
 // uses attention_forward, attention_vectors
 struct Params {
   rows: u32, sequences: u32, heads: u32, hidden: u32, causal: u32, p: f32, seed: u32, draw: u32, stream: u32, layer: u32,
@@ -25,7 +27,6 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> lse: array<f32>;
 @group(0) @binding(4) var<uniform> params: Params;
-const CHUNKS = 16u;
 
 fn put_y(at: u32, c: u32, v: vec4f) {
   y[at + c] = v;
@@ -40,61 +41,6 @@ fn main(
 ) {
   attention_block(group_index(group, groups), lane);
 }
-
-// kernel attention_forward
-// when: hidden == 32 * heads
-// uses attention_forward, attention_vectors
-struct Params {
-  rows: u32, sequences: u32, heads: u32, hidden: u32, causal: u32, p: f32, seed: u32, draw: u32, stream: u32, layer: u32,
-}
-@group(0) @binding(0) var<storage, read_write> qkv: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> cu_seqlens: array<i32>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> lse: array<f32>;
-@group(0) @binding(4) var<uniform> params: Params;
-const CHUNKS = 8u;
-
-fn put_y(at: u32, c: u32, v: vec4f) {
-  y[at + c] = v;
-}
-
-// workgroups: ceil((ceil(rows / ROWS) + sequences) * heads / TASKS)
-@compute @workgroup_size(GROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  attention_block(group_index(group, groups), lane);
-}
-
-// kernel attention_forward
-// when: hidden == 128 * heads
-// uses attention_forward, attention_vectors
-struct Params {
-  rows: u32, sequences: u32, heads: u32, hidden: u32, causal: u32, p: f32, seed: u32, draw: u32, stream: u32, layer: u32,
-}
-@group(0) @binding(0) var<storage, read_write> qkv: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> cu_seqlens: array<i32>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> lse: array<f32>;
-@group(0) @binding(4) var<uniform> params: Params;
-const CHUNKS = 32u;
-
-fn put_y(at: u32, c: u32, v: vec4f) {
-  y[at + c] = v;
-}
-
-// workgroups: ceil((ceil(rows / ROWS) + sequences) * heads / TASKS)
-@compute @workgroup_size(GROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  attention_block(group_index(group, groups), lane);
-}
-
 // kernel attention_forward
 // uses attention_forward, attention_scalars
 struct Params {
@@ -131,7 +77,9 @@ fn main(
 // with delta = rowsum(dy y), which is computed first, into the place of the first column of each head's dq: that is written last.
 
 // kernel attention_backward
-// when: hidden == 64 * heads
+// form CHUNKS = 16u when: hidden == 64 * heads
+// form CHUNKS = 8u when: hidden == 32 * heads
+// form CHUNKS = 32u when: hidden == 128 * heads
 // uses attention_backward, attention_vectors, attention_gradient_vectors
 struct Params {
   rows: u32, sequences: u32, heads: u32, hidden: u32, causal: u32, p: f32, seed: u32, draw: u32, stream: u32, layer: u32,
@@ -143,7 +91,6 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> lse: array<f32>;
 @group(0) @binding(5) var<storage, read_write> dqkv: array<vec4f>;
 @group(0) @binding(6) var<uniform> params: Params;
-const CHUNKS = 16u;
 
 // workgroups: ceil(rows * heads / 64)
 @compute @workgroup_size(LANES)
@@ -174,97 +121,6 @@ fn gradient_of_queries(
 ) {
   query_block(group_index(group, groups), lane);
 }
-
-// kernel attention_backward
-// when: hidden == 32 * heads
-// uses attention_backward, attention_vectors, attention_gradient_vectors
-struct Params {
-  rows: u32, sequences: u32, heads: u32, hidden: u32, causal: u32, p: f32, seed: u32, draw: u32, stream: u32, layer: u32,
-}
-@group(0) @binding(0) var<storage, read_write> dy: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> qkv: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> cu_seqlens: array<i32>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> lse: array<f32>;
-@group(0) @binding(5) var<storage, read_write> dqkv: array<vec4f>;
-@group(0) @binding(6) var<uniform> params: Params;
-const CHUNKS = 8u;
-
-// workgroups: ceil(rows * heads / 64)
-@compute @workgroup_size(LANES)
-fn deltas(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  put_delta(element_index(group, groups, lane));
-}
-
-// workgroups: ceil((ceil(rows / ROWS) + sequences) * heads / TASKS)
-@compute @workgroup_size(GROUP)
-fn gradient_of_keys_and_values(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  key_block(group_index(group, groups), lane);
-}
-
-// workgroups: ceil((ceil(rows / ROWS) + sequences) * heads / TASKS)
-@compute @workgroup_size(GROUP)
-fn gradient_of_queries(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  query_block(group_index(group, groups), lane);
-}
-
-// kernel attention_backward
-// when: hidden == 128 * heads
-// uses attention_backward, attention_vectors, attention_gradient_vectors
-struct Params {
-  rows: u32, sequences: u32, heads: u32, hidden: u32, causal: u32, p: f32, seed: u32, draw: u32, stream: u32, layer: u32,
-}
-@group(0) @binding(0) var<storage, read_write> dy: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> qkv: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> cu_seqlens: array<i32>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> lse: array<f32>;
-@group(0) @binding(5) var<storage, read_write> dqkv: array<vec4f>;
-@group(0) @binding(6) var<uniform> params: Params;
-const CHUNKS = 32u;
-
-// workgroups: ceil(rows * heads / 64)
-@compute @workgroup_size(LANES)
-fn deltas(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  put_delta(element_index(group, groups, lane));
-}
-
-// workgroups: ceil((ceil(rows / ROWS) + sequences) * heads / TASKS)
-@compute @workgroup_size(GROUP)
-fn gradient_of_keys_and_values(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  key_block(group_index(group, groups), lane);
-}
-
-// workgroups: ceil((ceil(rows / ROWS) + sequences) * heads / TASKS)
-@compute @workgroup_size(GROUP)
-fn gradient_of_queries(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  query_block(group_index(group, groups), lane);
-}
-
 // kernel attention_backward
 // uses attention_backward, attention_scalars, attention_gradient_scalars
 struct Params {

@@ -98,48 +98,17 @@ fn main(
 // dlogits[n,c] = dloss[n] (exp(logits[n,c] - lse[n]) - [c = labels[n]])
 
 // kernel cross_entropy_backward
-// when: classes % 4 == 0
-// uses vec4
+// form vec4 when: classes % 4 == 0
+// form single
 struct Params { rows: u32, classes: u32 }
 @group(0) @binding(0) var<storage, read_write> dloss: array<f32>;
-@group(0) @binding(1) var<storage, read_write> logits: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> logits: array<Vec>;
 @group(0) @binding(2) var<storage, read_write> labels: array<i32>;
 @group(0) @binding(3) var<storage, read_write> lse: array<f32>;
-@group(0) @binding(4) var<storage, read_write> dlogits: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> dlogits: array<Vec>;
 @group(0) @binding(5) var<uniform> params: Params;
 
-// workgroups: ceil(rows * classes / 256)
-@compute @workgroup_size(LANES)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let e = element_index(group, groups, lane);
-  let width = params.classes / WIDE;
-  let n = e / width;
-  if (n >= params.rows) {
-    return;
-  }
-  let label = labels[n];
-  var g = Vec();
-  if (label >= 0) {
-    g = dloss[n] * (exponentials(logits[e] - lse[n]) - is_number(e % width, u32(label)));
-  }
-  dlogits[e] = g;
-}
-
-// kernel cross_entropy_backward
-// uses single
-struct Params { rows: u32, classes: u32 }
-@group(0) @binding(0) var<storage, read_write> dloss: array<f32>;
-@group(0) @binding(1) var<storage, read_write> logits: array<f32>;
-@group(0) @binding(2) var<storage, read_write> labels: array<i32>;
-@group(0) @binding(3) var<storage, read_write> lse: array<f32>;
-@group(0) @binding(4) var<storage, read_write> dlogits: array<f32>;
-@group(0) @binding(5) var<uniform> params: Params;
-
-// workgroups: ceil(rows * classes / 64)
+// workgroups: ceil(rows * classes / (64 * WIDE))
 @compute @workgroup_size(LANES)
 fn main(
   @builtin(workgroup_id) group: vec3u,

@@ -12,61 +12,18 @@ fn norm_width() -> u32 {
 // ---------------------------------------------------------------- forward
 
 // kernel dropout_add_layernorm_forward
-// when: hidden % 4 == 0
-// uses vec4, norm_forward
+// form vec4 when: hidden % 4 == 0
+// form single
+// uses norm_forward
 struct Params {
   rows: u32, hidden: u32, eps: f32, p: f32, seed: u32, draw: u32, stream: u32, layer: u32,
 }
-@group(0) @binding(0) var<storage, read_write> x: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> residual: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> weight: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> bias: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
-@group(0) @binding(5) var<storage, read_write> sum: array<vec4f>;
-@group(0) @binding(6) var<storage, read_write> mean: array<f32>;
-@group(0) @binding(7) var<storage, read_write> rstd: array<f32>;
-@group(0) @binding(8) var<uniform> params: Params;
-
-fn norm_input(n: u32, i: u32) -> Vec {
-  let site = Site(params.p, params.seed, params.draw, params.stream, params.layer);
-  let at = n * norm_width() + i;
-  let s = residual[at] + x[at] * kept_factors(site, i, n);
-  sum[at] = s;
-  return s;
-}
-
-fn norm_again(n: u32, i: u32) -> Vec {
-  return sum[n * norm_width() + i];
-}
-
-fn norm_output(n: u32, i: u32, hat: Vec) {
-  y[n * norm_width() + i] = hat * weight[i] + bias[i];
-}
-
-// workgroups: ceil(rows / ROWS)
-@compute @workgroup_size(SPAN)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let n = row_index(group, groups, lane);
-  if (n < params.rows) {
-    norm_forward(n, row_lane(lane), params.eps);
-  }
-}
-
-// kernel dropout_add_layernorm_forward
-// uses single, norm_forward
-struct Params {
-  rows: u32, hidden: u32, eps: f32, p: f32, seed: u32, draw: u32, stream: u32, layer: u32,
-}
-@group(0) @binding(0) var<storage, read_write> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> residual: array<f32>;
-@group(0) @binding(2) var<storage, read_write> weight: array<f32>;
-@group(0) @binding(3) var<storage, read_write> bias: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
-@group(0) @binding(5) var<storage, read_write> sum: array<f32>;
+@group(0) @binding(0) var<storage, read_write> x: array<Vec>;
+@group(0) @binding(1) var<storage, read_write> residual: array<Vec>;
+@group(0) @binding(2) var<storage, read_write> weight: array<Vec>;
+@group(0) @binding(3) var<storage, read_write> bias: array<Vec>;
+@group(0) @binding(4) var<storage, read_write> y: array<Vec>;
+@group(0) @binding(5) var<storage, read_write> sum: array<Vec>;
 @group(0) @binding(6) var<storage, read_write> mean: array<f32>;
 @group(0) @binding(7) var<storage, read_write> rstd: array<f32>;
 @group(0) @binding(8) var<uniform> params: Params;
@@ -102,21 +59,21 @@ fn main(
 
 // ---------------------------------------------------------------- backward
 // dresidual is the gradient of sum; dx = kept(dresidual) / (1 - p)
-
 // kernel dropout_add_layernorm_backward
-// when: hidden % 4 == 0
-// uses vec4, norm_backward
+// form vec4 when: hidden % 4 == 0
+// form single
+// uses norm_backward
 struct Params { rows: u32, hidden: u32, p: f32, seed: u32, draw: u32, stream: u32, layer: u32 }
-@group(0) @binding(0) var<storage, read_write> dy: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> sum: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> weight: array<vec4f>;
+@group(0) @binding(0) var<storage, read_write> dy: array<Vec>;
+@group(0) @binding(1) var<storage, read_write> sum: array<Vec>;
+@group(0) @binding(2) var<storage, read_write> weight: array<Vec>;
 @group(0) @binding(3) var<storage, read_write> mean: array<f32>;
 @group(0) @binding(4) var<storage, read_write> rstd: array<f32>;
-@group(0) @binding(5) var<storage, read_write> dx: array<vec4f>;
-@group(0) @binding(6) var<storage, read_write> dresidual: array<vec4f>;
-@group(0) @binding(7) var<storage, read_write> dweight: array<vec4f>;
-@group(0) @binding(8) var<storage, read_write> dbias: array<vec4f>;
-@group(0) @binding(9) var<storage, read_write> partial: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> dx: array<Vec>;
+@group(0) @binding(6) var<storage, read_write> dresidual: array<Vec>;
+@group(0) @binding(7) var<storage, read_write> dweight: array<Vec>;
+@group(0) @binding(8) var<storage, read_write> dbias: array<Vec>;
+@group(0) @binding(9) var<storage, read_write> partial: array<Vec>;
 @group(0) @binding(10) var<uniform> params: Params;
 
 fn norm_gradient(n: u32, i: u32) -> Vec {
@@ -151,7 +108,7 @@ fn gradient_of_sum(
   }
 }
 
-// workgroups: ceil(ceil(rows / 64) * hidden / 256)
+// workgroups: ceil(ceil(rows / 64) * hidden / (64 * WIDE))
 @compute @workgroup_size(LANES)
 fn sum_blocks(
   @builtin(workgroup_id) group: vec3u,
@@ -161,7 +118,7 @@ fn sum_blocks(
   sum_block(element_index(group, groups, lane));
 }
 
-// workgroups: ceil(ceil(rows / 1024) * hidden / 256)
+// workgroups: ceil(ceil(rows / 1024) * hidden / (64 * WIDE))
 @compute @workgroup_size(LANES)
 fn join(
   @builtin(workgroup_id) group: vec3u,
@@ -171,84 +128,7 @@ fn join(
   join_blocks(element_index(group, groups, lane));
 }
 
-// workgroups: ceil(hidden / 256)
-@compute @workgroup_size(LANES)
-fn add(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  add_blocks(element_index(group, groups, lane));
-}
-
-// kernel dropout_add_layernorm_backward
-// uses single, norm_backward
-struct Params { rows: u32, hidden: u32, p: f32, seed: u32, draw: u32, stream: u32, layer: u32 }
-@group(0) @binding(0) var<storage, read_write> dy: array<f32>;
-@group(0) @binding(1) var<storage, read_write> sum: array<f32>;
-@group(0) @binding(2) var<storage, read_write> weight: array<f32>;
-@group(0) @binding(3) var<storage, read_write> mean: array<f32>;
-@group(0) @binding(4) var<storage, read_write> rstd: array<f32>;
-@group(0) @binding(5) var<storage, read_write> dx: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dresidual: array<f32>;
-@group(0) @binding(7) var<storage, read_write> dweight: array<f32>;
-@group(0) @binding(8) var<storage, read_write> dbias: array<f32>;
-@group(0) @binding(9) var<storage, read_write> partial: array<f32>;
-@group(0) @binding(10) var<uniform> params: Params;
-
-fn norm_gradient(n: u32, i: u32) -> Vec {
-  return dy[n * norm_width() + i];
-}
-
-fn norm_value(n: u32, i: u32) -> Vec {
-  return sum[n * norm_width() + i];
-}
-
-fn norm_weight(i: u32) -> Vec {
-  return weight[i];
-}
-
-fn norm_give(n: u32, i: u32, g: Vec) {
-  let site = Site(params.p, params.seed, params.draw, params.stream, params.layer);
-  let at = n * norm_width() + i;
-  dresidual[at] = g;
-  dx[at] = g * kept_factors(site, i, n);
-}
-
-// workgroups: ceil(rows / ROWS)
-@compute @workgroup_size(SPAN)
-fn gradient_of_sum(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let n = row_index(group, groups, lane);
-  if (n < params.rows) {
-    norm_backward(n, row_lane(lane));
-  }
-}
-
-// workgroups: ceil(ceil(rows / 64) * hidden / 64)
-@compute @workgroup_size(LANES)
-fn sum_blocks(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  sum_block(element_index(group, groups, lane));
-}
-
-// workgroups: ceil(ceil(rows / 1024) * hidden / 64)
-@compute @workgroup_size(LANES)
-fn join(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  join_blocks(element_index(group, groups, lane));
-}
-
-// workgroups: ceil(hidden / 64)
+// workgroups: ceil(hidden / (64 * WIDE))
 @compute @workgroup_size(LANES)
 fn add(
   @builtin(workgroup_id) group: vec3u,

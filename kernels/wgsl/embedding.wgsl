@@ -26,8 +26,9 @@ fn summed(e: u32) -> Vec {
 // ---------------------------------------------------------------- forward
 
 // kernel embedding_forward
-// when: width % 4 == 0
-// uses vec4, norm_forward
+// form vec4 when: width % 4 == 0
+// form single
+// uses norm_forward
 struct Params {
   rows: u32, width: u32, word_count: u32, segment_count: u32, position_count: u32,
   eps: f32, p: f32, seed: u32, draw: u32, stream: u32, layer: u32,
@@ -35,12 +36,12 @@ struct Params {
 @group(0) @binding(0) var<storage, read_write> ids: array<i32>;
 @group(0) @binding(1) var<storage, read_write> segments: array<i32>;
 @group(0) @binding(2) var<storage, read_write> positions: array<i32>;
-@group(0) @binding(3) var<storage, read_write> word: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> segment: array<vec4f>;
-@group(0) @binding(5) var<storage, read_write> position: array<vec4f>;
-@group(0) @binding(6) var<storage, read_write> weight: array<vec4f>;
-@group(0) @binding(7) var<storage, read_write> bias: array<vec4f>;
-@group(0) @binding(8) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> word: array<Vec>;
+@group(0) @binding(4) var<storage, read_write> segment: array<Vec>;
+@group(0) @binding(5) var<storage, read_write> position: array<Vec>;
+@group(0) @binding(6) var<storage, read_write> weight: array<Vec>;
+@group(0) @binding(7) var<storage, read_write> bias: array<Vec>;
+@group(0) @binding(8) var<storage, read_write> y: array<Vec>;
 @group(0) @binding(9) var<storage, read_write> mean: array<f32>;
 @group(0) @binding(10) var<storage, read_write> rstd: array<f32>;
 @group(0) @binding(11) var<uniform> params: Params;
@@ -58,65 +59,7 @@ fn norm_output(n: u32, i: u32, hat: Vec) {
   y[n * norm_width() + i] = (hat * weight[i] + bias[i]) * kept_factors(site, i, n);
 }
 
-// workgroups: ceil(rows * width / 256)
-@compute @workgroup_size(LANES)
-fn sum_tables(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let e = element_index(group, groups, lane);
-  if (e < params.rows * norm_width()) {
-    y[e] = summed(e);
-  }
-}
-
-// workgroups: ceil(rows / ROWS)
-@compute @workgroup_size(SPAN)
-fn normalize(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let n = row_index(group, groups, lane);
-  if (n < params.rows) {
-    norm_forward(n, row_lane(lane), params.eps);
-  }
-}
-
-// kernel embedding_forward
-// uses single, norm_forward
-struct Params {
-  rows: u32, width: u32, word_count: u32, segment_count: u32, position_count: u32,
-  eps: f32, p: f32, seed: u32, draw: u32, stream: u32, layer: u32,
-}
-@group(0) @binding(0) var<storage, read_write> ids: array<i32>;
-@group(0) @binding(1) var<storage, read_write> segments: array<i32>;
-@group(0) @binding(2) var<storage, read_write> positions: array<i32>;
-@group(0) @binding(3) var<storage, read_write> word: array<f32>;
-@group(0) @binding(4) var<storage, read_write> segment: array<f32>;
-@group(0) @binding(5) var<storage, read_write> position: array<f32>;
-@group(0) @binding(6) var<storage, read_write> weight: array<f32>;
-@group(0) @binding(7) var<storage, read_write> bias: array<f32>;
-@group(0) @binding(8) var<storage, read_write> y: array<f32>;
-@group(0) @binding(9) var<storage, read_write> mean: array<f32>;
-@group(0) @binding(10) var<storage, read_write> rstd: array<f32>;
-@group(0) @binding(11) var<uniform> params: Params;
-
-fn norm_input(n: u32, i: u32) -> Vec {
-  return y[n * norm_width() + i];
-}
-
-fn norm_again(n: u32, i: u32) -> Vec {
-  return y[n * norm_width() + i];
-}
-
-fn norm_output(n: u32, i: u32, hat: Vec) {
-  let site = Site(params.p, params.seed, params.draw, params.stream, params.layer);
-  y[n * norm_width() + i] = (hat * weight[i] + bias[i]) * kept_factors(site, i, n);
-}
-
-// workgroups: ceil(rows * width / 64)
+// workgroups: ceil(rows * width / (64 * WIDE))
 @compute @workgroup_size(LANES)
 fn sum_tables(
   @builtin(workgroup_id) group: vec3u,
@@ -143,7 +86,6 @@ fn normalize(
 }
 
 // ---------------------------------------------------------------- backward
-
 // kernel embedding_backward
 // when: width % 4 == 0
 // uses vec4, norm_backward, tables

@@ -7,44 +7,15 @@
 // ---------------------------------------------------------------- forward
 
 // kernel gather_forward
-// when: hidden % 4 == 0
-// uses vec4
+// form vec4 when: hidden % 4 == 0
+// form single
 struct Params { rows: u32, picks: u32, hidden: u32 }
-@group(0) @binding(0) var<storage, read_write> x: array<vec4f>;
+@group(0) @binding(0) var<storage, read_write> x: array<Vec>;
 @group(0) @binding(1) var<storage, read_write> index: array<i32>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> y: array<Vec>;
 @group(0) @binding(3) var<uniform> params: Params;
 
-// workgroups: ceil(picks * hidden / 256)
-@compute @workgroup_size(LANES)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let e = element_index(group, groups, lane);
-  let width = params.hidden / WIDE;
-  let m = e / width;
-  if (m >= params.picks) {
-    return;
-  }
-  let row = u32(index[m]);
-  var value = Vec();
-  if (row < params.rows) {
-    value = x[row * width + e % width];
-  }
-  y[e] = value;
-}
-
-// kernel gather_forward
-// uses single
-struct Params { rows: u32, picks: u32, hidden: u32 }
-@group(0) @binding(0) var<storage, read_write> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> index: array<i32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
-@group(0) @binding(3) var<uniform> params: Params;
-
-// workgroups: ceil(picks * hidden / 64)
+// workgroups: ceil(picks * hidden / (64 * WIDE))
 @compute @workgroup_size(LANES)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -66,57 +37,14 @@ fn main(
 }
 
 // ---------------------------------------------------------------- backward
-
 // kernel gather_backward
-// when: hidden % 4 == 0
-// uses vec4, rows
+// form vec4 when: hidden % 4 == 0
+// form single
+// uses rows
 struct Params { rows: u32, picks: u32, hidden: u32 }
-@group(0) @binding(0) var<storage, read_write> dy: array<vec4f>;
+@group(0) @binding(0) var<storage, read_write> dy: array<Vec>;
 @group(0) @binding(1) var<storage, read_write> index: array<i32>;
-@group(0) @binding(2) var<storage, read_write> dx: array<vec4f>;
-@group(0) @binding(3) var<uniform> params: Params;
-
-// workgroups: ceil(picks / ROWS)
-@compute @workgroup_size(SPAN)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let n = row_index(group, groups, lane);
-  if (n >= params.picks) {
-    return;
-  }
-  let row = index[n];
-  let own = row_lane(lane);
-  var same = vec2f();  // picks of this row: before this one, from it on
-  for (var m = own; m < params.picks; m += TEAM) {
-    if (index[m] == row) {
-      same += select(vec2f(0.0, 1.0), vec2f(1.0, 0.0), m < n);
-    }
-  }
-  same = row_sums(same, own);
-  if (same.x > 0.0 || u32(row) >= params.rows) {
-    return;
-  }
-  let width = params.hidden / WIDE;
-  var left = same.y;
-  for (var m = n; left > 0.0; m++) {
-    if (index[m] == row) {
-      for (var i = own; i < width; i += TEAM) {
-        dx[u32(row) * width + i] += dy[m * width + i];
-      }
-      left -= 1.0;
-    }
-  }
-}
-
-// kernel gather_backward
-// uses single, rows
-struct Params { rows: u32, picks: u32, hidden: u32 }
-@group(0) @binding(0) var<storage, read_write> dy: array<f32>;
-@group(0) @binding(1) var<storage, read_write> index: array<i32>;
-@group(0) @binding(2) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(2) var<storage, read_write> dx: array<Vec>;
 @group(0) @binding(3) var<uniform> params: Params;
 
 // workgroups: ceil(picks / ROWS)

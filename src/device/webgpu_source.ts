@@ -17,7 +17,8 @@
  * name is a word of WGSL is written with an underscore behind it (`fn_`).
  *
  * Sections of one name are forms of one kernel: of those whose condition holds for the parameters that are known when a program
- * is prepared, the first is taken; the last has no condition.
+ * is prepared, the first is taken; the last has no condition. Forms that differ in no more than shared code, constants and condition
+ * are one section with a line for each: `// form vec4, TILE = 8u when: in % 4 == 0`.
  *
  * Shared code is a family: a file `shared/<family>.wgsl`, or variants of it, `shared/<family>/<variant>.wgsl`, which declare the same
  * functions and differ in what they are fast on; one is chosen for an adapter. It stands in front of every section, or of one
@@ -87,7 +88,7 @@ export function readKernels(sources: KernelSources, variants: Variants = {}): Ma
   for (const [stem, text] of Object.entries(files)) {
     const [helpers, ...sections] = text.split(/^\/\/ kernel (?=\w+\s*$)/m)
     if (sections.length === 0) throw new Error(`${stem}.wgsl has no line \`// kernel NAME\``)
-    for (const section of sections) {
+    for (const section of sections.flatMap(formsOf)) {
       const shared = sharedCode(stem, `${helpers}\n${section}`, sources, variants)
       const front = [...shared.enable, prelude, ...shared.texts, helpers].join('\n')
       const name = /^\w+/.exec(section)![0]
@@ -102,6 +103,25 @@ export function readKernels(sources: KernelSources, variants: Variants = {}): Ma
   }
   for (const forms of kernels.values()) checkForms(forms)
   return kernels
+}
+
+/** A section once for each of its lines `// form`, with what that names as lines of its own. */
+function formsOf(section: string): string[] {
+  const line = /^\/\/ form (.+?)(?: when: (.+))?\n/gm
+  const forms = [...section.matchAll(line)]
+  if (forms.length === 0) return [section]
+  const [name, ...rest] = section.replace(line, '').split('\n')
+  return forms.map(([, text, condition]) => {
+    const items = text.split(',').map((item) => item.trim())
+    const constants = items.filter((item) => item.includes('='))
+    const families = items.filter((item) => !item.includes('='))
+    const lines = [
+      ...(condition === undefined ? [] : [`// when: ${condition}`]),
+      ...(families.length > 0 ? [`// uses ${families.join(', ')}`] : []),
+      ...constants.map((constant) => `const ${constant};`),
+    ]
+    return [name, ...lines, ...rest].join('\n')
+  })
 }
 
 /** Shared code that a text names, and that that code names in turn, each once. */
@@ -188,6 +208,9 @@ function readSection(
     throw new Error(`WGSL kernel ${label}: ${what}`)
   }
   const plain = stripComments(section)
+  const aliases = new Map(
+    [...front.matchAll(/^alias (\w+) = (\w+);/gm)].map(([, alias, type]) => [alias, type]),
+  )
   const buffers: { name: string; type: string }[] = []
   const variables: string[] = []
   let paramsBinding: number | undefined
@@ -202,7 +225,8 @@ function readSection(
       paramsBinding = buffers.length
     } else {
       const element = /^array<(?:atomic<)?(\w+)>+$/.exec(type.trim())?.[1] ?? ''
-      const word = ELEMENTS[element] ?? element
+      const plainElement = aliases.get(element) ?? element
+      const word = ELEMENTS[plainElement] ?? plainElement
       if (!/^storage\s*,\s*read_write$/.test(space.trim()) || !['f32', 'i32', 'u32'].includes(word))
         fail(`${variable} is not var<storage, read_write> of an array of f32, i32, u32 or vectors of them`)
       buffers.push({ name: slotName(variable), type: word })

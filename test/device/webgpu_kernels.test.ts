@@ -207,7 +207,7 @@ test('a kernel that does not compile is named by the first run, and the device l
   await device.run(bad, {}).catch((error: Error) => {
     message = `${error.name}: ${error.message}`
   })
-  assert.match(message, /UserError: webgpu: kernel scale_forward main: .*fact/s)
+  assert.match(message, /UserError: webgpu: kernel scale_forward \(form 2\) main: .*fact/s)
   await device.run(device.prepare(step(ops.fill.forward, [0], [1, 2]), [buffer]), {})
   await device.destroy()
 })
@@ -280,6 +280,29 @@ test('of the forms of a kernel the first is taken whose condition holds for what
     () => read(section('// when: in == 1\n', '1') + section('', '1').replaceAll('in: u32', 'out: u32')),
     /form 2\): it declares x, rows, out \(want x, rows, in\)/,
   )
+})
+
+test('forms that differ in shared code, constants and condition are lines of one section', () => {
+  const shared = {
+    vec4: { '': 'alias Vec = vec4f;\nconst WIDE = 4u;\n' },
+    single: { '': 'alias Vec = f32;\nconst WIDE = 1u;\n' },
+  }
+  const text = section(
+    '// form vec4, TILE = 8u when: in % 4 == 0\n// form single, TILE = 2u\n',
+    'ceil(rows / (TILE * WIDE))',
+  )
+  const files = { k: text.replace('array<f32>', 'array<Vec>') }
+  const [fours, single] = readKernels({ prelude: '', files, shared }).get('k_forward')!
+  assert.equal([fours.families, single.families], [['vec4'], ['single']])
+  assert.equal([fours.label, single.label], ['k_forward', 'k_forward (form 2)'])
+  assert.equal(
+    [fours, single].map(({ entries }) => entries[0].workgroups(() => 64)),
+    [2, 32],
+  )
+  assert.is(single.when, undefined)
+  assert.equal(fours.buffers, [{ name: 'x', type: 'f32' }])
+  assert.match(fours.code, /const TILE = 8u;/)
+  assert.not.match(fours.code, /const TILE = 2u;/)
 })
 
 test('shared code stands in front, in the variant that is chosen, with what it uses and enables', () => {
