@@ -239,8 +239,18 @@ else {
     const first = await open({ store, variants: {} })
     assert.equal([first.inUse, first.compiled], ['broken', 0])
     assert.is(store.recalled, 0)
+    // of an adapter in software what is marked is known, and else the first
     const unknown = await open({ store, measure: false })
-    assert.equal([unknown.inUse, unknown.compiled, unknown.variants], ['broken', 0, {}])
+    assert.equal([unknown.inUse, unknown.compiled, unknown.variants], ['broken', 0, { product: 'broken' }])
+    const product = {
+      ...sources.shared.product,
+      once: `// suits adapters in software\n${sources.shared.product.once}`,
+    }
+    const marked = await open(
+      { store, measure: undefined },
+      { ...sources, shared: { ...sources.shared, product } },
+    )
+    assert.equal([marked.inUse, marked.compiled, marked.variants], ['once', 0, { product: 'once' }])
     assert.is(store.kept.size, 0)
     assert.match(await message(() => open({ variants: { product: 'all' } })), /^UsageError: .*no variant all/)
   })
