@@ -11,7 +11,7 @@ import { exact } from '../support/bf16_case.js'
 import { runKernel } from '../support/kernel_case.js'
 import { skip } from '../support/skip.js'
 import { openWebgpuForTest, withSwiftshader } from '../support/swiftshader.js'
-import { openWebgpuVariant, variantsOf } from '../support/webgpu_variant.js'
+import { openVariants, variantsOf } from '../support/webgpu_variants.js'
 
 await withSwiftshader()
 
@@ -52,7 +52,7 @@ else {
     assert.ok(forward.length > 1)
   })
   for (const variant of forward) {
-    const device = await openWebgpuVariant(Object.fromEntries(families.map((family) => [family, variant])))
+    const device = await openVariants(Object.fromEntries(families.map((family) => [family, variant])))
     for (const [c, p] of cases) {
       const { lengths, heads, D, causal, scale = 1, shift } = c
       const title = `${causal ? 'causal, ' : ''}lengths ${lengths}, ${heads} heads of ${D}, p ${p}`

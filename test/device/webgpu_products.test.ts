@@ -6,9 +6,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Device } from '../../src/device/device.js'
-import { openWebgpu } from '../../src/device/webgpu.js'
-import { variantFeatures } from '../../src/device/webgpu_source.js'
-import { kernelSources } from '../../src/device/wgsl_node.js'
+import { UsageError } from '../../src/error.js'
 import { linear } from '../../src/ops/linear.js'
 import { linearCrossEntropy } from '../../src/ops/linear_cross_entropy.js'
 import { matmul } from '../../src/ops/matmul.js'
@@ -19,40 +17,11 @@ import { runOp } from '../support/op_case.js'
 import { integers, normals } from '../support/op_check.js'
 import { skip } from '../support/skip.js'
 import { withSwiftshader } from '../support/swiftshader.js'
+import { openVariants, variantsOf } from '../support/webgpu_variants.js'
 
 await withSwiftshader()
 
 const test = suite('products on webgpu')
-const sources = kernelSources()
-
-/** A device whose products are of one variant; undefined where the adapter lacks a feature of it, or there is none. */
-async function open(variant: string): Promise<Device | undefined> {
-  const { create } = await import('webgpu')
-  const gpu = create([])
-  const adapter = await gpu.requestAdapter()
-  const product = sources.shared.product[variant]
-  const features = variantFeatures(product) as GPUFeatureName[]
-  if (!adapter || features.some((feature) => !adapter.features.has(feature))) return undefined
-  // the device asks for features of all variants; this one must be there
-  const asked = Object.create(adapter, {
-    info: { value: adapter.info },
-    features: { value: adapter.features },
-    limits: { value: adapter.limits },
-    requestDevice: {
-      value: (d: GPUDeviceDescriptor) =>
-        adapter.requestDevice({
-          ...d,
-          requiredFeatures: [...new Set([...d.requiredFeatures!, ...features])],
-        }),
-    },
-  }) as GPUAdapter
-  kept.push(gpu, adapter)
-  const shared = { ...sources.shared, product: { [variant]: product } }
-  return openWebgpu({ requestAdapter: async () => asked } as unknown as GPU, { ...sources, shared })
-}
-
-/** Dawn in Node ends with the last reference to them. */
-const kept: object[] = []
 
 /** sum over k of left(i, k) right(k, j), plus `start`. */
 function product(
@@ -192,10 +161,13 @@ async function vocabulary(device: Device): Promise<void> {
   }
 }
 
-for (const variant of Object.keys(sources.shared.product)) {
-  const device = await open(variant)
-  if (!device) {
-    skip(test, `products of variant ${variant}`, 'the adapter lacks what it requires, or there is none')
+for (const variant of variantsOf('product')) {
+  let device: Device
+  try {
+    device = await openVariants({ product: variant })
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    skip(test, `products of variant ${variant}`, error.message)
     continue
   }
   test(`${variant}: y, dx, dweight and dbias of dense layers, of the rows that are there`, () =>

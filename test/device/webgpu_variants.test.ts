@@ -1,5 +1,5 @@
 /**
- * Shared WGSL code of rows and reductions in the variants that are not the first of their families, which
+ * Shared WGSL code of rows and reductions in the variants that an adapter in software does not get, as which
  * test/device/webgpu_ops.test.ts runs: the suites of the ops that use them judge it on WebGPU.
  */
 import { suite } from 'uvu'
@@ -29,11 +29,11 @@ const test = suite('variants of WGSL')
 let device: Device | undefined
 let reason = ''
 try {
-  device = await openVariants({ rows: 'invocation', reduce: 'subgroups' })
+  device = await openVariants({ rows: 'group', reduce: 'subgroups' })
 } catch (error) {
   reason = (error as Error).message
 }
-if (!device) skip(test, 'rows an invocation each, reductions by subgroups', reason)
+if (!device) skip(test, 'rows a workgroup each, reductions by subgroups', reason)
 else {
   const opened = device
   judge(opened)
