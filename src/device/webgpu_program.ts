@@ -3,8 +3,8 @@
  * parameters of all calls, 256 bytes apart. A run patches the run-time scalars in the host's copy of that buffer, writes what
  * changed and encodes all dispatches into one command buffer.
  *
- * One bind group with dynamic offsets for all iterations of a repeat is not what this does: the groups of a pretraining step of
- * ALBERT mini (169 of them) take 5 of the 280 ms that its first preparation takes, the rest is shaders and pipelines.
+ * One bind group with dynamic offsets for all iterations of a repeat is not what this does: to make the groups is next to
+ * nothing beside shaders and pipelines, which are made once.
  */
 import { UserError } from '../error.js'
 import type { Prepared } from './device.js'
