@@ -11,6 +11,10 @@
 #endif
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(__APPLE__)
+#include <sys/sysctl.h>
 #endif
 
 namespace {
@@ -63,6 +67,22 @@ bool may_use_tiles() {
 #endif
 }
 
+#elif defined(__aarch64__)
+
+// What the system says of the processor: products of 8-bit integers (FEAT_DotProd).
+bool has_dot_product() {
+#if defined(__linux__)
+  constexpr unsigned long kDotProduct = 1ul << 20;  // HWCAP_ASIMDDP
+  return (getauxval(AT_HWCAP) & kDotProduct) != 0;
+#elif defined(__APPLE__)
+  int found = 0;
+  size_t size = sizeof found;
+  return sysctlbyname("hw.optional.arm.FEAT_DotProd", &found, &size, nullptr, 0) == 0 && found != 0;
+#else
+  return false;
+#endif
+}
+
 #endif
 
 }  // namespace
@@ -76,6 +96,9 @@ std::vector<std::string> supported_isas() {
   if (f.vnni) isas.push_back("avx512_vnni");
   if (f.bf16) isas.push_back("avx512_bf16");
   if (f.bf16 && f.tiles && may_use_tiles()) isas.push_back("amx");
+#elif defined(__aarch64__)
+  isas.push_back("neon");
+  if (has_dot_product()) isas.push_back("neon_int8");
 #endif
   return isas;
 }

@@ -37,6 +37,8 @@ const { values: options, positionals: filters } = parseArgs({
 const jobs = positive('jobs', options.jobs)
 const timeout = positive('timeout', options.timeout) * 1000
 
+/** What runs the files: another Node, such as an emulated one (test/arm.ts). */
+const node = process.env.BIOALBERT_TEST_NODE ?? process.execPath
 const exitGrace = positive('grace', options.grace) * 1000
 
 const running = new Set<ChildProcess>()
@@ -73,7 +75,7 @@ function runFile(file: string): Promise<Outcome> {
     return Promise.resolve({ file, problem: `not built: ${built} is missing`, output: '', seconds: 0 })
   }
   const started = performance.now()
-  const child = spawn(process.execPath, [join(root, 'dist/test/support/child.js'), built], {
+  const child = spawn(node, [join(root, 'dist/test/support/child.js'), built], {
     cwd: root,
     // A group of its own, so that processes which the test started end with it.
     detached: true,

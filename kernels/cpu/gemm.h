@@ -85,12 +85,22 @@ __attribute__((always_inline)) inline void packed_step(V (&acc)[kTileRows][NV], 
   V bv[NV];
 #pragma GCC unroll 3
   for (uint32_t v = 0; v < NV; v++) bv[v] = load(b + v * W);
+#if defined(BIOALBERT_PRODUCTS_BY_LANE)
+  static_assert(kTileRows % W == 0, "a step of A is whole vectors");
+  V av[kTileRows / W];
+  for (uint32_t i = 0; i < kTileRows / W; i++) av[i] = load(a + i * W);
+#pragma GCC unroll 8
+  for (uint32_t r = 0; r < kTileRows; r++)
+#pragma GCC unroll 3
+    for (uint32_t v = 0; v < NV; v++) acc[r][v] = add_lane_product(acc[r][v], av[r / W], r % W, bv[v]);
+#else
 #pragma GCC unroll 8
   for (uint32_t r = 0; r < kTileRows; r++) {
     const V av = set1(a[r]);
 #pragma GCC unroll 3
     for (uint32_t v = 0; v < NV; v++) acc[r][v] = add_product(acc[r][v], av, bv[v]);
   }
+#endif
 }
 
 // The same on packed operands, the products left in `sums` row by row. kAhead steps at a time, for counting takes turns of the units that

@@ -38,6 +38,8 @@ inline void touch(const float*, uint32_t, uint32_t) {}
 #include "simd/avx512.h"
 #elif defined(BIOALBERT_ISA_AVX2)
 #include "simd/avx2.h"
+#elif defined(BIOALBERT_NEON)
+#include "simd/neon.h"
 #else
 #include "simd/generic.h"
 #endif

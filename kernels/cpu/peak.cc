@@ -15,8 +15,9 @@
 
 namespace {
 
-// Enough to hide the latency of two units (4 to 5 cycles each), few enough for 16 registers.
-constexpr uint32_t kChains = 12;
+// Enough to hide the latency of the units that multiply: two of 4 to 5 cycles each on x86, few enough for 16 registers; four of 4
+// cycles on processors with vectors of 128 bits.
+constexpr uint32_t kChains = kRegisters >= 32 && W == 4 ? 20 : 12;
 
 void peak_multiply_add(Team& team, float* y, uint32_t tasks, uint32_t steps) {
   each(team, tasks, [&](uint32_t task) {
@@ -48,19 +49,19 @@ void peak_multiply_add_int8(Team& team, float* y, uint32_t tasks, uint32_t steps
 constexpr uint32_t kPlaces = 16;
 __attribute__((noinline)) void int8_chains(uint32_t steps, const Quantised* a, const int8_t* b, int32_t* sums) {
   Sums s[kChains];
-#pragma GCC unroll 12
+#pragma GCC unroll 20
   for (uint32_t c = 0; c < kChains; c++) s[c] = load_sums(sums + c * W);
   const auto even = load_weights(b), odd = load_weights(b + kVectorBytes);
   for (uint32_t i = 0; i < steps; i++) {
     const Quantised* place = a + i % kPlaces * kGroup;
-#pragma GCC unroll 6
+#pragma GCC unroll 10
     for (uint32_t c = 0; c < kChains; c += 2) {
       const auto group = load_group(place + c * kGroup);
       s[c] = dot(s[c], group, even);
       s[c + 1] = dot(s[c + 1], group, odd);
     }
   }
-#pragma GCC unroll 12
+#pragma GCC unroll 20
   for (uint32_t c = 0; c < kChains; c++) store_sums(sums + c * W, s[c]);
 }
 
@@ -98,7 +99,7 @@ void peak_copy(Team& team, const float* x, float* y, uint32_t n) {
 
 }  // namespace
 
-#if defined(BIOALBERT_ISA_AVX512_VNNI)  // all others are the base's
+#if defined(BIOALBERT_ISA_AVX512_VNNI) || defined(BIOALBERT_ISA_NEON_INT8)  // all others are the base's
 EXPORT_KERNELS(peak, KERNEL(peak_multiply_add_int8))
 #else
 EXPORT_KERNELS(peak, KERNEL(peak_multiply_add), KERNEL(peak_multiply_add_int8),

@@ -7,7 +7,7 @@
 //   load_group(a)     kGroup steps of one row for all columns
 //   dot(s, a, b)      s + sum over the group of (q + kOffset) w
 //
-// Tiles (tdpbssd) sum products of two s8, so nothing is offset. VNNI (vpdpbusd) sums four products of a u8 with an s8, so activations are offset and the sums start at -kOffset times the
+// Tiles (tdpbssd) and AArch64's sdot sum products of two s8, so nothing is offset. VNNI (vpdpbusd) sums four products of a u8 with an s8, so activations are offset and the sums start at -kOffset times the
 // sum of the weights. Elsewhere both are widened to 16 bits and pmaddwd sums two products, which fit 32 bits; pmaddubsw would
 // sum them in 16 bits and saturate.
 #pragma once
@@ -60,6 +60,27 @@ inline __m256i load_weights(const int8_t* b) {
   return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(b)));
 }
 inline Sums dot(Sums s, __m256i a, __m256i b) { return {_mm256_add_epi32(s.v, _mm256_madd_epi16(a, b))}; }
+
+#elif defined(BIOALBERT_NEON)
+
+struct Sums {
+  int32x4_t v;
+};
+#if defined(__ARM_FEATURE_DOTPROD)
+constexpr uint32_t kGroup = 4;
+constexpr int32_t kOffset = 0;
+using Quantised = int8_t;
+inline int8x16_t load_weights(const int8_t* b) { return vld1q_s8(b); }
+inline Sums dot(Sums s, int8x16_t a, int8x16_t b) { return {vdotq_s32(s.v, a, b)}; }
+#else
+constexpr uint32_t kGroup = 2;
+constexpr int32_t kOffset = 0;
+using Quantised = int16_t;
+inline int16x8_t load_weights(const int8_t* b) { return vmovl_s8(vld1_s8(b)); }
+inline Sums dot(Sums s, int16x8_t a, int16x8_t b) {
+  return {vaddq_s32(s.v, vpaddq_s32(vmull_s16(vget_low_s16(a), vget_low_s16(b)), vmull_high_s16(a, b)))};
+}
+#endif
 
 #else
 
@@ -133,6 +154,27 @@ inline void store_quantised(int16_t* to, V a) { _mm_storeu_si128(reinterpret_cas
 inline void store_quantised(int8_t* to, V a) {
   const __m128i q = narrow_to_halves(a);
   _mm_storel_epi64(reinterpret_cast<__m128i*>(to), _mm_packs_epi16(q, q));
+}
+
+#elif defined(BIOALBERT_NEON)
+
+#if defined(__ARM_FEATURE_DOTPROD)
+inline int8x16_t load_group(const Quantised* a) { return vreinterpretq_s8_s32(vdupq_n_s32(word_at(a))); }
+#else
+inline int16x8_t load_group(const Quantised* a) { return vreinterpretq_s16_s32(vdupq_n_s32(word_at(a))); }
+#endif
+inline Sums load_sums(const int32_t* p) { return {vld1q_s32(p)}; }
+inline void store_sums(int32_t* p, Sums s) { vst1q_s32(p, s.v); }
+inline V to_floats(const int32_t* p) { return {vcvtq_f32_s32(vld1q_s32(p))}; }
+inline Sums larger_bits(Sums most, V a) {
+  return {vmaxq_s32(most.v, vandq_s32(vreinterpretq_s32_f32(a.v), vdupq_n_s32(0x7fffffff)))};
+}
+inline int16x4_t narrow_to_halves(V a) { return vmovn_s32(vcvtnq_s32_f32(a.v)); }
+inline void store_quantised(int16_t* to, V a) { vst1_s16(to, narrow_to_halves(a)); }
+inline void store_quantised(int8_t* to, V a) {
+  const int16x4_t q = narrow_to_halves(a);
+  const int8x8_t bytes = vmovn_s16(vcombine_s16(q, q));
+  memcpy(to, &bytes, W);
 }
 
 #else
