@@ -17,7 +17,7 @@ export async function openDevice(name: DeviceChoice, options: OpenOptions = {}):
     case 'cpu':
       return openCpu(options)
     case 'webgpu':
-      return (await import('./webgpu_node.js')).openWebgpuInNode({
+      return (await import('./webgpu/node.js')).openWebgpuInNode({
         compiling: options.compiling,
         measure: options.measure,
       })

@@ -1,9 +1,9 @@
 /** Opens the device that a page or its worker has: WebGPU. */
 import { UsageError } from '../error.js'
 import type { Device, DeviceChoice } from './device.js'
-import { openWebgpu } from './webgpu.js'
-import { type IndexedDb, indexedDbStore } from './webgpu_indexed_db.js'
-import { kernelSources } from './wgsl_node.js'
+import { openWebgpu } from './webgpu/device.js'
+import { type IndexedDb, indexedDbStore } from './webgpu/indexed_db.js'
+import { kernelSources } from './webgpu/wgsl_node.js'
 
 /** Opens the default adapter of `navigator.gpu`. Throws a UsageError with the reason when there is none. */
 export async function openDevice(name: DeviceChoice): Promise<Device> {

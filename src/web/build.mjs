@@ -35,8 +35,8 @@ export function shortenedSources(part) {
 const kernels = {
   name: 'kernels',
   setup({ onLoad }) {
-    onLoad({ filter: /[\\/]device[\\/]wgsl_node\.ts$/ }, async () => {
-      const file = join(root, 'dist', 'src', 'device', 'wgsl_node.js')
+    onLoad({ filter: /[\\/]device[\\/]webgpu[\\/]wgsl_node\.ts$/ }, async () => {
+      const file = join(root, 'dist', 'src', 'device', 'webgpu', 'wgsl_node.js')
       const { kernelSources } = await import(pathToFileURL(file).href)
       const text = JSON.stringify(shortenedSources(kernelSources()))
       const packed = gzipSync(text, { level: 9 }).toString('base64')

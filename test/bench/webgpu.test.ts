@@ -8,7 +8,7 @@ import { agree, type Results } from '../../bench/support/agree.js'
 import { type PeerRequest, SIZES, webgpuCases } from '../../bench/support/webgpu/cases.js'
 import { openLabPage } from '../../bench/support/webgpu/chromium_peer.js'
 import { openOurs, openPeer, type PeerModule, type SampledResults } from '../../bench/support/webgpu/lab.js'
-import { kernelSources } from '../../src/device/wgsl_node.js'
+import { kernelSources } from '../../src/device/webgpu/wgsl_node.js'
 import { skip } from '../support/skip.js'
 import { withSwiftshader } from '../support/swiftshader.js'
 

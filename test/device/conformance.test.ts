@@ -1,6 +1,6 @@
 /**
  * The guarantees of src/device/device.ts, on every device that is here (test/support/conformance.ts). What kernels compute is
- * judged by test/ops (on the CPU) and by webgpu_ops.test.ts.
+ * judged by test/ops (on the CPU) and by webgpu/ops.test.ts.
  */
 import { spawnSync } from 'node:child_process'
 import { suite } from 'uvu'

@@ -1,7 +1,7 @@
 /** The WebGPU device with given variants of shared WGSL code, whatever an adapter would get. */
-import { openWebgpu, type WebgpuDevice } from '../../src/device/webgpu.js'
-import type { Variants } from '../../src/device/webgpu_source.js'
-import { kernelSources } from '../../src/device/wgsl_node.js'
+import { openWebgpu, type WebgpuDevice } from '../../src/device/webgpu/device.js'
+import type { Variants } from '../../src/device/webgpu/source.js'
+import { kernelSources } from '../../src/device/webgpu/wgsl_node.js'
 
 /** Variants of a family, by name. */
 export function variantsOf(family: string): string[] {

@@ -6,8 +6,8 @@ import { build } from 'esbuild'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { loadTokenizer } from '../../src/data/tokenizer/tokenizer_node.js'
-import { readKernels } from '../../src/device/webgpu_source.js'
-import { kernelSources } from '../../src/device/wgsl_node.js'
+import { readKernels } from '../../src/device/webgpu/source.js'
+import { kernelSources } from '../../src/device/webgpu/wgsl_node.js'
 import { root } from '../support/paths.js'
 import { folderWith } from '../support/temporary.js'
 import { toyModel } from '../support/toy_model.js'
@@ -37,7 +37,7 @@ test('no bundle imports anything, of Node or of others', async () => {
     const [output] = Object.values(metafile.outputs)
     assert.equal(output.imports, [])
     const inputs = Object.keys(metafile.inputs).filter((file) => /_node\.ts$/.test(file))
-    assert.equal(inputs, ['src/device/wgsl_node.ts'], 'its text is replaced')
+    assert.equal(inputs, ['src/device/webgpu/wgsl_node.ts'], 'its text is replaced')
   }
 })
 

@@ -4,8 +4,8 @@
  * what it is, to a function for every kind of case that it can do, and to what waits for the work that was asked for.
  */
 import type { Device } from '../../../src/device/device.js'
-import { openWebgpu } from '../../../src/device/webgpu.js'
-import type { KernelSources } from '../../../src/device/webgpu_source.js'
+import { openWebgpu } from '../../../src/device/webgpu/device.js'
+import type { KernelSources } from '../../../src/device/webgpu/source.js'
 import type { InputData } from '../../../src/graph/runtime.js'
 import { type PeerRequest, type Size, webgpuCases } from './cases.js'
 

@@ -5,7 +5,7 @@
 import { createInterface } from 'node:readline'
 import { pathToFileURL } from 'node:url'
 import { create, globals } from 'webgpu'
-import { kernelSources } from '../../../src/device/wgsl_node.js'
+import { kernelSources } from '../../../src/device/webgpu/wgsl_node.js'
 import type { Size } from './cases.js'
 import { type Lab, openOurs, openPeer, type PeerModule } from './lab.js'
 

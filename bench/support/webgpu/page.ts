@@ -2,7 +2,7 @@
  * The same in a page: `start` begins what `wait` then waits for, in pieces that are shorter than a browser's patience with one
  * question.
  */
-import type { KernelSources } from '../../../src/device/webgpu_source.js'
+import type { KernelSources } from '../../../src/device/webgpu/source.js'
 import type { Size } from './cases.js'
 import { type Lab, openOurs, openPeer, type PeerModule } from './lab.js'
 

@@ -1,0 +1,321 @@
+/**
+ * Reads kernels out of WGSL files. A file `kernels/wgsl/<stem>.wgsl` is cut into sections:
+ *
+ *     // uses product                                                 // shared code that stands in front, by family
+ *     <helpers that every kernel of the file may call>
+ *     // kernel <op>_forward
+ *     // when: in % 4 == 0                                            // left out where the section fits any shape
+ *     struct Params { rows: u32, in: u32 }
+ *     @group(0) @binding(0) var<storage, read_write> x: array<vec4f>; // one per buffer slot, in its order
+ *     @group(0) @binding(1) var<uniform> params: Params;              // last; left out when there are no parameters
+ *     // workgroups: ceil(rows / TILE)
+ *     @compute @workgroup_size(64) fn main(...) { ... }
+ *
+ * A section is valid WGSL once prelude.wgsl, the shared code and the helpers stand in front of it. Its entry points run in the
+ * order of the file with a barrier between; the line in front of each says how many workgroups, from the parameters and from
+ * constants of the code. Buffers are all read_write because ranges of one arena may not mix usages within a dispatch. A slot whose
+ * name is a word of WGSL is written with an underscore behind it (`fn_`).
+ *
+ * Sections of one name are forms of one kernel: of those whose condition holds for the parameters that are known when a program
+ * is prepared, the first is taken; the last has no condition. Forms that differ in no more than shared code, constants and condition
+ * are one section with a line for each: `// form vec4, TILE = 8u when: in % 4 == 0`.
+ *
+ * Shared code is a family: a file `shared/<family>.wgsl`, or variants of it, `shared/<family>/<variant>.wgsl`, which declare the same
+ * functions and differ in what they are fast on; one is chosen for an adapter. It stands in front of every section, or of one
+ * if the line is in that. It may call functions that sections declare (WGSL knows no order of declarations), and use other
+ * families. `// requires subgroups` in a variant names a feature of the adapter, `// suits adapters in software` says what it says; its `enable` line is put in front of the code.
+ */
+import type { ParamSlot, ParamType } from '../kernel.js'
+import { type Expression, parseExpression } from './expression.js'
+
+export interface WgslEntry {
+  readonly name: string
+  readonly workgroups: Expression
+  /** Parameters that `workgroups` reads. */
+  readonly reads: readonly string[]
+  /** Numbers of the bindings that the entry point reaches, itself or through functions that it calls. */
+  readonly bindings: readonly number[]
+}
+
+/** One form of a kernel. */
+export interface WgslKernel {
+  readonly name: string
+  /** The name, and which form it is if there are several: for messages and as a key. */
+  readonly label: string
+  readonly code: string
+  /** Buffers in the order of their binding numbers. */
+  readonly buffers: readonly { readonly name: string; readonly type: string }[]
+  readonly params: readonly ParamSlot[]
+  /** Number of the binding of the parameters, which is the number of buffers; undefined when there are none. */
+  readonly paramsBinding: number | undefined
+  readonly entries: readonly WgslEntry[]
+  /** Whether this form is right for these parameters, and which of them that depends on. */
+  readonly when?: { readonly holds: Expression; readonly reads: readonly string[] }
+  /** Families of shared code in it. */
+  readonly families: readonly string[]
+}
+
+/** Where kernel sources come from: a folder in Node, a bundle in a browser. */
+export interface KernelSources {
+  readonly prelude: string
+  /** Text by stem. */
+  readonly files: Readonly<Record<string, string>>
+  /** Shared code by family and variant; a family with a single form has the variant ''. */
+  readonly shared: Readonly<Record<string, Readonly<Record<string, string>>>>
+}
+
+/** The variant of each family to use; the first one of a family that is left out. */
+export type Variants = Readonly<Record<string, string>>
+
+/** Features of an adapter that a variant wants, by the names that WebGPU gives them. */
+export function variantFeatures(text: string): string[] {
+  return [...text.matchAll(/^\/\/ requires ([\w-]+)\s*$/gm)].map(([, feature]) => feature)
+}
+
+/** Whether a variant is the one for adapters that compute on the processor: `// suits adapters in software`. */
+export function suitsSoftware(text: string): boolean {
+  return /^\/\/ suits adapters in software$/m.test(text)
+}
+
+/** What WGSL calls the features that it has other names for. */
+const ENABLE: Readonly<Record<string, string>> = { 'shader-f16': 'f16' }
+
+/** All kernels of all files by name, each with its forms. Throws on a file that breaks the conventions above. */
+export function readKernels(sources: KernelSources, variants: Variants = {}): Map<string, WgslKernel[]> {
+  const { prelude, files } = sources
+  const kernels = new Map<string, WgslKernel[]>()
+  const homes = new Map<string, string>()
+  for (const [stem, text] of Object.entries(files)) {
+    const [helpers, ...sections] = text.split(/^\/\/ kernel (?=\w+\s*$)/m)
+    if (sections.length === 0) throw new Error(`${stem}.wgsl has no line \`// kernel NAME\``)
+    for (const section of sections.flatMap(formsOf)) {
+      const shared = sharedCode(stem, `${helpers}\n${section}`, sources, variants)
+      const front = [...shared.enable, prelude, ...shared.texts, helpers].join('\n')
+      const name = /^\w+/.exec(section)![0]
+      const forms = kernels.get(name) ?? []
+      if (forms.length > 0 && homes.get(name) !== stem)
+        throw new Error(`${stem}.wgsl: kernel ${name} is in ${homes.get(name)}.wgsl already`)
+      homes.set(name, stem)
+      const label = forms.length === 0 ? name : `${name} (form ${forms.length + 1})`
+      forms.push(readSection(name, label, front, section.slice(name.length), shared.families))
+      kernels.set(name, forms)
+    }
+  }
+  for (const forms of kernels.values()) checkForms(forms)
+  return kernels
+}
+
+/** A section once for each of its lines `// form`, with what that names as lines of its own. */
+function formsOf(section: string): string[] {
+  const line = /^\/\/ form (.+?)(?: when: (.+))?\n/gm
+  const forms = [...section.matchAll(line)]
+  if (forms.length === 0) return [section]
+  const [name, ...rest] = section.replace(line, '').split('\n')
+  return forms.map(([, text, condition]) => {
+    const items = text.split(',').map((item) => item.trim())
+    const constants = items.filter((item) => item.includes('='))
+    const families = items.filter((item) => !item.includes('='))
+    const lines = [
+      ...(condition === undefined ? [] : [`// when: ${condition}`]),
+      ...(families.length > 0 ? [`// uses ${families.join(', ')}`] : []),
+      ...constants.map((constant) => `const ${constant};`),
+    ]
+    return [name, ...lines, ...rest].join('\n')
+  })
+}
+
+/** Shared code that a text names, and that that code names in turn, each once. */
+function sharedCode(stem: string, text: string, { shared }: KernelSources, variants: Variants) {
+  const families: string[] = []
+  const texts: string[] = []
+  const enable = new Set<string>()
+  const add = (user: string, part: string) => {
+    for (const [, names] of part.matchAll(/^\/\/ uses (.+)$/gm))
+      for (const family of names.split(',').map((name) => name.trim())) {
+        if (families.includes(family)) continue
+        const found = shared[family]
+        if (!found) throw new Error(`${user}.wgsl uses ${family}, which is not in the folder shared`)
+        const variant = variants[family] ?? Object.keys(found)[0]
+        if (found[variant] === undefined)
+          throw new Error(`${family} has no variant ${variant} (want ${Object.keys(found).join(', ')})`)
+        families.push(family)
+        texts.push(found[variant])
+        for (const feature of variantFeatures(found[variant]))
+          enable.add(`enable ${ENABLE[feature] ?? feature.replace(/-/g, '_')};`)
+        add(`shared/${family}`, found[variant])
+      }
+  }
+  add(stem, text)
+  return { families, texts, enable: [...enable] }
+}
+
+function checkForms(forms: readonly WgslKernel[]): void {
+  const [first] = forms
+  const text = ({ buffers, params }: WgslKernel) => [...buffers, ...params].map(({ name }) => name).join(', ')
+  for (const form of forms)
+    if (text(form) !== text(first))
+      throw new Error(`WGSL kernel ${form.label}: it declares ${text(form)} (want ${text(first)})`)
+  const open = forms.findIndex(({ when }) => when === undefined)
+  if (open !== forms.length - 1)
+    throw new Error(`WGSL kernel ${first.name}: the last of its forms, and no other, is without \`// when:\``)
+}
+
+/** The form for parameters of which some are known; a form that depends on others is passed over. */
+export function formFor(
+  forms: readonly WgslKernel[],
+  known: (param: string) => number | undefined,
+): WgslKernel {
+  return forms.find(
+    ({ when }) =>
+      when === undefined ||
+      (when.reads.every((name) => known(name) !== undefined) && when.holds((name) => known(name)!) !== 0),
+  )!
+}
+
+const slotName = (name: string) => name.replace(/_$/, '')
+
+const stripComments = (code: string) => code.replace(/\/\/.*$/gm, '').replace(/\/\*[\s\S]*?\*\//g, '')
+
+/** What an element of a buffer may be, and the type of its words. */
+const ELEMENTS: Readonly<Record<string, string>> = { vec4f: 'f32', vec2u: 'u32', vec4u: 'u32', vec4i: 'i32' }
+
+/** Constants of a code that are numbers: `const TILE = 64u;`, also of constants before them. */
+function readConstants(code: string): Map<string, number> {
+  const constants = new Map<string, number>()
+  for (const [, name, value] of code.matchAll(/^const (\w+)(?:\s*:\s*u32)?\s*=\s*([^;]+);/gm)) {
+    const text = value.replace(/(\d)u\b/g, '$1')
+    if (!/^[\w\s+*/()-]+$/.test(text)) continue
+    try {
+      constants.set(
+        name,
+        parseExpression(text)((used) => constants.get(used) ?? Number.NaN),
+      )
+    } catch {
+      // not a number that a count of workgroups could use
+    }
+  }
+  return constants
+}
+
+function readSection(
+  name: string,
+  label: string,
+  front: string,
+  section: string,
+  families: readonly string[],
+): WgslKernel {
+  const fail = (what: string): never => {
+    throw new Error(`WGSL kernel ${label}: ${what}`)
+  }
+  const plain = stripComments(section)
+  const aliases = new Map(
+    [...front.matchAll(/^alias (\w+) = (\w+);/gm)].map(([, alias, type]) => [alias, type]),
+  )
+  const buffers: { name: string; type: string }[] = []
+  const variables: string[] = []
+  let paramsBinding: number | undefined
+  const declaration = /@group\((\d+)\)\s*@binding\((\d+)\)\s*var<([^>]+)>\s*(\w+)\s*:\s*([^;]+);/g
+  for (const [, group, binding, space, variable, type] of plain.matchAll(declaration)) {
+    if (group !== '0' || Number(binding) !== buffers.length || paramsBinding !== undefined)
+      fail(
+        `${variable} is @group(${group}) @binding(${binding}) (want group 0, numbers in order, params last)`,
+      )
+    if (space.trim() === 'uniform') {
+      if (variable !== 'params' || type.trim() !== 'Params') fail('the uniform is not `params: Params`')
+      paramsBinding = buffers.length
+    } else {
+      const element = /^array<(?:atomic<)?(\w+)>+$/.exec(type.trim())?.[1] ?? ''
+      const plainElement = aliases.get(element) ?? element
+      const word = ELEMENTS[plainElement] ?? plainElement
+      if (!/^storage\s*,\s*read_write$/.test(space.trim()) || !['f32', 'i32', 'u32'].includes(word))
+        fail(`${variable} is not var<storage, read_write> of an array of f32, i32, u32 or vectors of them`)
+      buffers.push({ name: slotName(variable), type: word })
+      variables.push(variable)
+    }
+  }
+  const params: ParamSlot[] = []
+  const struct = /struct\s+Params\s*\{([^}]*)\}/.exec(plain)
+  if ((struct !== null) !== (paramsBinding !== undefined))
+    fail('struct Params and its uniform belong together')
+  for (const field of (struct?.[1] ?? '').split(',')) {
+    if (field.trim() === '') continue
+    const match = /^(\w+)\s*:\s*(u32|i32|f32)$/.exec(field.trim())
+    if (!match) return fail(`cannot read the parameter \`${field.trim()}\``)
+    params.push({ name: slotName(match[1]), type: match[2] as ParamType })
+  }
+
+  const code = `${front}\n${section}`
+  const stripped = stripComments(code)
+  const functions = readFunctions(stripped)
+  const constants = readConstants(stripped)
+  /** Compiles an expression over parameters and constants; the names of the parameters in it. */
+  const expression = (text: string, what: string) => {
+    const reads = new Set<string>()
+    const compiled = parseExpression(text, (used) => {
+      if (params.some((p) => p.name === used)) reads.add(used)
+      else if (!Number.isFinite(constants.get(used))) fail(`${what}: no parameter or constant ${used}`)
+    })
+    const value: Expression = (param) => compiled((used) => constants.get(used) ?? param(used))
+    return { value, reads: [...reads] }
+  }
+  const condition = /^\/\/ when: (.+)$/m.exec(section)
+  const when = condition && expression(condition[1], 'when')
+  if (paramsBinding !== undefined) variables.push('params')
+  const entries: WgslEntry[] = []
+  const entry = /((?:^\/\/.*\n)*)^@compute\s+@workgroup_size\([^)]*\)\s*fn\s+(\w+)\s*\(/gm
+  for (const [, comments, entryName] of section.matchAll(entry)) {
+    const count = /^\/\/ workgroups: (.+)$/m.exec(comments)
+    if (!count) return fail(`no line \`// workgroups: ...\` in front of ${entryName}`)
+    const { value: workgroups, reads } = expression(count[1], `workgroups of ${entryName}`)
+    const words = reachable(entryName, functions)
+    const bindings = variables.flatMap((v, i) => (words.has(v) ? [i] : []))
+    entries.push({ name: entryName, workgroups, reads, bindings })
+  }
+  if (entries.length === 0) fail('it has no entry point')
+  return {
+    name,
+    label,
+    code,
+    buffers,
+    params,
+    paramsBinding,
+    entries,
+    families,
+    ...(when && { when: { holds: when.value, reads: when.reads } }),
+  }
+}
+
+/** Words in the body of every function of some WGSL without comments. */
+function readFunctions(code: string): Map<string, Set<string>> {
+  const functions = new Map<string, Set<string>>()
+  for (const match of code.matchAll(/\bfn\s+(\w+)\s*\(/g)) {
+    const open = code.indexOf('{', match.index)
+    let depth = 0
+    let end = open
+    do {
+      if (code[end] === '{') depth++
+      else if (code[end] === '}') depth--
+      end++
+    } while (depth > 0 && end < code.length)
+    // a word behind a point is a member (params.x), not the variable of that name
+    const body = code.slice(open, end).replace(/\.\s*\w+/g, ' ')
+    functions.set(match[1], new Set(body.match(/\b[A-Za-z_]\w*\b/g)))
+  }
+  return functions
+}
+
+/** Words in a function and in all that it calls. */
+function reachable(name: string, functions: ReadonlyMap<string, Set<string>>): Set<string> {
+  const words = new Set<string>()
+  const seen = new Set<string>()
+  const visit = (f: string) => {
+    if (seen.has(f)) return
+    seen.add(f)
+    for (const word of functions.get(f) ?? []) {
+      words.add(word)
+      if (functions.has(word)) visit(word)
+    }
+  }
+  visit(name)
+  return words
+}
