@@ -12,6 +12,8 @@ import { root } from './support/paths.js'
 import { temporaryFolder } from './support/temporary.js'
 
 const test = suite('readme')
+/** What commands make. */
+const MADE = /^native\/(build|prebuilds)|^native\/cuda\/build|^bench\/results\/(gpu|quick)/
 const readme = readFileSync(join(root, 'README.md'), 'utf8')
 
 test('the model of your own learns its spirals', () => {
@@ -35,6 +37,21 @@ test('every command that the README types is there, and the other way round', ()
   const there = commandNames()
   for (const name of typed) if (!there.includes(name)) fail(`the README types ${name}, which is no command`)
   for (const name of there) if (!listed.has(name)) fail(`the README does not list ${name}`)
+})
+
+test('what the documents run and name is there', () => {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const texts = ['README.md', 'ARCHITECTURE.md', 'docs/figures.md'].map((name) => ({
+    name,
+    text: readFileSync(join(root, name), 'utf8'),
+  }))
+  for (const { name, text } of texts) {
+    for (const [, script] of text.matchAll(/npm run ([a-z][a-z:-]*)/g))
+      if (!(script in scripts)) fail(`${name} runs ${script}, which package.json does not have`)
+    const paths = /`((?:src|kernels|native|bench|test|docs)\/[\w/.-]+)`/g
+    for (const [, path] of text.matchAll(paths))
+      if (!existsSync(join(root, path)) && !MADE.test(path)) fail(`${name} names ${path}, which is not there`)
+  }
 })
 
 test('the figures and plots are those of the results', async () => {
