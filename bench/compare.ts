@@ -1,6 +1,7 @@
 /**
  * Whole fine-tuning runs, ours beside PyTorch's: the same data, pieces, order, starting weights, schedule, optimizer and scoring,
- * over several seeds. Usage: npm run compare -- --model DIR --data DIR [--sets NAME,...] [--seeds N] [--label NAME];
+ * over several seeds. Usage: npm run compare -- --model DIR --data DIR [--sets NAME,...] [--seeds N] [--label NAME], with
+ * --steps N --scored N parts of runs, in which both sides train so many steps and score so many items, the same ones;
  * `--check` computes tiny runs on both sides, which have to agree; `report` prints what is in bench/results. A run that has ended
  * is not repeated: the same command goes on where it was stopped. PyTorch is the one of BIOALBERT_PEER_PYTHON.
  */
@@ -16,7 +17,7 @@ import { taskNamed } from '../src/tasks/index.js'
 import type { Scores } from '../src/tasks/task.js'
 import { finetune } from '../src/training/finetuning/finetune.js'
 import { finished } from '../src/training/finetuning/result_node.js'
-import type { FinetuneRun } from '../src/training/finetuning/setup.js'
+import type { FinetuneRun, Part } from '../src/training/finetuning/setup.js'
 import { setUpFinetuning } from '../src/training/finetuning/setup_node.js'
 import {
   COMPARISON_HEAD,
@@ -36,16 +37,17 @@ import { markdownTable } from './support/report.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const USAGE =
-  'npm run compare -- --model DIR --data DIR [--sets NAME,...] [--seeds N] [--steps N] [--out DIR] [--label NAME] ' +
-  '[--micro N] [--compile], npm run compare -- --check, or npm run compare -- report'
+  'npm run compare -- --model DIR --data DIR [--sets NAME,...] [--seeds N] [--steps N] [--scored N] ' +
+  '[--out DIR] [--label NAME] [--micro N] [--compile], npm run compare -- --check, or npm run compare -- report'
 
 interface Options {
   readonly model: string
   readonly data: string
   readonly sets: readonly ComparedSet[]
   readonly seeds: number
-  /** In place of those of the set: a trial, whose results go to bench/results/quick. */
+  /** In place of those of the set, and at most so many items of dev and test, evenly spaced: where whole runs take too long. */
   readonly steps?: number
+  readonly scored?: number
   readonly out: string
   readonly label?: string
   readonly micro?: number
@@ -94,6 +96,7 @@ function parse(argv: readonly string[]) {
         sets: { type: 'string' },
         seeds: { type: 'string' },
         steps: { type: 'string' },
+        scored: { type: 'string' },
         out: { type: 'string' },
         label: { type: 'string' },
         micro: { type: 'string' },
@@ -118,6 +121,7 @@ function optionsOf(values: ReturnType<typeof parse>['values']): Options {
     sets: values.sets === undefined ? COMPARED_SETS : values.sets.split(',').map(setNamed),
     seeds: whole(values.seeds, 'seeds') ?? 5,
     steps: whole(values.steps, 'steps'),
+    scored: whole(values.scored, 'scored'),
     micro: whole(values.micro, 'micro'),
     compile: values.compile,
     out: values.out ?? join(root, 'runs', 'compare'),
@@ -159,8 +163,10 @@ async function compareSet(set: ComparedSet, options: Options, device: Device): P
     settings,
     ...compareRuns(task.metric, runs),
   }
+  // a part of a run that no label names is a trial
+  const trial = (options.steps ?? options.scored) !== undefined && options.label === undefined
   const results =
-    process.env.BIOALBERT_BENCH_OUT || join(root, 'bench', 'results', ...(options.steps ? ['quick'] : []))
+    process.env.BIOALBERT_BENCH_OUT || join(root, 'bench', 'results', ...(trial ? ['quick'] : []))
   makeFolder(results)
   const file = join(results, comparisonFile(set, options.label))
   writeFileAtomic(file, `${JSON.stringify(comparison, null, 2)}\n`)
@@ -168,9 +174,10 @@ async function compareSet(set: ComparedSet, options: Options, device: Device): P
   return comparison
 }
 
-function settingsOf(set: ComparedSet, { model, steps, micro, compile }: Options): Record<string, unknown> {
+function settingsOf(set: ComparedSet, options: Options): Record<string, unknown> {
+  const { model, steps, scored, micro, compile } = options
   const length = steps === undefined ? {} : { epochs: undefined, totalSteps: steps }
-  return { ...set, ...length, model: basename(resolve(model)), micro, compile }
+  return { ...set, ...length, scored, model: basename(resolve(model)), micro, compile }
 }
 
 /** Refuses a folder with runs of other settings. */
@@ -223,7 +230,7 @@ async function runSeed(
   return { seed, ours: { best_step, dev, test, seconds, tokens_per_second }, pytorch }
 }
 
-function prepare(set: ComparedSet, { model, data, steps }: Options, seed: number): FinetuneRun {
+function prepare(set: ComparedSet, { model, data, steps, scored }: Options, seed: number): FinetuneRun {
   const run = setUpFinetuning(taskNamed(set.task), {
     data: join(data, set.folder),
     form: set.form,
@@ -238,13 +245,26 @@ function prepare(set: ComparedSet, { model, data, steps }: Options, seed: number
     recompute: false,
   })
   const evaluations = steps === undefined ? set.evaluations : 1
-  return { ...run, evalEvery: Math.ceil(run.schedule.total / evaluations) }
+  const evalEvery = Math.ceil(run.schedule.total / evaluations)
+  return { ...run, dev: some(run, run.dev, scored), test: some(run, run.test, scored), evalEvery }
 }
 
-function commandLine({ model, seeds, steps, label, micro, compile }: Options, { name }: ComparedSet): string {
+/** At most `count` items of a part, evenly spaced. */
+function some({ task, context }: FinetuneRun, part: Part, count = Number.POSITIVE_INFINITY): Part {
+  const { items } = part.split
+  if (items.length <= count) return part
+  const taken = Array.from({ length: count }, (_, i) => items[Math.floor((i * items.length) / count)])
+  return { split: { ...part.split, items: taken }, examples: task.examples(taken, context, false) }
+}
+
+function commandLine(
+  { model, seeds, steps, scored, label, micro, compile }: Options,
+  { name }: ComparedSet,
+): string {
   const parts = [
     `npm run compare -- --model ${basename(resolve(model))} --data DATA --sets ${name} --seeds ${seeds}`,
     ...(steps === undefined ? [] : [`--steps ${steps}`]),
+    ...(scored === undefined ? [] : [`--scored ${scored}`]),
     ...(micro === undefined ? [] : [`--micro ${micro}`]),
     ...(compile ? ['--compile'] : []),
     ...(label === undefined ? [] : [`--label ${label}`]),

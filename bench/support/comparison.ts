@@ -82,6 +82,8 @@ function spread(values: readonly number[]): Spread {
 
 export const COMPARISON_HEAD = [
   'set',
+  'trained',
+  'scored',
   'score of test',
   'seeds',
   'ours',
@@ -100,6 +102,8 @@ export const COMPARISON_HEAD = [
 export function comparisonRows(all: readonly Comparison[]): string[][] {
   return all.map((one) => [
     one.set,
+    one.settings.totalSteps ? `${one.settings.totalSteps} steps` : `${one.settings.epochs} epochs`,
+    one.settings.scored ? `at most ${one.settings.scored}` : 'all',
     one.metric,
     `${one.runs.length}`,
     spreadText(one.ours),
