@@ -5,7 +5,7 @@
  * Activation gradients are values of their own; a value with several uses gets the sum. Gradients of parameters are
  * added onto the gradient arena, which the optimizer clears: several backward passes before an update add up.
  */
-import { inBf16, type Kernel } from '../device/kernel.js'
+import { isFormOf, type Kernel } from '../device/kernel.js'
 import type { Sizes } from '../device/program.js'
 import type { Body, CallNode, Graph, GraphValue, Node, RepeatNode } from '../graph/graph.js'
 import { owner } from '../graph/plan.js'
@@ -129,8 +129,7 @@ class Gradients {
       node.kind === 'repeat' || node.bindings.some((binding) => owner(binding) === owner(sum))
     const at = nodes.findLastIndex(touches)
     const node = nodes[at]
-    if (node?.kind !== 'call' || ![kernel.name, inBf16(kernel).name].includes(node.kernel.name))
-      return undefined
+    if (node?.kind !== 'call' || !isFormOf(node.kernel.name, kernel)) return undefined
     const slots = node.kernel.buffers
     const isWritten = slots.some(
       ({ access }, i) => access === 'write' && owner(node.bindings[i]) === owner(sum),

@@ -7,8 +7,8 @@ import * as assert from 'uvu/assert'
 import { optimizerInputs } from '../../src/training/optimizer.js'
 import { openGolden, weightsInto } from '../support/albert_golden.js'
 import { allclose, sameBits } from '../support/allclose.js'
-import { narrowIsas } from '../support/bf16_case.js'
 import { buildGolden, close } from '../support/golden_program.js'
+import { narrowIsas } from '../support/half_case.js'
 import { isJudged } from '../support/op_check.js'
 
 const test = suite('albert in bf16')

@@ -9,7 +9,7 @@ import { ParameterSet } from '../../src/graph/parameters.js'
 import type { Runtime } from '../../src/graph/runtime.js'
 import { weightsInto } from '../support/albert_golden.js'
 import { allclose, sameBits } from '../support/allclose.js'
-import { narrowIsas } from '../support/bf16_case.js'
+import { narrowIsas } from '../support/half_case.js'
 import {
   type BuildOptions,
   batchOf,

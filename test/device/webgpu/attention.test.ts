@@ -12,7 +12,7 @@ import {
   attentionReference,
   keepOf,
 } from '../../support/attention_case.js'
-import { exact } from '../../support/bf16_case.js'
+import { exact } from '../../support/half_case.js'
 import { runKernel } from '../../support/kernel_case.js'
 import { skip } from '../../support/skip.js'
 import { openWebgpuForTest, withSwiftshader } from '../../support/swiftshader.js'
