@@ -1,12 +1,11 @@
 /** embedding against float64 loops, with masks from a generator of the test's own. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { inHalf } from '../../src/device/kernel.js'
 import { cast } from '../../src/ops/cast.js'
 import { embedding } from '../../src/ops/embedding.js'
 import { dynamic } from '../../src/ops/shape.js'
 import { allclose, sameBits } from '../support/allclose.js'
-import { bf16, narrowIsas } from '../support/half_case.js'
+import { BF16_KERNEL, bf16, narrowIsas } from '../support/half_case.js'
 import { type KernelBuffer, runKernel } from '../support/kernel_case.js'
 import { runOp } from '../support/op_case.js'
 import { checkOp, integers, normals, type Oracle, onEveryIsa, withDevice } from '../support/op_check.js'
@@ -72,7 +71,7 @@ for (const [rows, width, V, T, P, p] of [
   })
 
 for (const p of [0, 0.25])
-  for (const isa of narrowIsas(inHalf(embedding.forward, 'bf16').name))
+  for (const isa of narrowIsas(BF16_KERNEL))
     test(`bf16, p ${p}: y is that of f32 rounded once, gradients are those of f32 (${isa})`, async () => {
       const inputs = tensors(75, 37, 11, 3, 2)
       const dy = random(9)

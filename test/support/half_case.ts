@@ -41,6 +41,9 @@ export function halfType(): HalfType {
   return isJudged() && isTested(inHalf(cast.forward, other).name) ? other : 'bf16'
 }
 
+/** A kernel of devices that have bf16. */
+export const BF16_KERNEL = inHalf(cast.forward, 'bf16').name
+
 /** The nearest number of that type. */
 export function half(x: number): number {
   return halfType() === 'f16' ? f16(x) : bf16(x)
