@@ -11,6 +11,9 @@
 // block is computed stands in the variants of shared/attention_forward and shared/attention_backward; the forms here are heads of
 // 64, 32 and 128, read by four columns at once, and of any other size up to 256.
 // Dropout: element = key within the sequence, plane = row * A + head.
+//
+// In f16 qkv, y and their gradients have 2 bytes an element instead of 4, and keys and values that are read again and again half
+// the loads; lse, delta, scores, probabilities and sums are f32. Heads are whole fours then.
 
 // ---------------------------------------------------------------- forward
 

@@ -1,7 +1,7 @@
 // Elementwise arithmetic of two tensors with broadcasting: y[i0,i1,i2,i3] = fn(a[sum i_k a_k], b[sum i_k b_k]).
 //
 // Work split: one invocation is four neighbours of y where both operands have them side by side, or b one number for them;
-// else one element.
+// else one element. In f16, whose rows are whole fours, always four, with half the bytes to move.
 
 // uses places
 

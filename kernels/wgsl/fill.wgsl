@@ -1,4 +1,4 @@
-// y[i] = value. One invocation is four elements where the number of them is a multiple of four, else one.
+// y[i] = value, of f16 2 bytes instead of 4. One invocation is four elements where the number of them is a multiple of four, else one.
 
 // ---------------------------------------------------------------- forward
 

@@ -2,7 +2,7 @@
 //
 // Work split: forward, one invocation is one element of a row. Backward, shared/rows, a row is one pick: it counts the
 // picks of its row together with its team, and if none is before it adds the gradients of all, in their order, so a
-// row of x has one owner.
+// row of x has one owner. In f16 half the bytes move; each sum is rounded where it is stored.
 
 // ---------------------------------------------------------------- forward
 

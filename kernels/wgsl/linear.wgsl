@@ -2,6 +2,9 @@
 //
 // Work split: products over tiles (shared/product). Each kernel has a form for widths that are multiples of four, which loads and
 // stores fours, and one for any width. Sums run in the order of the index, in f32.
+//
+// In f16 x, y, their gradients and the packed weight have 2 bytes an element instead of 4: of what tiles load, and of what is
+// stored but bias, dweight and dbias, half. Products are made in f32 either way.
 // uses product
 
 // The order of JOINS in src/ops/linear.ts: add, gelu_tanh, gelu_erf.

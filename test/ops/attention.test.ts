@@ -157,7 +157,6 @@ for (const causal of [false, true])
 
 /** One sequence of every length at which blocks and tiles begin to fill up, be full or flow over. */
 const ragged = [1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 130]
-// more than a thousand million operations take long on an adapter in software
 if (halfType() !== 'f16') ragged.push(512)
 
 for (const [given, p] of [
@@ -183,6 +182,8 @@ for (const [given, p] of [
   [{ lengths: ragged, heads: 1, D: 64, causal: true }, 0],
   [{ lengths: [600, ...ragged], heads: 1, D: 26, causal: true }, 0.1],
 ] as [AttentionCase, number][]) {
+  // an adapter in software takes long for the others
+  if (halfType() === 'f16' && given.lengths.includes(130) && given.D % 32 !== 0) continue
   const c = { ...given, D: wide(given.D) }
   const { tensors, dy } = attentionInputs(c, 7)
   const sequences = c.lengths.length

@@ -77,7 +77,12 @@ export interface Numbers {
   sums(n: number): Float32Array | Float64Array
 }
 export const exact: Numbers = { store: (x) => x, sum: (x) => x, sums: (n) => new Float64Array(n) }
-const naive: Numbers = { store: half, sum: Math.fround, sums: (n) => new Float32Array(n) }
+/** Numbers that `round` stores, and sums of f32. */
+export const naive = (round: (x: number) => number): Numbers => ({
+  store: round,
+  sum: Math.fround,
+  sums: (n) => new Float32Array(n),
+})
 
 /** c[i,j] = sum over k of a(i,k) b(k,j), in the order of k. */
 export function product(
@@ -186,7 +191,7 @@ export function checkHalf(test: Test, name: string, c: HalfCase): void {
     )
   let references: { want: Results; low: Results } | undefined
   onEveryNarrowIsa(test, `${type}, ${name}`, async (isa) => {
-    references ??= { want: c.reference(exact, data, dy), low: c.reference(naive, data, dy) }
+    references ??= { want: c.reference(exact, data, dy), low: c.reference(naive(half), data, dy) }
     const { want, low } = references
     const found = await withDevice({ isa, threads: 2 }, run)
     want.outputs.forEach((y, i) => {
