@@ -72,7 +72,15 @@ export interface EncodeOptions {
   readonly precision?: Precision
 }
 
-/** The hidden states of the last layer, [rows, H]: bf16 with that `precision`, else f32. */
+/** What activations are stored as. */
+const ACTIVATIONS: Readonly<Record<Precision, FloatType>> = {
+  f32: 'f32',
+  bf16: 'bf16',
+  f16: 'f32',
+  int8: 'f32',
+}
+
+/** The hidden states of the last layer, [rows, H], of the type that belongs to `precision`. */
 export function encode(
   capture: Capture,
   p: EncoderParameters,
@@ -106,7 +114,7 @@ export function encode(
       ...tables,
       ...tensors(capture, p.embeddingNorm),
     ]
-    const dtype: FloatType = precision === 'bf16' ? 'bf16' : 'f32'
+    const dtype = ACTIVATIONS[precision]
     const attrs = { eps: config.layerNormEps, p: drop, stream: capture.stream(), dtype }
     const [e] = capture.apply(embedding, inputs, attrs)
     if (!p.projection) return e
