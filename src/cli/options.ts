@@ -23,7 +23,7 @@ export function deviceChoice(text: string): DeviceChoice {
 export const precisions = ['f32', 'bf16', 'f16'] as const
 export type Precision = (typeof precisions)[number]
 /** What --help says of it. */
-export const F16 = 'f16: on webgpu, where the adapter has it'
+export const F16 = 'f16: on webgpu'
 
 /** Those of inference; int8: 8-bit integers are the operands of the encoder's dense layers, activations stay f32. */
 export const inferencePrecisions = [...precisions, 'int8'] as const

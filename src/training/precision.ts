@@ -12,8 +12,7 @@ export function refusePrecision(
   const { info } = device
   const has = (type: string) => device.supports(`linear_forward_${type}`)
   if (has('f16')) return
-  const why = info.name === 'webgpu' ? ', whose adapter has no shader-f16' : ''
   throw new UsageError(
-    `precision f16 is not there on ${info.name} (${info.detail})${why} (want ${has('bf16') ? 'bf16' : 'f32'})`,
+    `precision f16 is not there on ${info.name} (${info.detail}) (want ${has('bf16') ? 'bf16' : 'f32'})`,
   )
 }
