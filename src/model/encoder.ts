@@ -72,15 +72,7 @@ export interface EncodeOptions {
   readonly precision?: Precision
 }
 
-/** What activations are stored as. */
-const ACTIVATIONS: Readonly<Record<Precision, FloatType>> = {
-  f32: 'f32',
-  bf16: 'bf16',
-  f16: 'f32',
-  int8: 'f32',
-}
-
-/** The hidden states of the last layer, [rows, H], of the type that belongs to `precision`. */
+/** The hidden states of the last layer, [rows, H]: bf16 with that `precision`, else f32. */
 export function encode(
   capture: Capture,
   p: EncoderParameters,
@@ -114,7 +106,7 @@ export function encode(
       ...tables,
       ...tensors(capture, p.embeddingNorm),
     ]
-    const dtype = ACTIVATIONS[precision]
+    const dtype: FloatType = precision === 'bf16' ? 'bf16' : 'f32'
     const attrs = { eps: config.layerNormEps, p: drop, stream: capture.stream(), dtype }
     const [e] = capture.apply(embedding, inputs, attrs)
     if (!p.projection) return e
