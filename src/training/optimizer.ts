@@ -82,7 +82,10 @@ export function optimizerInputs(parameters: Capture['parameters']): Record<strin
   return { optimizer_table: table, optimizer_segments: segments }
 }
 
-/** What the moments are divided by at update t (from 1; steps that were left out are none): 1 - beta^t, or 1 without bias correction. */
+/**
+ * What the moments are divided by at update t (from 1; steps that were left out are none): 1 - beta^t, or 1 without bias
+ * correction.
+ */
 export function corrections(
   settings: OptimizerSettings,
   t: number,
