@@ -276,9 +276,9 @@ function differentiateRepeat(graph: Graph, gradients: Gradients, node: RepeatNod
 
 /**
  * Appends the backward pass of `loss`, a tensor of one element. `seed` is the gradient that it starts from
- * (default 1), such as a loss scale.
+ * (default 1): a number, or the name of a run-time scalar, such as a loss scale.
  */
-export function backward(graph: Graph, loss: GraphValue, seed = 1): void {
+export function backward(graph: Graph, loss: GraphValue, seed: number | string = 1): void {
   if (elements(loss.spec) !== 1)
     throw new Error(`backward: loss is ${shapeText(loss.spec.shape)} (want one element)`)
   if (!loss.differentiable) throw new Error('backward: the loss depends on no parameter')
@@ -290,7 +290,8 @@ export function backward(graph: Graph, loss: GraphValue, seed = 1): void {
     },
     graph.root,
   )
-  gradients.give(loss, graph.emit(fill, [], { shape: loss.spec.shape, value: seed })[0])
+  const start = typeof seed === 'number' ? { value: seed } : { value: 1, scalar: seed }
+  gradients.give(loss, graph.emit(fill, [], { shape: loss.spec.shape, ...start })[0])
   for (const node of tape.reverse()) {
     // gradients belong where their op does
     if (node.kind === 'call')
