@@ -21,14 +21,11 @@ export type Dim = number | Dynamic
  */
 export type DType = 'f32' | HalfType | 'i32' | 'u32' | 'packed' | 'packed_int8'
 
-/** What activations can be. */
+/** What activations can be, and what a model can be trained in; f16 wants its loss to be scaled (training/loss_scale.ts). */
 export type FloatType = 'f32' | HalfType
 
-/** What a model can be trained in; f16 wants its loss to be scaled (training/loss_scale.ts). */
-export type TrainingPrecision = FloatType | 'f16'
-
 /** What a model can compute in; int8: activations of f32, products of 8-bit integers, no gradients. */
-export type Precision = TrainingPrecision | 'int8'
+export type Precision = FloatType | 'int8'
 
 export interface Spec {
   readonly shape: readonly Dim[]

@@ -11,7 +11,7 @@ import { checkConfig, type ModelConfig, preset } from '../../model/config.js'
 import type { Example, Head, HeadModel } from '../../model/head.js'
 import type { PretrainedModel, VocabularyContents } from '../../model/pretrained.js'
 import { loadPretrained } from '../../model/weights.js'
-import type { TrainingPrecision } from '../../ops/shape.js'
+import type { FloatType } from '../../ops/shape.js'
 import type { DataSet, PublishedSettings, Split, TaskContext, TaskCore } from '../../tasks/task.js'
 import type { CheckpointPlace, TrainingArenas } from '../checkpoint.js'
 import { initialValues } from '../initialize.js'
@@ -58,7 +58,7 @@ export interface FinetuneOptions {
   readonly seed: number
   readonly recompute: boolean
   /** Of activations and operands of products (default f32). */
-  readonly precision?: TrainingPrecision
+  readonly precision?: FloatType
   /** Scales the loss in another precision than f16 too, where no bit depends on it. */
   readonly lossScaling?: Partial<LossScaling>
   /** After choosing on dev train again, on train and dev together. */

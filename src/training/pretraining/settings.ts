@@ -6,7 +6,7 @@ import { z } from 'zod'
 import type { Pairs } from '../../data/instances/instances.js'
 import { UsageError } from '../../error.js'
 import { ACTIVATIONS, checkConfig, MODEL_TYPES, type ModelConfig, preset } from '../../model/config.js'
-import type { TrainingPrecision } from '../../ops/shape.js'
+import type { FloatType } from '../../ops/shape.js'
 import { type LossScaling, lossScaling } from '../loss_scale.js'
 import { DEFAULT_OPTIMIZER, type OptimizerSettings } from '../optimizer.js'
 import { checkSchedule, type Schedule } from '../schedule.js'
@@ -33,7 +33,7 @@ export interface PretrainChoices {
   batch?: number
   rows?: number
   recompute?: boolean
-  precision?: TrainingPrecision
+  precision?: FloatType
   /** Scales the loss in another precision than f16 too, where no bit depends on it. */
   lossScaling?: Partial<LossScaling>
   seed?: number
@@ -88,7 +88,7 @@ export interface PretrainSettings {
   readonly rows: number
   readonly recompute: boolean
   /** Of activations and operands of products. */
-  readonly precision: TrainingPrecision
+  readonly precision: FloatType
   /** There where the loss is scaled. */
   readonly lossScaling?: LossScaling
   readonly seed: number

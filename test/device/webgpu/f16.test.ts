@@ -12,9 +12,10 @@ import { Runtime } from '../../../src/graph/runtime.js'
 import { type ModelConfig, preset } from '../../../src/model/config.js'
 import { batchInputs, encode } from '../../../src/model/encoder.js'
 import { declarePretraining, pretrainingLoss } from '../../../src/model/pretraining.js'
-import type { FloatType } from '../../../src/ops/shape.js'
+import type { FloatType, Precision } from '../../../src/ops/shape.js'
 import { initialValues } from '../../../src/training/initialize.js'
 import { DEFAULT_OPTIMIZER, optimizerInputs } from '../../../src/training/optimizer.js'
+import { refusePrecision } from '../../../src/training/precision.js'
 import { mlmScale, pretrainingPrograms } from '../../../src/training/pretraining/programs.js'
 import { sameBits } from '../../support/allclose.js'
 import { type Batch, batchOf, capacity, train, vocabulary } from '../../support/device_steps.js'
@@ -157,6 +158,31 @@ else {
       { precision: 'f16' },
     )
     assert.throws(() => new Runtime(cpu, parameters, graphs), /the cpu device has no kernel \w+_f16/)
+  })
+
+  test('commands that are asked for what a device has not name what it has', () => {
+    const refused = (precision: Precision, on: Device) => {
+      try {
+        refusePrecision(precision, on)
+      } catch (error) {
+        return `${(error as Error).name}: ${(error as Error).message}`
+      }
+      return 'nothing'
+    }
+    assert.match(refused('f16', cpu), /^UsageError: precision f16 is not there on cpu \(.*\) \(want bf16\)$/)
+    assert.match(
+      refused('bf16', device),
+      /^UsageError: precision bf16 is not there on webgpu \(.*\) \(want f16\)$/,
+    )
+    const none = { info: cpu.info, supports: () => false } as unknown as Device
+    assert.match(refused('bf16', none), /\(want f32\)$/)
+    for (const [precision, on] of [
+      ['f32', cpu],
+      ['bf16', cpu],
+      ['int8', cpu],
+      ['f16', device],
+    ] as const)
+      assert.is(refused(precision, on), 'nothing')
   })
 
   test('a model whose rows are not whole fours is refused with what they are', () => {
