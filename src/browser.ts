@@ -41,7 +41,15 @@ export {
 } from './training/finetuning/model_files.js'
 export type { FinetuneHooks } from './training/finetuning/result.js'
 export { assembleRun, type FinetuneOptions, type FinetuneRun } from './training/finetuning/setup.js'
+export type { LossScaleState, LossScaling, StepScale } from './training/loss_scale.js'
+export { DEFAULT_LOSS_SCALING, LossScaler, lossScaling, scaleScalars } from './training/loss_scale.js'
 export type { OptimizerSettings } from './training/optimizer.js'
-export { appendUpdate, corrections, DEFAULT_OPTIMIZER, optimizerInputs } from './training/optimizer.js'
-export type { TrainerOptions } from './training/trainer.js'
+export {
+  appendBackward,
+  appendUpdate,
+  corrections,
+  DEFAULT_OPTIMIZER,
+  optimizerInputs,
+} from './training/optimizer.js'
+export type { TrainerOptions, TrainerStep } from './training/trainer.js'
 export { Trainer } from './training/trainer.js'

@@ -26,7 +26,15 @@ export type { Dim, DType, Spec } from './ops/shape.js'
 export { dynamic } from './ops/shape.js'
 export type { EvaluatorOptions, Forward } from './training/evaluator.js'
 export { Evaluator } from './training/evaluator.js'
+export type { LossScaleState, LossScaling, StepScale } from './training/loss_scale.js'
+export { DEFAULT_LOSS_SCALING, LossScaler, lossScaling, scaleScalars } from './training/loss_scale.js'
 export type { OptimizerSettings } from './training/optimizer.js'
-export { appendUpdate, corrections, DEFAULT_OPTIMIZER, optimizerInputs } from './training/optimizer.js'
-export type { TrainerOptions } from './training/trainer.js'
+export {
+  appendBackward,
+  appendUpdate,
+  corrections,
+  DEFAULT_OPTIMIZER,
+  optimizerInputs,
+} from './training/optimizer.js'
+export type { TrainerOptions, TrainerStep } from './training/trainer.js'
 export { Trainer } from './training/trainer.js'

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { inBf16, inInt8, type Kernel } from '../src/device/kernel.js'
+import { inHalf, inInt8, type Kernel } from '../src/device/kernel.js'
 import * as ops from '../src/ops/index.js'
 import type { Op } from '../src/ops/op.js'
 import { cpuKernels, cudaKernels, type KernelSignature } from './support/kernel_source.js'
@@ -42,7 +42,7 @@ function compare(
 ): Map<string, KernelSignature> {
   const found = read(readFileSync(join(root, file), 'utf8'))
   const kernels = [op.forward, ...(op.backward ?? []), ...(op.kernels ?? [])]
-  const forms = (kernel: Kernel) => [kernel.name, inBf16(kernel).name, inInt8(kernel).name]
+  const forms = (kernel: Kernel) => [kernel.name, inHalf(kernel, 'bf16').name, inInt8(kernel).name]
   for (const kernel of kernels) {
     const signatures = forms(kernel).flatMap((name) => found.get(name) ?? [])
     assert.ok(signatures.length > 0, `${file} does not export ${kernel.name}`)

@@ -7,7 +7,6 @@
 import { rmSync } from 'node:fs'
 import type { Device } from '../../src/device/device.js'
 import { tokenHead } from '../../src/model/token_classification.js'
-import type { FloatType } from '../../src/ops/shape.js'
 import { epochOrder } from '../../src/training/finetuning/batches.js'
 import { train } from '../../src/training/finetuning/loop.js'
 import { DEFAULT_OPTIMIZER, type OptimizerSettings } from '../../src/training/optimizer.js'
@@ -18,6 +17,7 @@ import { openBenchDevice } from '../support/device.js'
 import { temporaryFolder } from '../support/folder.js'
 import { openPeers } from '../support/peer.js'
 import type { PeerSpec } from '../support/peers.js'
+import type { TrainingPrecision } from '../support/precisions.js'
 import { type Contestant, ownCpu, race } from '../support/race.js'
 import { labelledJson, madeUp, ncbiLengths, openTagging, saveTagging, tagging } from '../support/tagging.js'
 
@@ -92,7 +92,7 @@ try {
 /** Ours in a precision, and the loss of the first batch without dropout. A call is one step on the next batch. */
 async function contestant(
   on: Device,
-  precision: FloatType,
+  precision: TrainingPrecision,
 ): Promise<Contestant & { loss: number; restart(): void }> {
   const first = [...order.subarray(0, BATCH)]
   const { runtime, loss } = await openTagging(

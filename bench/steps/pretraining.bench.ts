@@ -4,7 +4,6 @@
  * start from the same weights and batch, whose loss without dropout must agree.
  */
 import { rmSync } from 'node:fs'
-import type { FloatType } from '../../src/ops/shape.js'
 import { type StepShape, steps } from '../shapes.js'
 import { quick } from '../support/bench.js'
 import { isCase } from '../support/case.js'
@@ -12,6 +11,7 @@ import { openBenchDevice } from '../support/device.js'
 import { temporaryFolder } from '../support/folder.js'
 import { openPeers } from '../support/peer.js'
 import type { PeerSpec } from '../support/peers.js'
+import type { TrainingPrecision } from '../support/precisions.js'
 import {
   agreeOnFirst,
   checkFirst,
@@ -22,7 +22,7 @@ import {
 import { type Contestant, ownCpu, race } from '../support/race.js'
 import { saveStep } from '../support/save_step.js'
 
-const PRECISIONS: FloatType[] = ['f32', 'bf16']
+const PRECISIONS: TrainingPrecision[] = ['f32', 'bf16']
 /** Largest difference of first losses, relative: bf16 rounds at 2^-9. */
 const TOLERANCE = { f32: 1e-4, bf16: 5e-3, int8: 0 }
 
@@ -37,7 +37,7 @@ async function compare(name: string, shape: StepShape, dropout: number): Promise
   if (!isCase(name)) return
   const folder = temporaryFolder()
   const device = await openBenchDevice()
-  const ours: { precision: FloatType; step: PretrainingStep }[] = []
+  const ours: { precision: TrainingPrecision; step: PretrainingStep }[] = []
   try {
     for (const precision of PRECISIONS)
       ours.push({ precision, step: await pretrainingStep(device, shape, { dropout, precision }) })

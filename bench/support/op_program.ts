@@ -9,8 +9,8 @@ import { Capture } from '../../src/autograd/tensor.js'
 import type { Device, DeviceBuffer, Prepared } from '../../src/device/device.js'
 import type { Products } from '../../src/device/kernel.js'
 import { calls, type Program } from '../../src/device/program.js'
-import { fromBf16, toBf16 } from '../../src/graph/bf16.js'
 import type { GraphValue } from '../../src/graph/graph.js'
+import { fromHalf, toHalf } from '../../src/graph/half.js'
 import { ParameterSet, zeros } from '../../src/graph/parameters.js'
 import { compile, type InputData } from '../../src/graph/runtime.js'
 import { contiguous, copy } from '../../src/ops/copy.js'
@@ -195,7 +195,7 @@ export async function prepareOp<A extends Attrs>(
       const value = capture.parameter(parameters.get(name)).value
       filled.push([value, data[name]])
       if (role === 'packed_int8') return graph.emit(packInt8, [value], {})[0]
-      return role === 'weight' ? value : graph.emit(pack, [value], { gradient: true })[0]
+      return role === 'weight' ? value : graph.emit(pack, [value], { to: 'bf16', gradient: true })[0]
     }
     const spec: Spec = { shape, dtype: dtype ?? (data[name] instanceof Float32Array ? 'f32' : 'i32') }
     const raw = graph.value(spec, { kind: 'input', name }, role === 'activation', name, graph.root)
@@ -258,7 +258,7 @@ export async function prepareOp<A extends Attrs>(
   for (const [value, content] of filled) {
     const { arena, offset } = plan.place(value)
     const isLow = value.spec.dtype === 'bf16'
-    await device.write(buffers.get(arena)!, offset, isLow ? toBf16(content as Float32Array) : content)
+    await device.write(buffers.get(arena)!, offset, isLow ? toHalf(content as Float32Array, 'bf16') : content)
   }
   const leaves = part(0, first)
   if (leaves.prepared) await device.run(leaves.prepared, { seed, draw, ...scalars })
@@ -280,7 +280,7 @@ export async function prepareOp<A extends Attrs>(
       const value = values.get(name)!
       const { arena, offset } = plan.place(value)
       const bytes = await device.read(buffers.get(arena)!, offset, byteSize(value.spec))
-      if (value.spec.dtype === 'bf16') return fromBf16(new Uint16Array(bytes))
+      if (value.spec.dtype === 'bf16') return fromHalf(new Uint16Array(bytes), 'bf16')
       return value.spec.dtype === 'f32' ? new Float32Array(bytes) : new Int32Array(bytes)
     },
   }
@@ -288,7 +288,7 @@ export async function prepareOp<A extends Attrs>(
 
 /** The values that bf16 has of these. */
 function rounded(data: InputData): Float32Array {
-  return fromBf16(toBf16(data as Float32Array))
+  return fromHalf(toHalf(data as Float32Array, 'bf16'), 'bf16')
 }
 
 function isGradient(name: string, op: { inputs: readonly string[] }): boolean {

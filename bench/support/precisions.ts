@@ -1,6 +1,7 @@
 /** Precisions, the most exact first. */
 export const PRECISIONS = ['f32', 'bf16', 'int8'] as const
 export type Precision = (typeof PRECISIONS)[number]
+export type TrainingPrecision = Exclude<Precision, 'int8'>
 
 /** Those in which labelling runs on the CPU: what the benches of inference race. */
 export const INFERENCE_PRECISIONS = PRECISIONS

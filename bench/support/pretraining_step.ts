@@ -9,10 +9,10 @@ import { ParameterSet } from '../../src/graph/parameters.js'
 import { type InputData, Runtime } from '../../src/graph/runtime.js'
 import { checkConfig, type ModelConfig } from '../../src/model/config.js'
 import { declarePretraining, pretrainingLoss } from '../../src/model/pretraining.js'
-import type { FloatType } from '../../src/ops/shape.js'
 import { appendUpdate, DEFAULT_OPTIMIZER, optimizerInputs } from '../../src/training/optimizer.js'
 import { random } from '../../test/support/random.js'
 import type { StepShape } from '../shapes.js'
+import type { TrainingPrecision } from './precisions.js'
 
 export interface PretrainingStep {
   readonly runtime: Runtime
@@ -81,7 +81,7 @@ export function pretrainingModel(shape: StepShape, dropout: number) {
 export async function pretrainingStep(
   device: Device,
   shape: StepShape,
-  options: { dropout: number; recompute?: boolean; precision?: FloatType },
+  options: { dropout: number; recompute?: boolean; precision?: TrainingPrecision },
 ): Promise<PretrainingStep> {
   const { B, S, N, masked } = shape
   const { config, parameters: set, model, initial, batch } = pretrainingModel(shape, options.dropout)

@@ -11,7 +11,6 @@ import { Runtime } from '../../src/graph/runtime.js'
 import { type ModelConfig, preset } from '../../src/model/config.js'
 import { saveModel } from '../../src/model/folder.js'
 import { type TokenClassificationModel, tokenHead } from '../../src/model/token_classification.js'
-import type { FloatType } from '../../src/ops/shape.js'
 import type { NerExample } from '../../src/tasks/entities/windows.js'
 import { capacityOf, collate } from '../../src/training/finetuning/batches.js'
 import { captureTraining } from '../../src/training/finetuning/loop.js'
@@ -20,6 +19,7 @@ import type { OptimizerSettings } from '../../src/training/optimizer.js'
 import type { Random } from '../../test/support/random.js'
 import { ncbiDisease } from '../shapes.js'
 import { isEmulated } from './device.js'
+import type { TrainingPrecision } from './precisions.js'
 
 export const LABELS = ['O', 'B', 'I']
 /** Pieces, few where an emulator updates a weight for each. */
@@ -52,7 +52,11 @@ export function tagging(name: string, dropout: number): Tagging {
 export async function openTagging(
   device: Device,
   { parameters, model, initial }: Pick<Tagging, 'parameters' | 'model' | 'initial'>,
-  { rows, optimizer, precision }: { rows: number; optimizer: OptimizerSettings; precision: FloatType },
+  {
+    rows,
+    optimizer,
+    precision,
+  }: { rows: number; optimizer: OptimizerSettings; precision: TrainingPrecision },
   examples: readonly NerExample[],
   chosen: readonly number[],
 ): Promise<{ runtime: Runtime; loss: number }> {

@@ -5,7 +5,7 @@ import type { OptimizerAttrs } from '../../src/ops/lamb.js'
 import { random } from '../../test/support/random.js'
 import { fixed } from './op_program.js'
 
-export const optimizerAttrs: OptimizerAttrs & Record<string, number> = {
+export const optimizerAttrs: Omit<OptimizerAttrs, 'unscale'> = {
   beta1: 0.9,
   beta2: 0.999,
   eps: 1e-6,

@@ -15,9 +15,9 @@ namespace {
 void lamb_forward(Team& team, float* parameters, float* gradients, float* moment1, float* moment2, const int32_t* table,
                   const int32_t* segments, const float* norm, double* partial, uint32_t chunk_count, uint32_t segment_count,
                   float lr, float beta1, float beta2, float rest1, float rest2, float eps, float decay, float clip,
-                  float correction1, float correction2) {
+                  float unscale, float correction1, float correction2) {
   if (!__builtin_isfinite(*norm)) return clear_gradients(team, gradients, table, segments, chunk_count);
-  const Moments moments(beta1, beta2, rest1, rest2, eps, clip, *norm, correction1, correction2);
+  const Moments moments(beta1, beta2, rest1, rest2, eps, clip, unscale, *norm, correction1, correction2);
 
   each(team, chunk_count, [&](uint32_t c) {
     const int32_t flags = segments[2 * table[3 * c]];

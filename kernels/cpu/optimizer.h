@@ -2,7 +2,7 @@
 //
 //   m = beta1 m + rest1 g;  v = beta2 v + rest2 g^2;  direction = (m / correction1) / (sqrt(v / correction2) + eps)
 //
-// with rest = 1 - beta and g scaled by min(1, clip / norm).
+// with rest = 1 - beta and g the gradient times `unscale` (1 / loss scale, ops/lamb.ts) times min(1, clip / norm), one factor.
 #pragma once
 #include "kernel.h"
 
@@ -20,13 +20,14 @@ inline void blocks(uint32_t count, F f) {
 struct Moments {
   V beta1, beta2, rest1, rest2, eps, factor, inverse1, inverse2;
 
-  Moments(float b1, float b2, float r1, float r2, float epsilon, float clip, float norm, float correction1, float correction2)
+  Moments(float b1, float b2, float r1, float r2, float epsilon, float clip, float unscale, float norm, float correction1,
+          float correction2)
       : beta1(set1(b1)),
         beta2(set1(b2)),
         rest1(set1(r1)),
         rest2(set1(r2)),
         eps(set1(epsilon)),
-        factor(set1(clip > 0 && norm > clip ? clip / norm : 1.0f)),
+        factor(set1((clip > 0 && norm > clip ? clip / norm : 1.0f) * unscale)),
         inverse1(set1(1.0f / correction1)),
         inverse2(set1(1.0f / correction2)) {}
 

@@ -52,12 +52,12 @@ adamw_kernel(Arenas at, const int32_t* __restrict__ table, const int32_t* __rest
 void adamw_forward(Launch& launch, Buffer<float> parameters, Buffer<float> gradients, Buffer<float> moment1,
                    Buffer<float> moment2, Buffer<const int32_t> table, Buffer<const int32_t> segments, Buffer<const float> norm,
                    Param<uint32_t> chunk_count, Param<float> lr, Param<float> beta1, Param<float> beta2, Param<float> rest1,
-                   Param<float> rest2, Param<float> eps, Param<float> decay, Param<float> clip, Param<float> correction1,
-                   Param<float> correction2) {
+                   Param<float> rest2, Param<float> eps, Param<float> decay, Param<float> clip, Param<float> unscale,
+                   Param<float> correction1, Param<float> correction2) {
   const Arenas at{parameters.data, gradients.data, moment1.data, moment2.data};
   launch(at.wide() ? adamw_kernel<true> : adamw_kernel<false>, Grid(uint32_t(table.size / 3), kParts), kOptimizerThreads, 0, at,
          table.data, segments.data, norm.data, chunk_count, lr, decay,
-         OptimizerParams{beta1, beta2, rest1, rest2, eps, clip, correction1, correction2});
+         OptimizerParams{beta1, beta2, rest1, rest2, eps, clip, unscale, correction1, correction2});
 }
 
 }  // namespace

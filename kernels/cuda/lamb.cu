@@ -122,9 +122,9 @@ void lamb_forward(Launch& launch, Buffer<float> parameters, Buffer<float> gradie
                   Buffer<const int32_t> table, Buffer<const int32_t> segments, Buffer<const float> norm, Buffer<double> partial,
                   Param<uint32_t> chunk_count, Param<uint32_t> segment_count, Param<float> lr, Param<float> beta1,
                   Param<float> beta2, Param<float> rest1, Param<float> rest2, Param<float> eps, Param<float> decay,
-                  Param<float> clip, Param<float> correction1, Param<float> correction2) {
+                  Param<float> clip, Param<float> unscale, Param<float> correction1, Param<float> correction2) {
   const Arenas at{parameters.data, gradients.data, moment1.data, moment2.data};
-  const OptimizerParams params{beta1, beta2, rest1, rest2, eps, clip, correction1, correction2};
+  const OptimizerParams params{beta1, beta2, rest1, rest2, eps, clip, unscale, correction1, correction2};
   const uint32_t chunks = uint32_t(table.size / 3);
   Squares* squares = launch.scratch<Squares>(size_t(chunks) * kParts);
   const bool wide = at.wide();

@@ -2,7 +2,7 @@
 //
 //   m = beta1 m + rest1 g;  v = beta2 v + rest2 g^2;  direction = (m / correction1) / (sqrt(v / correction2) + eps)
 //
-// with rest = 1 - beta and g scaled by min(1, clip / norm).
+// with rest = 1 - beta and g the gradient times `unscale` (1 / loss scale) times min(1, clip / norm), one factor.
 //
 // Work split: a chunk of the table [chunks, 3] of (segment, start, count) is kParts blocks, so that many more blocks than fit
 // at once end at different times; block (c, q) has every kParts-th run of 4,096 elements of chunk c. Numerics: a thread adds
@@ -76,7 +76,7 @@ __device__ __forceinline__ double block_sum(double v, double* of_warp) {
 // ---------------------------------------------------------------- moments
 
 struct OptimizerParams {
-  Param<float> beta1, beta2, rest1, rest2, eps, clip, correction1, correction2;
+  Param<float> beta1, beta2, rest1, rest2, eps, clip, unscale, correction1, correction2;
 };
 
 struct Moments {
@@ -93,6 +93,7 @@ struct Moments {
         inverse2(1.f / p.correction2()) {
     const float clip = p.clip();
     if (clip > 0 && norm > clip) factor = clip / norm;
+    factor *= p.unscale();
   }
 
   // Updates the moments of an element and returns the direction of its step.

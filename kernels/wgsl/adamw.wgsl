@@ -12,7 +12,7 @@
 // kernel adamw_forward
 struct Params {
   chunk_count: u32, lr: f32, beta1: f32, beta2: f32, rest1: f32, rest2: f32, eps: f32, decay: f32, clip: f32,
-  correction1: f32, correction2: f32,
+  unscale: f32, correction1: f32, correction2: f32,
 }
 @group(0) @binding(0) var<storage, read_write> parameters: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> gradients: array<vec4f>;

@@ -11,25 +11,32 @@
 // block is computed stands in the variants of shared/attention_forward and shared/attention_backward; the forms here are heads of
 // 64, 32 and 128, read by four columns at once, and of any other size up to 256.
 // Dropout: element = key within the sequence, plane = row * A + head.
+//
+// In f16 qkv, y and their gradients have 2 bytes an element instead of 4, and keys and values that are read again and again half
+// the loads; lse, delta, scores, probabilities and sums are f32. Heads are whole fours then.
 
 // ---------------------------------------------------------------- forward
 
 // kernel attention_forward
-// form CHUNKS = 16u when: hidden == 64 * heads
-// form CHUNKS = 8u when: hidden == 32 * heads
-// form CHUNKS = 32u when: hidden == 128 * heads
+// form vec4, plain, CHUNKS = 16u when: hidden == 64 * heads
+// form vec4, plain, CHUNKS = 8u when: hidden == 32 * heads
+// form vec4, plain, CHUNKS = 32u when: hidden == 128 * heads
+// f16 vec4, halves, CHUNKS = 16u when: hidden == 64 * heads
+// f16 vec4, halves, CHUNKS = 8u when: hidden == 32 * heads
+// f16 vec4, halves, CHUNKS = 32u when: hidden == 128 * heads
+// f16 vec4, halves, CHUNKS = 64u
 // uses attention_forward, attention_vectors
 struct Params {
   rows: u32, sequences: u32, heads: u32, hidden: u32, causal: u32, p: f32, seed: u32, draw: u32, stream: u32, layer: u32,
 }
-@group(0) @binding(0) var<storage, read_write> qkv: array<vec4f>;
+@group(0) @binding(0) var<storage, read_write> qkv: array<Stored>;
 @group(0) @binding(1) var<storage, read_write> cu_seqlens: array<i32>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> y: array<Stored>;
 @group(0) @binding(3) var<storage, read_write> lse: array<f32>;
 @group(0) @binding(4) var<uniform> params: Params;
 
 fn put_y(at: u32, c: u32, v: vec4f) {
-  y[at + c] = v;
+  y[at + c] = stored(v);
 }
 
 // workgroups: ceil((ceil(rows / ROWS) + sequences) * heads / TASKS)
@@ -77,19 +84,23 @@ fn main(
 // with delta = rowsum(dy y), which is computed first, into the place of the first column of each head's dq: that is written last.
 
 // kernel attention_backward
-// form CHUNKS = 16u when: hidden == 64 * heads
-// form CHUNKS = 8u when: hidden == 32 * heads
-// form CHUNKS = 32u when: hidden == 128 * heads
+// form vec4, plain, CHUNKS = 16u when: hidden == 64 * heads
+// form vec4, plain, CHUNKS = 8u when: hidden == 32 * heads
+// form vec4, plain, CHUNKS = 32u when: hidden == 128 * heads
+// f16 vec4, halves, CHUNKS = 16u when: hidden == 64 * heads
+// f16 vec4, halves, CHUNKS = 8u when: hidden == 32 * heads
+// f16 vec4, halves, CHUNKS = 32u when: hidden == 128 * heads
+// f16 vec4, halves, CHUNKS = 64u
 // uses attention_backward, attention_vectors, attention_gradient_vectors
 struct Params {
   rows: u32, sequences: u32, heads: u32, hidden: u32, causal: u32, p: f32, seed: u32, draw: u32, stream: u32, layer: u32,
 }
-@group(0) @binding(0) var<storage, read_write> dy: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> qkv: array<vec4f>;
+@group(0) @binding(0) var<storage, read_write> dy: array<Stored>;
+@group(0) @binding(1) var<storage, read_write> qkv: array<Stored>;
 @group(0) @binding(2) var<storage, read_write> cu_seqlens: array<i32>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> y: array<Stored>;
 @group(0) @binding(4) var<storage, read_write> lse: array<f32>;
-@group(0) @binding(5) var<storage, read_write> dqkv: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> dqkv: array<Stored>;
 @group(0) @binding(6) var<uniform> params: Params;
 
 // workgroups: ceil(rows * heads / 64)

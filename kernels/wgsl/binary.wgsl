@@ -1,7 +1,7 @@
 // Elementwise arithmetic of two tensors with broadcasting: y[i0,i1,i2,i3] = fn(a[sum i_k a_k], b[sum i_k b_k]).
 //
 // Work split: one invocation is four neighbours of y where both operands have them side by side, or b one number for them;
-// else one element.
+// else one element. In f16, whose rows are whole fours, always four, with half the bytes to move.
 
 // uses places
 
@@ -52,16 +52,17 @@ fn apply(which: u32, a: vec4f, b: vec4f) -> vec4f {
 // ---------------------------------------------------------------- forward
 
 // kernel binary_forward
-// when: d3 % 4 == 0 && a3 == 1 && a0 % 4 == 0 && a1 % 4 == 0 && a2 % 4 == 0 && b3 == 1 && b0 % 4 == 0 && b1 % 4 == 0 && b2 % 4 == 0
+// form vec4, plain when: d3 % 4 == 0 && a3 == 1 && a0 % 4 == 0 && a1 % 4 == 0 && a2 % 4 == 0 && b3 == 1 && b0 % 4 == 0 && b1 % 4 == 0 && b2 % 4 == 0
+// f16 vec4, halves
 struct Params {
   d0: u32, d1: u32, d2: u32, d3: u32,
   a0: u32, a1: u32, a2: u32, a3: u32,
   b0: u32, b1: u32, b2: u32, b3: u32,
   fn_: u32,
 }
-@group(0) @binding(0) var<storage, read_write> a: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> b: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(0) var<storage, read_write> a: array<Stored>;
+@group(0) @binding(1) var<storage, read_write> b: array<Stored>;
+@group(0) @binding(2) var<storage, read_write> y: array<Stored>;
 @group(0) @binding(3) var<uniform> params: Params;
 
 // workgroups: ceil(d0 * d1 * d2 * d3 / 256)
@@ -77,9 +78,9 @@ fn main(
     return;
   }
   let i = indices(element, d);
-  let of_a = a[place(i, vec4u(params.a0 / 4u, params.a1 / 4u, params.a2 / 4u, 1u))];
-  let of_b = b[place(i, vec4u(params.b0 / 4u, params.b1 / 4u, params.b2 / 4u, 1u))];
-  y[element] = apply(params.fn_, of_a, of_b);
+  let of_a = loaded(a[place(i, vec4u(params.a0 / 4u, params.a1 / 4u, params.a2 / 4u, 1u))]);
+  let of_b = loaded(b[place(i, vec4u(params.b0 / 4u, params.b1 / 4u, params.b2 / 4u, 1u))]);
+  y[element] = stored(apply(params.fn_, of_a, of_b));
 }
 
 // kernel binary_forward

@@ -1,7 +1,8 @@
 // Strided view to contiguous tensor: y[i0,i1,i2,i3] = x[offset + i0 s0 + i1 s1 + i2 s2 + i3 s3].
 //
 // Work split: forward, one invocation is four neighbours of y where x has them side by side, else one element (as words:
-// integers are copied too). Backward adds onto x. Where elements of dy never meet there, by the sizes of the strides, the
+// integers are copied too); of f16 always four, with half the bytes to move. WebGPU has no backward of f16: an element is half a word,
+// and those of a word would be added to by two invocations. Backward adds onto x. Where elements of dy never meet there, by the sizes of the strides, the
 // same; else those that meet along a dimension of stride 0: the invocation whose indices are 0 there adds them up in
 // order. Should other strides make elements meet as well (windows that overlap), one invocation does all.
 
@@ -10,10 +11,11 @@
 // ---------------------------------------------------------------- forward
 
 // kernel copy_forward
-// when: d3 % 4 == 0 && s3 == 1 && s0 % 4 == 0 && s1 % 4 == 0 && s2 % 4 == 0 && offset % 4 == 0
+// form words when: d3 % 4 == 0 && s3 == 1 && s0 % 4 == 0 && s1 % 4 == 0 && s2 % 4 == 0 && offset % 4 == 0
+// f16 halves when: d3 % 4 == 0 && s3 == 1 && s0 % 4 == 0 && s1 % 4 == 0 && s2 % 4 == 0 && offset % 4 == 0
 struct Params { d0: u32, d1: u32, d2: u32, d3: u32, s0: i32, s1: i32, s2: i32, s3: i32, offset: u32 }
-@group(0) @binding(0) var<storage, read_write> x: array<vec4u>;
-@group(0) @binding(1) var<storage, read_write> y: array<vec4u>;
+@group(0) @binding(0) var<storage, read_write> x: array<Stored>;
+@group(0) @binding(1) var<storage, read_write> y: array<Stored>;
 @group(0) @binding(2) var<uniform> params: Params;
 
 // workgroups: ceil(d0 * d1 * d2 * d3 / 256)
@@ -52,6 +54,37 @@ fn main(
   }
   let i = indices(element, d);
   y[element] = x[params.offset + place(i, vec4u(vec4i(params.s0, params.s1, params.s2, params.s3)))];
+}
+
+// kernel copy_forward
+// f16 halves
+struct Params { d0: u32, d1: u32, d2: u32, d3: u32, s0: i32, s1: i32, s2: i32, s3: i32, offset: u32 }
+@group(0) @binding(0) var<storage, read_write> x: array<Stored>;
+@group(0) @binding(1) var<storage, read_write> y: array<Stored>;
+@group(0) @binding(2) var<uniform> params: Params;
+
+fn half_at(place: u32) -> u32 {
+  return (x[place / 4u][place % 4u / 2u] >> (place % 2u * 16u)) & 0xffffu;
+}
+
+// workgroups: ceil(d0 * d1 * d2 * d3 / 256)
+@compute @workgroup_size(LANES)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let d = vec4u(params.d0, params.d1, params.d2, params.d3);
+  let four = element_index(group, groups, lane);
+  if (four >= d.x * d.y * d.z * d.w / 4u) {
+    return;
+  }
+  let step = u32(params.s3);
+  let first = params.offset + place(indices(four * 4u, d), vec4u(vec4i(params.s0, params.s1, params.s2, params.s3)));
+  y[four] = vec2u(
+    half_at(first) | (half_at(first + step) << 16u),
+    half_at(first + 2u * step) | (half_at(first + 3u * step) << 16u),
+  );
 }
 
 // ---------------------------------------------------------------- backward

@@ -1,11 +1,12 @@
-// y[i] = value. One invocation is four elements where the number of them is a multiple of four, else one.
+// y[i] = value, of f16 2 bytes instead of 4. One invocation is four elements where the number of them is a multiple of four, else one.
 
 // ---------------------------------------------------------------- forward
 
 // kernel fill_forward
-// when: count % 4 == 0
+// form vec4, plain when: count % 4 == 0
+// f16 vec4, halves
 struct Params { count: u32, value: f32 }
-@group(0) @binding(0) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(0) var<storage, read_write> y: array<Stored>;
 @group(0) @binding(1) var<uniform> params: Params;
 
 // workgroups: ceil(count / 256)
@@ -17,7 +18,7 @@ fn main(
 ) {
   let i = element_index(group, groups, lane);
   if (i < params.count / 4u) {
-    y[i] = vec4f(params.value);
+    y[i] = stored(vec4f(params.value));
   }
 }
 

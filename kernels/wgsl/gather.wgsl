@@ -2,17 +2,18 @@
 //
 // Work split: forward, one invocation is one element of a row. Backward, shared/rows, a row is one pick: it counts the
 // picks of its row together with its team, and if none is before it adds the gradients of all, in their order, so a
-// row of x has one owner.
+// row of x has one owner. In f16 half the bytes move; each sum is rounded where it is stored.
 
 // ---------------------------------------------------------------- forward
 
 // kernel gather_forward
-// form vec4 when: hidden % 4 == 0
-// form single
+// form vec4, plain when: hidden % 4 == 0
+// form single, plain
+// f16 vec4, halves
 struct Params { rows: u32, picks: u32, hidden: u32 }
-@group(0) @binding(0) var<storage, read_write> x: array<Vec>;
+@group(0) @binding(0) var<storage, read_write> x: array<Stored>;
 @group(0) @binding(1) var<storage, read_write> index: array<i32>;
-@group(0) @binding(2) var<storage, read_write> y: array<Vec>;
+@group(0) @binding(2) var<storage, read_write> y: array<Stored>;
 @group(0) @binding(3) var<uniform> params: Params;
 
 // workgroups: ceil(picks * hidden / (64 * WIDE))
@@ -29,7 +30,7 @@ fn main(
     return;
   }
   let row = u32(index[m]);
-  var value = Vec();
+  var value = Stored();
   if (row < params.rows) {
     value = x[row * width + e % width];
   }
@@ -38,13 +39,14 @@ fn main(
 
 // ---------------------------------------------------------------- backward
 // kernel gather_backward
-// form vec4 when: hidden % 4 == 0
-// form single
+// form vec4, plain when: hidden % 4 == 0
+// form single, plain
+// f16 vec4, halves
 // uses rows
 struct Params { rows: u32, picks: u32, hidden: u32 }
-@group(0) @binding(0) var<storage, read_write> dy: array<Vec>;
+@group(0) @binding(0) var<storage, read_write> dy: array<Stored>;
 @group(0) @binding(1) var<storage, read_write> index: array<i32>;
-@group(0) @binding(2) var<storage, read_write> dx: array<Vec>;
+@group(0) @binding(2) var<storage, read_write> dx: array<Stored>;
 @group(0) @binding(3) var<uniform> params: Params;
 
 // workgroups: ceil(picks / ROWS)
@@ -75,7 +77,8 @@ fn main(
   for (var m = n; left > 0.0; m++) {
     if (index[m] == row) {
       for (var i = own; i < width; i += TEAM) {
-        dx[u32(row) * width + i] += dy[m * width + i];
+        let at = u32(row) * width + i;
+        dx[at] = stored(loaded(dx[at]) + loaded(dy[m * width + i]));
       }
       left -= 1.0;
     }

@@ -1,4 +1,4 @@
-// norm[0] = sqrt(sum of gradients[i]^2) over the chunks of a table [chunks, 3] of (segment, start, count).
+// norm[0] = sqrt(sum of (unscale gradients[i])^2) over the chunks of a table [chunks, 3] of (segment, start, count).
 //
 // Work split: one workgroup is one chunk (at most 16,384 elements); one more adds the chunks. Sums are in f32, in a
 // fixed order over 64 lanes. Infinite or NaN gradients, and squares that overflow, make the norm not finite.
@@ -9,7 +9,7 @@
 // ---------------------------------------------------------------- forward
 
 // kernel global_norm_forward
-struct Params { chunk_count: u32 }
+struct Params { chunk_count: u32, unscale: f32 }
 @group(0) @binding(0) var<storage, read_write> gradients: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> table: array<i32>;
 @group(0) @binding(2) var<storage, read_write> norm: array<f32>;
@@ -28,13 +28,15 @@ fn sum_chunks(
     return;
   }
   let chunk = chunk_of(c);
+  let unscale = params.unscale;
   var squares = vec4f();
   for (var i = chunk.first + lane; i < chunk.last; i += LANES) {
-    squares += gradients[i] * gradients[i];
+    let g = gradients[i] * unscale;
+    squares += g * g;
   }
   for (var k = lane; k < edges(chunk); k += LANES) {
     let e = edge(chunk, k);
-    let g = gradients[e / 4u][e % 4u];
+    let g = gradients[e / 4u][e % 4u] * unscale;
     squares.x += g * g;
   }
   let sum = group_sum((squares.x + squares.y) + (squares.z + squares.w), lane);

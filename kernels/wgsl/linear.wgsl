@@ -2,6 +2,9 @@
 //
 // Work split: products over tiles (shared/product). Each kernel has a form for widths that are multiples of four, which loads and
 // stores fours, and one for any width. Sums run in the order of the index, in f32.
+//
+// In f16 x, y, their gradients and the packed weight have 2 bytes an element instead of 4: of what tiles load, and of what is
+// stored but bias, dweight and dbias, half. Products are made in f32 either way.
 // uses product
 
 // The order of JOINS in src/ops/linear.ts: add, gelu_tanh, gelu_erf.
@@ -46,27 +49,28 @@ fn sum_of_rows(column: u32, lane: u32, rows: u32) -> vec4f {
 // ---------------------------------------------------------------- forward
 
 // kernel linear_forward
-// when: in % 4 == 0 && out % 4 == 0
+// form vec4, plain when: in % 4 == 0 && out % 4 == 0
+// f16 vec4, halves
 struct Params { rows: u32, in: u32, out: u32 }
-@group(0) @binding(0) var<storage, read_write> x: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> weight: array<vec4f>;
+@group(0) @binding(0) var<storage, read_write> x: array<Stored>;
+@group(0) @binding(1) var<storage, read_write> weight: array<Stored>;
 @group(0) @binding(2) var<storage, read_write> bias: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> y: array<Stored>;
 @group(0) @binding(4) var<uniform> params: Params;
 
 const LEFT_ALONG_K = true;
 const RIGHT_ALONG_K = true;
 
 fn left4(row: u32, k: u32) -> vec4f {
-  return x[(row * params.in + k) / 4u];
+  return loaded(x[(row * params.in + k) / 4u]);
 }
 
 fn right4(column: u32, k: u32) -> vec4f {
-  return weight[(column * params.in + k) / 4u];
+  return loaded(weight[(column * params.in + k) / 4u]);
 }
 
 fn finish(row: u32, column: u32, sums: vec4f) {
-  y[(row * params.out + column) / 4u] = sums + bias[column / 4u];
+  y[(row * params.out + column) / 4u] = stored(sums + bias[column / 4u]);
 }
 
 // workgroups: ceil(rows / TILE_ROWS) * ceil(out / TILE_COLUMNS)
@@ -120,26 +124,27 @@ fn main(
 // dx = dy weight,  dweight += dy^T x,  dbias += sum of the rows of dy
 
 // kernel linear_backward_input
-// when: in % 4 == 0 && out % 4 == 0
+// form vec4, plain when: in % 4 == 0 && out % 4 == 0
+// f16 vec4, halves
 struct Params { rows: u32, in: u32, out: u32 }
-@group(0) @binding(0) var<storage, read_write> dy: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> weight: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> dx: array<vec4f>;
+@group(0) @binding(0) var<storage, read_write> dy: array<Stored>;
+@group(0) @binding(1) var<storage, read_write> weight: array<Stored>;
+@group(0) @binding(2) var<storage, read_write> dx: array<Stored>;
 @group(0) @binding(3) var<uniform> params: Params;
 
 const LEFT_ALONG_K = true;
 const RIGHT_ALONG_K = false;
 
 fn left4(row: u32, k: u32) -> vec4f {
-  return dy[(row * params.out + k) / 4u];
+  return loaded(dy[(row * params.out + k) / 4u]);
 }
 
 fn right4(column: u32, k: u32) -> vec4f {
-  return select(vec4f(), weight[(k * params.in + column) / 4u], k < params.out);
+  return select(vec4f(), loaded(weight[(k * params.in + column) / 4u]), k < params.out);
 }
 
 fn finish(row: u32, column: u32, sums: vec4f) {
-  dx[(row * params.in + column) / 4u] = sums;
+  dx[(row * params.in + column) / 4u] = stored(sums);
 }
 
 // workgroups: ceil(rows / TILE_ROWS) * ceil(in / TILE_COLUMNS)
@@ -191,28 +196,29 @@ fn main(
 // dx = join(dy weight, other)
 
 // kernel linear_backward_input_joined
-// when: in % 4 == 0 && out % 4 == 0
+// form vec4, plain when: in % 4 == 0 && out % 4 == 0
+// f16 vec4, halves
 struct Params { rows: u32, in: u32, out: u32, join: u32 }
-@group(0) @binding(0) var<storage, read_write> dy: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> weight: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> other: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> dx: array<vec4f>;
+@group(0) @binding(0) var<storage, read_write> dy: array<Stored>;
+@group(0) @binding(1) var<storage, read_write> weight: array<Stored>;
+@group(0) @binding(2) var<storage, read_write> other: array<Stored>;
+@group(0) @binding(3) var<storage, read_write> dx: array<Stored>;
 @group(0) @binding(4) var<uniform> params: Params;
 
 const LEFT_ALONG_K = true;
 const RIGHT_ALONG_K = false;
 
 fn left4(row: u32, k: u32) -> vec4f {
-  return dy[(row * params.out + k) / 4u];
+  return loaded(dy[(row * params.out + k) / 4u]);
 }
 
 fn right4(column: u32, k: u32) -> vec4f {
-  return select(vec4f(), weight[(k * params.in + column) / 4u], k < params.out);
+  return select(vec4f(), loaded(weight[(k * params.in + column) / 4u]), k < params.out);
 }
 
 fn finish(row: u32, column: u32, sums: vec4f) {
   let at = (row * params.in + column) / 4u;
-  dx[at] = joined4(sums, other[at], params.join);
+  dx[at] = stored(joined4(sums, loaded(other[at]), params.join));
 }
 
 // workgroups: ceil(rows / TILE_ROWS) * ceil(in / TILE_COLUMNS)
@@ -264,10 +270,11 @@ fn main(
 }
 
 // kernel linear_backward_weight
-// when: in % 4 == 0 && out % 4 == 0
+// form vec4, plain when: in % 4 == 0 && out % 4 == 0
+// f16 vec4, halves
 struct Params { rows: u32, in: u32, out: u32 }
-@group(0) @binding(0) var<storage, read_write> dy: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> x: array<vec4f>;
+@group(0) @binding(0) var<storage, read_write> dy: array<Stored>;
+@group(0) @binding(1) var<storage, read_write> x: array<Stored>;
 @group(0) @binding(2) var<storage, read_write> dweight: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> dbias: array<vec4f>;
 @group(0) @binding(4) var<uniform> params: Params;
@@ -276,11 +283,11 @@ const LEFT_ALONG_K = false;
 const RIGHT_ALONG_K = false;
 
 fn left4(row: u32, k: u32) -> vec4f {
-  return select(vec4f(), dy[(k * params.out + row) / 4u], k < params.rows);
+  return select(vec4f(), loaded(dy[(k * params.out + row) / 4u]), k < params.rows);
 }
 
 fn right4(column: u32, k: u32) -> vec4f {
-  return select(vec4f(), x[(k * params.in + column) / 4u], k < params.rows);
+  return select(vec4f(), loaded(x[(k * params.in + column) / 4u]), k < params.rows);
 }
 
 fn finish(row: u32, column: u32, sums: vec4f) {

@@ -5,7 +5,7 @@
  * Activation gradients are values of their own; a value with several uses gets the sum. Gradients of parameters are
  * added onto the gradient arena, which the optimizer clears: several backward passes before an update add up.
  */
-import { inBf16, type Kernel } from '../device/kernel.js'
+import { isFormOf, type Kernel } from '../device/kernel.js'
 import type { Sizes } from '../device/program.js'
 import type { Body, CallNode, Graph, GraphValue, Node, RepeatNode } from '../graph/graph.js'
 import { owner } from '../graph/plan.js'
@@ -129,8 +129,7 @@ class Gradients {
       node.kind === 'repeat' || node.bindings.some((binding) => owner(binding) === owner(sum))
     const at = nodes.findLastIndex(touches)
     const node = nodes[at]
-    if (node?.kind !== 'call' || ![kernel.name, inBf16(kernel).name].includes(node.kernel.name))
-      return undefined
+    if (node?.kind !== 'call' || !isFormOf(node.kernel.name, kernel)) return undefined
     const slots = node.kernel.buffers
     const isWritten = slots.some(
       ({ access }, i) => access === 'write' && owner(node.bindings[i]) === owner(sum),
@@ -277,9 +276,9 @@ function differentiateRepeat(graph: Graph, gradients: Gradients, node: RepeatNod
 
 /**
  * Appends the backward pass of `loss`, a tensor of one element. `seed` is the gradient that it starts from
- * (default 1), such as a loss scale.
+ * (default 1): a number, or the name of a run-time scalar, such as a loss scale.
  */
-export function backward(graph: Graph, loss: GraphValue, seed = 1): void {
+export function backward(graph: Graph, loss: GraphValue, seed: number | string = 1): void {
   if (elements(loss.spec) !== 1)
     throw new Error(`backward: loss is ${shapeText(loss.spec.shape)} (want one element)`)
   if (!loss.differentiable) throw new Error('backward: the loss depends on no parameter')
@@ -291,7 +290,8 @@ export function backward(graph: Graph, loss: GraphValue, seed = 1): void {
     },
     graph.root,
   )
-  gradients.give(loss, graph.emit(fill, [], { shape: loss.spec.shape, value: seed })[0])
+  const start = typeof seed === 'number' ? { value: seed } : { value: 1, scalar: seed }
+  gradients.give(loss, graph.emit(fill, [], { shape: loss.spec.shape, ...start })[0])
   for (const node of tape.reverse()) {
     // gradients belong where their op does
     if (node.kind === 'call')

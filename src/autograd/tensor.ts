@@ -101,8 +101,11 @@ export class Capture {
     return new Tensor(this, node.result)
   }
 
-  /** Appends the backward pass of a loss of one element; gradients are added onto the gradient arena. */
-  backward(loss: Tensor, seed = 1): void {
+  /**
+   * Appends the backward pass of a loss of one element; gradients are added onto the gradient arena. They are multiplied
+   * by `seed`, a number or the name of a run-time scalar.
+   */
+  backward(loss: Tensor, seed: number | string = 1): void {
     backward(this.graph, loss.value, seed)
   }
 

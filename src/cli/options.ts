@@ -19,9 +19,11 @@ export function deviceChoice(text: string): DeviceChoice {
   )
 }
 
-/** Number formats of activations and matrix operands; everything else is f32. */
-export const precisions = ['f32', 'bf16'] as const
+/** Number formats of activations and matrix operands; everything else is f32. f16: on WebGPU, with loss scaling in training. */
+export const precisions = ['f32', 'bf16', 'f16'] as const
 export type Precision = (typeof precisions)[number]
+/** What --help says of it. */
+export const F16 = 'f16: on webgpu'
 
 /** Those of inference; int8: 8-bit integers are the operands of the encoder's dense layers, activations stay f32. */
 export const inferencePrecisions = [...precisions, 'int8'] as const
@@ -100,7 +102,9 @@ const shared: Record<keyof SharedOptions, () => Option> = {
       .argParser(deviceChoice)
       .default('cpu'),
   precision: () =>
-    new Option('--precision <type>', 'activations and matrix operands').choices(precisions).default('f32'),
+    new Option('--precision <type>', `activations and matrix operands; ${F16}`)
+      .choices(precisions)
+      .default('f32'),
   threads: () =>
     new Option('--threads <n>', 'worker threads (default: one for each core)').argParser(
       integerWithin(1, 1024),
@@ -120,6 +124,6 @@ export function addShared(command: Command, ...names: (keyof SharedOptions)[]): 
 
 /** Adds --precision with the choices of inference, and returns the command. */
 export function addInferencePrecision(command: Command): Command {
-  const text = 'activations and matrix operands; int8: 8-bit integers in dense layers, the rest in f32'
+  const text = `activations and matrix operands; int8: 8-bit integers in dense layers, the rest in f32; ${F16}`
   return command.addOption(new Option('--precision <type>', text).choices(inferencePrecisions).default('f32'))
 }

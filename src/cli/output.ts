@@ -59,6 +59,11 @@ export function count(value: number): string {
   return value.toLocaleString('en-US')
 }
 
+/** `, 3 skipped` behind what is told of a run whose loss is scaled, where steps of it were left out. */
+export function skippedText(steps = 0): string {
+  return steps > 0 ? `, ${count(steps)} skipped` : ''
+}
+
 /** Seconds for a person: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 05 min`. */
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds)) return '?'

@@ -32,12 +32,23 @@ export interface Kernel {
 /** Types of operands whose products a processor may make faster than those of f32. */
 export type Products = 'bf16' | 'int8'
 
+/** Types of activations of two bytes: of the CPU and CUDA, and of WebGPU. */
+export const HALF_TYPES = ['bf16', 'f16'] as const
+export type HalfType = (typeof HALF_TYPES)[number]
+
 /**
- * The same kernel on activations of bf16: same buffers, same parameters, an entry point of its own. Which of its buffers
- * hold bf16 then is said by the source; statistics, weights and their gradients stay f32. Matrix products then are of bf16.
+ * The same kernel on activations of two bytes: same buffers, same parameters, an entry point of its own. Which of its buffers
+ * hold them then is said by the source; statistics, gradients of weights and sums stay f32. Matrix products then are of bf16;
+ * those of f16 are made in f32.
  */
-export function inBf16(kernel: Kernel): Kernel {
-  return { ...kernel, name: `${kernel.name}_bf16`, ...(kernel.multiplies && { products: 'bf16' as const }) }
+export function inHalf(kernel: Kernel, type: HalfType): Kernel {
+  const products = type === 'bf16' && kernel.multiplies ? ({ products: 'bf16' } as const) : {}
+  return { ...kernel, name: `${kernel.name}_${type}`, ...products }
+}
+
+/** Whether that name is a kernel's own, or that of its form for activations of two bytes. */
+export function isFormOf(name: string, kernel: Kernel): boolean {
+  return name === kernel.name || HALF_TYPES.some((type) => name === inHalf(kernel, type).name)
 }
 
 /** The same kernel on a weight of 8-bit integers (ops/pack_int8.ts), an entry point of its own too. */

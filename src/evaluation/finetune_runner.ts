@@ -9,8 +9,8 @@ import type { ModelConfig } from '../model/config.js'
 import type { Example } from '../model/head.js'
 import { listCheckpoints } from '../training/checkpoint.js'
 import { finetune } from '../training/finetuning/finetune.js'
-import { finetuningPrograms } from '../training/finetuning/programs.js'
 import { Interruption } from '../training/finetuning/result.js'
+import { programsOf } from '../training/finetuning/session.js'
 import type { FinetuneOptions, FinetuneRun } from '../training/finetuning/setup.js'
 import { setUpFinetuning } from '../training/finetuning/setup_node.js'
 import type { PlannedRun, TaskLookup } from './plan.js'
@@ -73,20 +73,18 @@ export class FinetuneRunner implements Runner {
 }
 
 function examined(run: FinetuneRun): Examined {
-  const { train, dev, test, schedule, perEpoch, evalEvery, parameters, head, model, context, options } = run
+  const { train, dev, test, schedule, perEpoch, evalEvery } = run
   const evaluations = Math.ceil(schedule.total / evalEvery) + 1
   const trained = measure(train.examples, run.config)
   const [onDev, onTest] = [dev, test].map(({ examples }) => measure(examples, run.config))
   const epochs = schedule.total / perEpoch
-  const sizes = { rows: run.rows, maxLength: context.maxLength }
-  const graphs = finetuningPrograms(parameters, head, model, sizes, run.optimizer, options)
   return {
     steps: schedule.total,
     trainTokens: Math.round(epochs * trained.tokens),
     predictTokens: evaluations * onDev.tokens + onTest.tokens,
     // gradients of a product are two more of its size
     operations: 3 * epochs * trained.operations + evaluations * onDev.operations + onTest.operations,
-    bytes: memoryPlan(parameters, compile(graphs).values()).totalBytes,
+    bytes: memoryPlan(run.parameters, compile(programsOf(run)).values()).totalBytes,
   }
 }
 

@@ -3,11 +3,21 @@
  * body per repeat. Values are what nodes read and write. Order is meaning: a node that accumulates changes its value
  * for every node after it, and nothing is reordered.
  */
-import { inBf16, inInt8, type Kernel, type ParamType } from '../device/kernel.js'
+import { inHalf, inInt8, type Kernel, type ParamType } from '../device/kernel.js'
 import type { ParamValue, Sizes, Work } from '../device/program.js'
 import { contiguous, copy } from '../ops/copy.js'
-import type { Attrs, Op, Value } from '../ops/op.js'
-import { byteSize, capacity, type Dim, elements, isFloat, type Spec, shapeText } from '../ops/shape.js'
+import { type Attrs, type Op, ShapeError, type Value } from '../ops/op.js'
+import {
+  byteSize,
+  capacity,
+  type Dim,
+  elements,
+  isFloat,
+  isHalf,
+  isWholeFours,
+  type Spec,
+  shapeText,
+} from '../ops/shape.js'
 import { kernelWork } from '../ops/work.js'
 import type { ParameterSet } from './parameters.js'
 
@@ -141,6 +151,10 @@ export class Graph {
   }
 
   value(spec: Spec, origin: Origin, differentiable: boolean, name: string, body = this.current): GraphValue {
+    if (spec.dtype === 'f16' && !isWholeFours(spec))
+      throw new ShapeError(
+        `${name} is ${shapeText(spec.shape)} f16 (want a last dimension that is a multiple of four)`,
+      )
     return { id: this.nextId++, spec, origin, differentiable, name, body }
   }
 
@@ -238,8 +252,8 @@ export class Graph {
   }
 
   /**
-   * Appends one kernel of an op with its slots bound by name: its form for bf16 where a bound tensor is of that type, its
-   * form for 8-bit integers where it reads a weight of them.
+   * Appends one kernel of an op with its slots bound by name: its form for bf16 or f16 where a bound tensor is of that type,
+   * its form for 8-bit integers where it reads a weight of them.
    * Temporaries that are not bound are made; `record` keeps the tensors, so that the node has a gradient.
    */
   call<A extends Attrs>(
@@ -268,8 +282,8 @@ export class Graph {
     const isInt8 = kernel.buffers.some(
       ({ access }, i) => access === 'read' && bindings[i].spec.dtype === 'packed_int8',
     )
-    const isBf16 = bindings.some((v) => v.spec.dtype === 'bf16')
-    const chosen = isInt8 ? inInt8(kernel) : isBf16 ? inBf16(kernel) : kernel
+    const half = bindings.map((v) => v.spec.dtype).find(isHalf)
+    const chosen = isInt8 ? inInt8(kernel) : half ? inHalf(kernel, half) : kernel
     this.current.nodes.push({
       kind: 'call',
       op,

@@ -1,9 +1,9 @@
 /** Turns a planned graph into the program that a device prepares: values become byte ranges, nodes become calls. */
-import { inBf16 } from '../device/kernel.js'
+import { inHalf } from '../device/kernel.js'
 import type { Call, Program, Ref, Repeat, ScalarSlot } from '../device/program.js'
 import { ITERATION } from '../device/program.js'
 import { contiguous, copy } from '../ops/copy.js'
-import { byteSize } from '../ops/shape.js'
+import { byteSize, isHalf } from '../ops/shape.js'
 import { kernelWork } from '../ops/work.js'
 import type { CallNode, Graph, GraphValue, Node, RepeatNode } from './graph.js'
 import type { ArenaName, Place, Plan } from './plan.js'
@@ -58,7 +58,7 @@ export function lower(name: string, graph: Graph, plan: Plan, stateBytes: number
     const bytes = byteSize(spec)
     return {
       kind: 'call',
-      kernel: spec.dtype === 'bf16' ? inBf16(copy.forward) : copy.forward,
+      kernel: isHalf(spec.dtype) ? inHalf(copy.forward, spec.dtype) : copy.forward,
       refs: [refOf(node.init), toRef(plan.carryStart(node), bytes)],
       params: copy.forward.params.map((slot) => values[slot.name]),
       label: `${copy.forward.name} ${node.body.name}`,

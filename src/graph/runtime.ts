@@ -5,9 +5,9 @@
 import type { Device, DeviceBuffer, Prepared, TimelineEvent } from '../device/device.js'
 import { calls, type Program } from '../device/program.js'
 import { UserError } from '../error.js'
-import { byteSize, capacity, elements, isFloat, shapeText } from '../ops/shape.js'
-import { fromBf16, toBf16 } from './bf16.js'
+import { byteSize, capacity, elements, isFloat, isHalf, shapeText } from '../ops/shape.js'
 import type { Graph, GraphValue, StateArena } from './graph.js'
+import { fromHalf, toHalf } from './half.js'
 import { lower } from './lower.js'
 import type { ParameterSet } from './parameters.js'
 import { Plan } from './plan.js'
@@ -205,7 +205,7 @@ export class Runtime {
     return this.get(name)
   }
 
-  /** Fills the inputs of a program; those of bf16 are given as f32. A leading run-time size may be filled in part. */
+  /** Fills the inputs of a program; those of bf16 and f16 are given as f32. A leading run-time size may be filled in part. */
   async write(name: string, inputs: Readonly<Record<string, InputData>>): Promise<void> {
     await Promise.all(this.queueWrites(name, inputs))
   }
@@ -222,7 +222,7 @@ export class Runtime {
         throw new Error(
           `input ${key}: ${data.length} values of ${given ? 'f32' : 'i32'} do not fit ${shapeText(shape)} ${dtype}`,
         )
-      return { at: plan.place(value).offset, stored: given && dtype === 'bf16' ? toBf16(data) : data }
+      return { at: plan.place(value).offset, stored: given && isHalf(dtype) ? toHalf(data, dtype) : data }
     })
     const activations = this.arenas.get('activations')!
     return data.map(({ at, stored }) => this.device.write(activations, at, stored))
@@ -277,13 +277,13 @@ export class Runtime {
     return value
   }
 
-  /** An output of floats after a run, bf16 as f32; `rows` limits the leading dimension to what was there. */
+  /** An output of floats after a run, bf16 and f16 as f32; `rows` limits the leading dimension to what was there. */
   async read(name: string, output: string, rows?: number): Promise<Float32Array> {
     const value = this.output(name, output)
     const { dtype } = value.spec
     if (dtype === 'i32') throw new Error(`output ${output} of program ${name} is i32: use readIntegers`)
     const bytes = await this.readValue(name, value, rows)
-    return dtype === 'bf16' ? fromBf16(new Uint16Array(bytes)) : new Float32Array(bytes)
+    return isHalf(dtype) ? fromHalf(new Uint16Array(bytes), dtype) : new Float32Array(bytes)
   }
 
   /** As `read`, of an output of integers. */

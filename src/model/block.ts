@@ -22,7 +22,7 @@ import { cast } from '../ops/cast.js'
 import { dropoutAddLayernorm } from '../ops/dropout_add_layernorm.js'
 import { linear } from '../ops/linear.js'
 import { linearGelu } from '../ops/linear_gelu.js'
-import type { Dynamic } from '../ops/shape.js'
+import { type Dynamic, isHalf } from '../ops/shape.js'
 import { unary } from '../ops/unary.js'
 import type { ModelConfig } from './config.js'
 
@@ -149,7 +149,7 @@ export function activated(
   const { dtype } = z.spec
   const wide = dtype === 'f32' ? z : capture.apply(cast, [z], { to: 'f32' })[0]
   const [y] = capture.apply(unary, [wide], { fn: gelu })
-  return dtype === 'bf16' ? capture.apply(cast, [y], { to: 'bf16' })[0] : y
+  return isHalf(dtype) ? capture.apply(cast, [y], { to: dtype })[0] : y
 }
 
 /** One layer: x [N,H] to y [N,H]. `layer` gives weight and bias of one of its parts in the iteration at hand. */

@@ -8,6 +8,7 @@
  * Batches are ragged: N rows in all, sequence b in rows cu_seqlens[b] to cu_seqlens[b+1] - 1.
  */
 import type { Capture, Tensor } from '../autograd/tensor.js'
+import { UserError } from '../error.js'
 import type { ParameterSet } from '../graph/parameters.js'
 import { cast } from '../ops/cast.js'
 import { embedding } from '../ops/embedding.js'
@@ -15,7 +16,7 @@ import { gather } from '../ops/gather.js'
 import { linear } from '../ops/linear.js'
 import { pack } from '../ops/pack.js'
 import { packInt8 } from '../ops/pack_int8.js'
-import { type Dynamic, dynamic, type FloatType, type Precision } from '../ops/shape.js'
+import { type Dynamic, dynamic, isHalf, type Precision } from '../ops/shape.js'
 import { unary } from '../ops/unary.js'
 import { declareAlbert } from './albert.js'
 import { declareBert } from './bert.js'
@@ -72,7 +73,7 @@ export interface EncodeOptions {
   readonly precision?: Precision
 }
 
-/** The hidden states of the last layer, [rows, H]: bf16 with that `precision`, else f32. */
+/** The hidden states of the last layer, [rows, H]: bf16 or f16 with that `precision`, else f32. */
 export function encode(
   capture: Capture,
   p: EncoderParameters,
@@ -81,11 +82,12 @@ export function encode(
   { training, recompute, precision = 'f32' }: EncodeOptions,
 ): Tensor {
   if (training && precision === 'int8')
-    throw new Error('int8 has no gradients (want f32 or bf16 for training)')
+    throw new Error('int8 has no gradients (want f32, bf16 or f16 for training)')
+  if (precision === 'f16') checkFours(config)
   const drop = training ? config.dropout : 0
   const operand = (weight: Tensor): Tensor =>
-    precision === 'bf16' && weight.shape.length === 2
-      ? capture.apply(pack, [weight], { gradient: training })[0]
+    isHalf(precision) && weight.shape.length === 2
+      ? capture.apply(pack, [weight], { to: precision, gradient: training })[0]
       : weight
   // weights of 8 bits are made when the parameters are written, those of all layers one behind the other
   const matrix = (affine: Affine): Tensor => {
@@ -106,9 +108,10 @@ export function encode(
       ...tables,
       ...tensors(capture, p.embeddingNorm),
     ]
-    const dtype: FloatType = precision === 'bf16' ? 'bf16' : 'f32'
-    const attrs = { eps: config.layerNormEps, p: drop, stream: capture.stream(), dtype }
-    const [e] = capture.apply(embedding, inputs, attrs)
+    const dtype = precision === 'bf16' ? 'bf16' : 'f32'
+    const attrs = { eps: config.layerNormEps, p: drop, stream: capture.stream(), dtype } as const
+    const [summed] = capture.apply(embedding, inputs, attrs)
+    const e = precision === 'f16' ? capture.apply(cast, [summed], { to: 'f16' })[0] : summed
     if (!p.projection) return e
     const bias = capture.parameter(p.projection.bias)
     return capture.apply(linear, [e, operand(matrix(p.projection)), bias], {})[0]
@@ -126,6 +129,20 @@ export function encode(
     },
     { recompute, name: 'layer' },
   )
+}
+
+/** Throws a UserError unless all rows of f16 are whole fours, by which they are stored. */
+function checkFours({ embeddingSize, hiddenSize, intermediateSize, heads }: ModelConfig): void {
+  const sizes = {
+    embedding_size: embeddingSize,
+    hidden_size: hiddenSize,
+    intermediate_size: intermediateSize,
+    'hidden_size / num_attention_heads': hiddenSize / heads,
+  }
+  const wrong = Object.entries(sizes).filter(([, size]) => size % 4 !== 0)
+  if (wrong.length === 0) return
+  const found = wrong.map(([name, size]) => `${name} is ${size}`).join(', ')
+  throw new UserError(`precision f16: ${found} (want multiples of four)`)
 }
 
 /** The rows of hidden states that a head looks at, in f32: hidden [N,H], index i32 [M] give [M,H]. */

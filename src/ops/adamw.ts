@@ -38,6 +38,7 @@ export const adamw = defineOp<OptimizerAttrs>({
       eps: 'f32',
       decay: 'f32',
       clip: 'f32',
+      unscale: 'f32',
       correction1: 'f32',
       correction2: 'f32',
     },

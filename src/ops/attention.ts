@@ -61,13 +61,14 @@ export const attention = defineOp<AttentionAttrs>({
       qkv.shape.length !== 2 ||
       !Number.isInteger(hidden / heads) ||
       hidden / heads > HEAD_MAX ||
+      (qkv.dtype === 'f16' && (hidden / heads) % 4 !== 0) ||
       cu_seqlens.dtype !== 'i32' ||
       capacity(cu_seqlens.shape[0]) < capacity(sequences) + 1
     )
       throw shapeError(
         'attention',
         { qkv, cu_seqlens },
-        `qkv [N,3H] with H a multiple of ${heads} heads of at most ${HEAD_MAX}, cu_seqlens i32 [B+1]`,
+        `qkv [N,3H] with H a multiple of ${heads} heads of at most ${HEAD_MAX}, of f16 whole fours, cu_seqlens i32 [B+1]`,
       )
     return [floats(qkv.dtype, rows, hidden), f32(rows, heads)]
   },

@@ -103,7 +103,7 @@ export const binary = defineOp<{ fn: BinaryFunction }>({
     const shape = broadcastShape(a.shape, b.shape)
     const strides = shape && [broadcastStrides(a.shape, shape), broadcastStrides(b.shape, shape)]
     if (!shape || !strides || !isFloat(a.dtype) || a.dtype !== b.dtype || !mergeOperands(shape, strides))
-      throw shapeError('binary', { a, b }, 'f32 or bf16 shapes that broadcast')
+      throw shapeError('binary', { a, b }, 'shapes of f32, bf16 or f16 that broadcast')
     return [{ shape, dtype: a.dtype }]
   },
   params({ a, b, y }, { fn }) {

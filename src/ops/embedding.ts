@@ -16,8 +16,8 @@ export type EmbeddingAttrs = {
   readonly p: number
   /** Tells the dropouts of a model apart. */
   readonly stream: number
-  /** Type of y (default f32). */
-  readonly dtype?: FloatType
+  /** Type of y (default f32); of f16 a cast makes it, since no step of WebGPU can bind all buffers and round but once. */
+  readonly dtype?: Exclude<FloatType, 'f16'>
 }
 
 export const embedding = defineOp<EmbeddingAttrs>({

@@ -12,7 +12,7 @@ export const gather = defineOp<Record<string, never>>({
   outputs: ['y'],
   infer([x, index]) {
     if (x.shape.length < 1 || !isFloat(x.dtype) || index.shape.length !== 1 || isFloat(index.dtype))
-      throw shapeError('gather', { x, index }, 'x f32 or bf16 [N,*], index i32 [M]')
+      throw shapeError('gather', { x, index }, 'x f32, bf16 or f16 [N,*], index i32 [M]')
     return [{ shape: [index.shape[0], ...x.shape.slice(1)], dtype: x.dtype }]
   },
   params: ({ x, index }) => ({

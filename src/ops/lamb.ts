@@ -1,6 +1,6 @@
 /**
  * One LAMB step on whole arenas, in place (You et al. 2020, "Large batch optimization for deep learning", as the
- * original ALBERT runs it). For every element of a segment, g scaled by min(1, clip / norm) first:
+ * original ALBERT runs it). For every element of a segment, g multiplied by unscale and by min(1, clip / norm) first:
  *
  *   m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
  *   u = (m / correction1) / (sqrt(v / correction2) + eps) + decay p      (decay only where bit 0 of the flags is set)
@@ -9,8 +9,13 @@
  *
  * A segment whose bit 2 (trainable) is not set stays as it is. Where the norm is not finite nothing changes but the
  * gradients, which are cleared. Run-time scalars: lr, correction1, correction2 (1 - beta^t; 1 for no bias correction).
+ *
+ * `unscale` is 1 / loss scale where gradients are those of a loss that was multiplied (Micikevicius et al. 2018, "Mixed
+ * precision training", section 3.2), else 1; the norm is that of unscaled gradients. It is part of one factor with the
+ * clipping, so it costs nothing; of a scale that is a power of two no bit of any result depends on it.
  */
 import { kernel } from '../device/kernel.js'
+import { unscaleParam } from './global_norm.js'
 import { defineOp, type Op, shapeError } from './op.js'
 import { capacity, elements, f32, type Spec } from './shape.js'
 
@@ -23,6 +28,8 @@ export type OptimizerAttrs = {
   readonly decay: number
   /** Largest global norm of the gradients, 0 for no clipping. */
   readonly clip: number
+  /** Name of the run-time scalar that gradients are multiplied by first; none: 1. */
+  readonly unscale?: string
 }
 
 /** Inputs that optimizers share: arenas [n], then tables as graph/segments.ts makes them, then the norm of the gradients [1]. */
@@ -69,6 +76,7 @@ export const optimizerParams: Op<OptimizerAttrs>['params'] = ({ table, segments 
   eps: attrs.eps,
   decay: attrs.decay,
   clip: attrs.clip,
+  unscale: unscaleParam(attrs.unscale),
   correction1: { scalar: 'correction1', times: 1 },
   correction2: { scalar: 'correction2', times: 1 },
 })
@@ -104,6 +112,7 @@ export const lamb = defineOp<OptimizerAttrs>({
       eps: 'f32',
       decay: 'f32',
       clip: 'f32',
+      unscale: 'f32',
       correction1: 'f32',
       correction2: 'f32',
     },

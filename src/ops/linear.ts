@@ -1,6 +1,6 @@
 /**
- * Dense layer: y[n,o] = sum_i x[n,i] weight[o,i] + bias[o]. x of bf16 goes with a weight that was packed (pack.ts), and
- * gives bf16; the gradients of weight and bias are f32 either way. x of f32 may go with a weight of 8-bit integers
+ * Dense layer: y[n,o] = sum_i x[n,i] weight[o,i] + bias[o]. x of bf16 or f16 goes with a weight that was packed for it
+ * (pack.ts), and gives its type; the gradients of weight and bias are f32 either way. x of f32 may go with a weight of 8-bit integers
  * (pack_int8.ts), then without gradients.
  *
  * The gradient of x may be joined with another tensor of its shape while it is in registers: with what x has of gradient
@@ -8,7 +8,14 @@
  */
 import { kernel } from '../device/kernel.js'
 import { defineOp, type GradientScope, shapeError, type Value } from './op.js'
-import { capacity, type Dim, elements, param, product, type Spec } from './shape.js'
+import { capacity, type Dim, type DType, elements, param, product, type Spec } from './shape.js'
+
+/** What a weight may be, for each type of activations. */
+const WEIGHTS: Readonly<Partial<Record<DType, readonly DType[]>>> = {
+  f32: ['f32', 'packed_int8'],
+  bf16: ['packed'],
+  f16: ['f16'],
+}
 
 /** Shape of a dense layer's result. Throws when the operands do not fit. */
 export function linearShape(op: string, x: Spec, weight: Spec, bias: Spec): Dim[] {
@@ -20,12 +27,12 @@ export function linearShape(op: string, x: Spec, weight: Spec, bias: Spec): Dim[
     x.shape.at(-1) !== inner ||
     bias.shape[0] !== out ||
     bias.dtype !== 'f32' ||
-    !(x.dtype === 'bf16' ? ['packed'] : ['f32', 'packed_int8']).includes(weight.dtype)
+    !(WEIGHTS[x.dtype] ?? []).includes(weight.dtype)
   )
     throw shapeError(
       op,
       { x, weight, bias },
-      'x [*,I], weight [O,I], packed for x of bf16, f32 or packed_int8 for x of f32, bias [O]',
+      'x [*,I], weight [O,I], packed for x of bf16, f16 for x of f16, f32 or packed_int8 for x of f32, bias [O]',
     )
   return [...x.shape.slice(0, -1), out]
 }

@@ -1,7 +1,7 @@
 /**
  * Dense layer with GELU (Hendrycks and Gimpel 2016): z = x weight^T + bias, y = gelu(z); z is saved for backward.
  * `form` is `tanh` (default; Hugging Face's gelu_new) or `erf` (z times the normal distribution function; their gelu).
- * Without `save` z is not written, so that there is no backward pass; it is one element then, since no device binds none.
+ * Without `save` z is not written, so that there is no backward pass; it is four elements then, since no device binds none.
  */
 import { kernel } from '../device/kernel.js'
 import { joinedWithGelu, linearGradients, linearShape } from './linear.js'
@@ -24,7 +24,7 @@ export const linearGelu = defineOp<{ readonly form?: GeluForm; readonly save?: b
   outputs: ['y', 'z'],
   infer([x, weight, bias], { save = true }) {
     const y = { shape: linearShape('linear_gelu', x, weight, bias), dtype: x.dtype }
-    return [y, save ? y : { shape: [1], dtype: x.dtype }]
+    return [y, save ? y : { shape: [4], dtype: x.dtype }]
   },
   params: ({ x, weight }, { form = 'tanh', save = true }) => ({
     rows: param(product(x.shape.slice(0, -1))),

@@ -3,6 +3,7 @@
  * `times` x `capacity`. Ragged batches carry their number of rows that way: a program is prepared for the
  * capacity and computes only the rows that are there. Only the leading dimension may be a run-time size.
  */
+import { HALF_TYPES, type HalfType } from '../device/kernel.js'
 import type { ParamValue, Sizes } from '../device/program.js'
 
 export interface Dynamic {
@@ -14,13 +15,14 @@ export interface Dynamic {
 export type Dim = number | Dynamic
 
 /**
- * bf16: the upper half of an f32. packed: a weight as an operand of bf16 products, in an order that only the device
- * knows; its shape is the weight's. packed_int8: the same for products of 8-bit integers, with its scales.
+ * bf16: the upper half of an f32. f16: IEEE's binary16, stored by fours: see `isWholeFours`. packed: a weight as an operand of
+ * bf16 products, in an order that only the device knows; its shape is the weight's. packed_int8: the same for products of 8-bit
+ * integers, with its scales.
  */
-export type DType = 'f32' | 'bf16' | 'i32' | 'u32' | 'packed' | 'packed_int8'
+export type DType = 'f32' | HalfType | 'i32' | 'u32' | 'packed' | 'packed_int8'
 
-/** What activations can be. */
-export type FloatType = 'f32' | 'bf16'
+/** What activations can be, and what a model can be trained in; f16 wants its loss to be scaled (training/loss_scale.ts). */
+export type FloatType = 'f32' | HalfType
 
 /** What a model can compute in; int8: activations of f32, products of 8-bit integers, no gradients. */
 export type Precision = FloatType | 'int8'
@@ -53,7 +55,7 @@ export function elements(spec: Spec): number {
 
 /** Bytes of an element of a row-major tensor. */
 export function elementBytes(dtype: DType): number {
-  return dtype === 'bf16' ? 2 : 4
+  return isHalf(dtype) ? 2 : 4
 }
 
 /**
@@ -76,7 +78,21 @@ function wholeLines(bytes: number): number {
 }
 
 export function isFloat(dtype: DType): dtype is FloatType {
-  return dtype === 'f32' || dtype === 'bf16'
+  return dtype === 'f32' || isHalf(dtype)
+}
+
+/** Whether an element has two bytes. */
+export function isHalf(type: DType | Precision): type is HalfType {
+  return (HALF_TYPES as readonly string[]).includes(type)
+}
+
+/**
+ * Whether rows are whole fours, as those of f16 have to be: kernels read and write four of them at a time, so that no two
+ * invocations write to one word of four bytes.
+ */
+export function isWholeFours({ shape }: Pick<Spec, 'shape'>): boolean {
+  const last = shape.at(-1)
+  return last !== undefined && (typeof last === 'number' ? last : last.times) % 4 === 0
 }
 
 /** The product of dimensions as a kernel parameter, of which at most one may be a run-time size. */

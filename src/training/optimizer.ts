@@ -9,6 +9,7 @@ import { adamw } from '../ops/adamw.js'
 import { globalNorm } from '../ops/global_norm.js'
 import { lamb } from '../ops/lamb.js'
 import { f32, i32 } from '../ops/shape.js'
+import { GRADIENT_SCALE, GRADIENT_UNSCALE } from './loss_scale.js'
 
 export interface OptimizerSettings {
   readonly name: 'lamb' | 'adamw'
@@ -34,11 +35,20 @@ export const DEFAULT_OPTIMIZER: OptimizerSettings = {
 }
 
 /**
+ * Appends the backward pass of a loss. `scaled`: its gradients are multiplied by the run-time scalar `gradient_scale`
+ * (loss_scale.ts), and every update of these gradients has to be scaled too.
+ */
+export function appendBackward(capture: Capture, loss: Tensor, scaled = false): void {
+  capture.backward(loss, scaled ? GRADIENT_SCALE : 1)
+}
+
+/**
  * Appends the update. Further inputs: optimizer_table, optimizer_segments (`optimizerInputs` makes them); run-time
  * scalars: lr, correction1, correction2 (`corrections`). Output: grad_norm [1], before clipping. Where that norm is
- * not finite, parameters and moments stay as they are.
+ * not finite, parameters and moments stay as they are. `scaled`: gradients are those of a loss that was multiplied, and
+ * are multiplied by the run-time scalar `gradient_unscale` first, of which the norm knows.
  */
-export function appendUpdate(capture: Capture, settings: OptimizerSettings): void {
+export function appendUpdate(capture: Capture, settings: OptimizerSettings, scaled = false): void {
   const tables = segmentTables(capture.parameters)
   const { graph } = capture
   const n = capture.parameters.arenaElements
@@ -47,7 +57,8 @@ export function appendUpdate(capture: Capture, settings: OptimizerSettings): voi
     const table = new Tensor(capture, graph.input('optimizer_table', i32(tables.chunkCount, 3)))
     const segments = new Tensor(capture, graph.input('optimizer_segments', i32(tables.segmentCount, 2)))
     const gradients = arena('gradients')
-    const [norm] = capture.apply(globalNorm, [gradients, table], {})
+    const unscale = scaled ? { unscale: GRADIENT_UNSCALE } : {}
+    const [norm] = capture.apply(globalNorm, [gradients, table], unscale)
     const op = settings.name === 'lamb' ? lamb : adamw
     capture.apply(
       op,
@@ -58,6 +69,7 @@ export function appendUpdate(capture: Capture, settings: OptimizerSettings): voi
         eps: settings.eps,
         decay: settings.weightDecay,
         clip: settings.clip,
+        ...unscale,
       },
     )
     capture.output('grad_norm', norm)
@@ -70,7 +82,10 @@ export function optimizerInputs(parameters: Capture['parameters']): Record<strin
   return { optimizer_table: table, optimizer_segments: segments }
 }
 
-/** What the moments are divided by at update t (from 1): 1 - beta^t, or 1 without bias correction. */
+/**
+ * What the moments are divided by at update t (from 1; steps that were left out are none): 1 - beta^t, or 1 without bias
+ * correction.
+ */
 export function corrections(
   settings: OptimizerSettings,
   t: number,

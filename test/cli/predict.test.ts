@@ -94,15 +94,30 @@ for (const precision of ['bf16', 'int8'])
 
 test('int8 is for inference: what trains refuses it, and an unknown precision is refused by all', () => {
   const cases: [string, RegExp][] = [
-    [finetune('q', '--precision', 'int8').join(' '), /'int8' is invalid. Allowed choices are f32, bf16\./],
-    ['pretrain --preset nano --precision int8', /'int8' is invalid. Allowed choices are f32, bf16\./],
-    ['plan --preset nano --precision int8', /'int8' is invalid. Allowed choices are f32, bf16\./],
+    [
+      finetune('q', '--precision', 'int8').join(' '),
+      /'int8' is invalid. Allowed choices are f32, bf16, f16\./,
+    ],
+    ['pretrain --preset nano --precision int8', /'int8' is invalid. Allowed choices are f32, bf16, f16\./],
+    ['plan --preset nano --precision int8', /'int8' is invalid. Allowed choices are f32, bf16, f16\./],
     [
       'profile finetune --preset nano --precision int8',
       /--precision int8 is for inference \(want f32 or bf16/,
     ],
-    ['predict --model o --precision int4', /'int4' is invalid. Allowed choices are f32, bf16, int8\./],
-    ['evaluate ner --data d/test.tsv --model o --precision f16', /'f16' is invalid. .* f32, bf16, int8\./],
+    ['predict --model o --precision int4', /'int4' is invalid. Allowed choices are f32, bf16, f16, int8\./],
+    ['evaluate ner --data d/test.tsv --model o --precision f8', /'f8' is invalid. .* f32, bf16, f16, int8\./],
+    // f16 is on WebGPU
+    ...[
+      'evaluate ner --data d/test.tsv --model o',
+      'predict --model o --text fever',
+      'serve --model o --port 0',
+      'plan --preset nano',
+      'profile predict --preset nano --rows 64',
+      finetune('q').join(' '),
+    ].map((command): [string, RegExp] => [
+      `${command} --precision f16`,
+      /precision f16 is not there on cpu \(.*\) \(want bf16\)/,
+    ]),
   ]
   for (const [command, message] of cases) {
     const { stderr, status } = bioalbert(command.split(' '))

@@ -7,8 +7,8 @@ import * as assert from 'uvu/assert'
 import { optimizerInputs } from '../../src/training/optimizer.js'
 import { openGolden, weightsInto } from '../support/albert_golden.js'
 import { allclose, sameBits } from '../support/allclose.js'
-import { narrowIsas } from '../support/bf16_case.js'
 import { buildGolden, close } from '../support/golden_program.js'
+import { BF16_KERNEL, narrowIsas } from '../support/half_case.js'
 import { isJudged } from '../support/op_check.js'
 
 const test = suite('albert in bf16')
@@ -35,7 +35,7 @@ function norm(x: ArrayLike<number>): number {
 
 for (const name of isJudged() ? ['pretraining_full_d64'] : cases) {
   const golden = openGolden(name)
-  for (const isa of narrowIsas())
+  for (const isa of narrowIsas(BF16_KERNEL))
     test(`${name}: loss and every gradient (${isa})`, async () => {
       const arenas: Float32Array[] = []
       for (const recompute of recomputation) {
@@ -68,7 +68,7 @@ for (const name of isJudged() ? ['pretraining_full_d64'] : cases) {
     })
   for (const optimizer of steps)
     test(`${name}: ten ${optimizer} steps`, async () => {
-      for (const isa of narrowIsas().slice(-2)) {
+      for (const isa of narrowIsas(BF16_KERNEL).slice(-2)) {
         const { runtime, inputs, scalars, set } = buildGolden(golden, isa, optimizer, { precision: 'bf16' })
         try {
           await runtime.writeState('parameters', weightsInto(set, golden, 'weights'))

@@ -9,7 +9,7 @@ import { ParameterSet } from '../../src/graph/parameters.js'
 import type { Runtime } from '../../src/graph/runtime.js'
 import { weightsInto } from '../support/albert_golden.js'
 import { allclose, sameBits } from '../support/allclose.js'
-import { narrowIsas } from '../support/bf16_case.js'
+import { BF16_KERNEL, narrowIsas } from '../support/half_case.js'
 import {
   type BuildOptions,
   batchOf,
@@ -117,7 +117,7 @@ for (const family of isJudged() ? ['albert'] : ['albert', 'bert'])
             })
           }))
 
-    for (const isa of narrowIsas())
+    for (const isa of narrowIsas(BF16_KERNEL))
       test(`${family}, ${kind}: in bf16 (${isa})`, () =>
         withHead(c, { isa, precision: 'bf16' }, async ({ runtime, set }) => {
           const naive = golden.json.bfloat16_error

@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert'
 import type { ModelType } from '../../src/model/config.js'
 import { openGolden } from '../support/albert_golden.js'
 import { allclose } from '../support/allclose.js'
-import { narrowIsas } from '../support/bf16_case.js'
+import { narrowIsas } from '../support/half_case.js'
 import { testedIsas } from '../support/op_check.js'
 import { outputsOf } from '../support/pretraining_outputs.js'
 

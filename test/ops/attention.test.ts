@@ -3,9 +3,10 @@ import type { Tensor } from '../../src/autograd/tensor.js'
 import type { Device } from '../../src/device/device.js'
 import { attention } from '../../src/ops/attention.js'
 import { cast } from '../../src/ops/cast.js'
+import type { FloatType } from '../../src/ops/shape.js'
 import { allclose, sameBits } from '../support/allclose.js'
 import { type AttentionCase, attentionInputs, attentionReference, keepOf } from '../support/attention_case.js'
-import { bf16, checkBf16, exact, narrowIsas, onEveryNarrowIsa } from '../support/bf16_case.js'
+import { checkHalf, exact, half, halfType, narrowIsas, onEveryNarrowIsa, wide } from '../support/half_case.js'
 import { runKernel } from '../support/kernel_case.js'
 import { runOp } from '../support/op_case.js'
 import { onEveryIsa, sameBitsOnThreads, withDevice } from '../support/op_check.js'
@@ -155,9 +156,10 @@ for (const causal of [false, true])
   })
 
 /** One sequence of every length at which blocks and tiles begin to fill up, be full or flow over. */
-const ragged = [1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 130, 512]
+const ragged = [1, 2, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 130]
+if (halfType() !== 'f16') ragged.push(512)
 
-for (const [c, p] of [
+for (const [given, p] of [
   [{ lengths: [1], heads: 1, D: 1 }, 0],
   [{ lengths: [3, 1, 7], heads: 2, D: 5 }, 0],
   [{ lengths: [33, 0, 64, 17], heads: 3, D: 16 }, 0.2],
@@ -180,11 +182,14 @@ for (const [c, p] of [
   [{ lengths: ragged, heads: 1, D: 64, causal: true }, 0],
   [{ lengths: [600, ...ragged], heads: 1, D: 26, causal: true }, 0.1],
 ] as [AttentionCase, number][]) {
+  // an adapter in software takes long for the others
+  if (halfType() === 'f16' && given.lengths.includes(130) && given.D % 32 !== 0) continue
+  const c = { ...given, D: wide(given.D) }
   const { tensors, dy } = attentionInputs(c, 7)
   const sequences = c.lengths.length
   const keep = keepOf(c, { p, seed: 9, draw: 4, stream: 6 })
-  checkBf16(test, `${title(c)}, p ${p}`, {
-    inputs: { ...tensors, qkv: { ...tensors.qkv, data: tensors.qkv.data.map(bf16) } },
+  checkHalf(test, `${title(c)}, p ${p}`, {
+    inputs: { ...tensors, qkv: { ...tensors.qkv, data: tensors.qkv.data.map(half) } },
     narrow: ['qkv'],
     size: dy.length,
     scalars: { seed: 9, draw: 4 },
@@ -203,19 +208,18 @@ for (const [c, p] of [
   })
 }
 
-/** Attention of one case in f32 or, from and to f32, in bf16. */
+/** Attention of one case in f32 or, from and to f32, in a type of two bytes. */
 function run(
   device: Device,
   c: AttentionCase,
   p: number,
-  type: 'f32' | 'bf16',
+  type: FloatType,
   given = attentionInputs(c, 3),
   backward = true,
 ) {
   const { tensors, dy } = given
-  const inputs = { ...tensors, qkv: { ...tensors.qkv, data: tensors.qkv.data.map(bf16) } }
-  const as = (t: Tensor, to: 'f32' | 'bf16') =>
-    t.spec.dtype === to ? t : t.capture.apply(cast, [t], { to })[0]
+  const inputs = { ...tensors, qkv: { ...tensors.qkv, data: tensors.qkv.data.map(half) } }
+  const as = (t: Tensor, to: FloatType) => (t.spec.dtype === to ? t : t.capture.apply(cast, [t], { to })[0])
   return runOp(
     device,
     inputs,
@@ -229,12 +233,12 @@ function run(
           causal: c.causal,
         })
         .map((t) => as(t, 'f32')),
-    backward ? [dy.map(bf16)] : [],
+    backward ? [dy.map(half)] : [],
     { scalars: { seed: 2, draw: 5 } },
   )
 }
 
-for (const type of ['f32', 'bf16'] as const)
+for (const type of ['f32', halfType()] as const)
   onEveryNarrowIsa(test, `causal, ${type}: a later row changes nothing in front of it`, async (isa) => {
     const c: AttentionCase = { lengths: [100, 77], heads: 2, D: 24, causal: true }
     const [changed, width] = [60, 3 * 48]
@@ -256,20 +260,24 @@ for (const type of ['f32', 'bf16'] as const)
     }
   })
 
-onEveryNarrowIsa(test, 'bf16: nothing that lies in the working memory gets into a result', async (isa) => {
-  const c: AttentionCase = { lengths: [1, 33, 70], heads: 2, D: 40 }
-  const poison = attentionInputs({ lengths: [300], heads: 2, D: 64 }, 3)
-  poison.tensors.qkv.data.fill(Number.NaN)
-  const [clean, dirty] = await withDevice({ isa, threads: 1 }, async (device) => {
-    const first = await run(device, c, 0.1, 'bf16')
-    await run(device, { lengths: [300], heads: 2, D: 64 }, 0.1, 'bf16', poison)
-    return [first, await run(device, c, 0.1, 'bf16')]
-  })
-  clean.outputs.forEach((y, i) => {
-    sameBits(dirty.outputs[i], y, { name: `output ${i}` })
-  })
-  sameBits(dirty.gradients.qkv, clean.gradients.qkv, { name: 'dqkv' })
-})
+onEveryNarrowIsa(
+  test,
+  `${halfType()}: nothing that lies in the working memory gets into a result`,
+  async (isa) => {
+    const c: AttentionCase = { lengths: [1, 33, 70], heads: 2, D: 40 }
+    const poison = attentionInputs({ lengths: [300], heads: 2, D: 64 }, 3)
+    poison.tensors.qkv.data.fill(Number.NaN)
+    const [clean, dirty] = await withDevice({ isa, threads: 1 }, async (device) => {
+      const first = await run(device, c, 0.1, halfType())
+      await run(device, { lengths: [300], heads: 2, D: 64 }, 0.1, halfType(), poison)
+      return [first, await run(device, c, 0.1, halfType())]
+    })
+    clean.outputs.forEach((y, i) => {
+      sameBits(dirty.outputs[i], y, { name: `output ${i}` })
+    })
+    sameBits(dirty.gradients.qkv, clean.gradients.qkv, { name: 'dqkv' })
+  },
+)
 
 onEveryNarrowIsa(
   test,
@@ -280,7 +288,7 @@ onEveryNarrowIsa(
     const [rows, H, attrs] = [64, 48, { heads: 2, sequences: 2, p: 0.2, stream: 1 }]
     const scalars = { seed: 2, draw: 5 }
     await withDevice({ isa, threads: 2 }, async (device) => {
-      for (const type of [{}, { dtype: 'bf16' }] as const) {
+      for (const type of [{}, { dtype: halfType() }]) {
         // what is not given is NaN
         const given = {
           qkv: { shape: [rows, 3 * H], data: tensors.qkv.data, ...type },

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import { dropoutAddLayernorm } from '../../src/ops/dropout_add_layernorm.js'
 import { dynamic } from '../../src/ops/shape.js'
 import { allclose } from '../support/allclose.js'
-import { bf16Normals, checkBf16 } from '../support/bf16_case.js'
+import { checkHalf, halfNormals, wide } from '../support/half_case.js'
 import { runKernel } from '../support/kernel_case.js'
 import { runOp } from '../support/op_case.js'
 import { checkOp, normals, type Oracle, onEveryIsa, withDevice } from '../support/op_check.js'
@@ -184,12 +184,12 @@ for (const [rows, hidden, p] of [
   [67, 768, 0.1],
   [2, 1024, 0.1],
   [2, 2056, 0.1],
-]) {
+].map(([rows, hidden, p]) => [rows, wide(hidden), p])) {
   const { draw, seed } = scalars
-  checkBf16(test, `[${rows},${hidden}], p ${p}`, {
+  checkHalf(test, `[${rows},${hidden}], p ${p}`, {
     inputs: {
-      x: bf16Normals(1, 1, rows, hidden),
-      residual: bf16Normals(2, 1, rows, hidden),
+      x: halfNormals(1, 1, rows, hidden),
+      residual: halfNormals(2, 1, rows, hidden),
       weight: normals(3, hidden),
       bias: normals(4, hidden),
     },

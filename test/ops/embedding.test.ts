@@ -5,7 +5,7 @@ import { cast } from '../../src/ops/cast.js'
 import { embedding } from '../../src/ops/embedding.js'
 import { dynamic } from '../../src/ops/shape.js'
 import { allclose, sameBits } from '../support/allclose.js'
-import { bf16, onEveryNarrowIsa } from '../support/bf16_case.js'
+import { BF16_KERNEL, bf16, narrowIsas } from '../support/half_case.js'
 import { type KernelBuffer, runKernel } from '../support/kernel_case.js'
 import { runOp } from '../support/op_case.js'
 import { checkOp, integers, normals, type Oracle, onEveryIsa, withDevice } from '../support/op_check.js'
@@ -71,10 +71,8 @@ for (const [rows, width, V, T, P, p] of [
   })
 
 for (const p of [0, 0.25])
-  onEveryNarrowIsa(
-    test,
-    `bf16, p ${p}: y is that of f32 rounded once, gradients are those of f32`,
-    async (isa) => {
+  for (const isa of narrowIsas(BF16_KERNEL))
+    test(`bf16, p ${p}: y is that of f32 rounded once, gradients are those of f32 (${isa})`, async () => {
       const inputs = tensors(75, 37, 11, 3, 2)
       const dy = random(9)
         .normals(75 * 37)
@@ -100,8 +98,7 @@ for (const p of [0, 0.25])
         for (const [name, g] of Object.entries(want.gradients))
           sameBits(found.gradients[name], g, { name: `d${name}` })
       }
-    },
-  )
+    })
 
 onEveryIsa(test, 'an id outside its table counts as the nearest one inside', async (device) => {
   const inputs = tensors(4, 6, 5, 2, 3)

@@ -12,14 +12,15 @@ import { gradientsOf, normOf, oddParameters } from '../support/optimizer_case.js
 const test = suite('global_norm')
 const set = oddParameters()
 
-async function norm(device: Device, gradients: Float32Array): Promise<Float32Array> {
+async function norm(device: Device, gradients: Float32Array, scale?: number): Promise<Float32Array> {
   const { table, chunkCount } = segmentTables(set)
   const buffers = {
     gradients: { shape: [set.arenaElements], data: gradients },
     table: { shape: [chunkCount, 3], data: table },
     norm: { shape: [1] },
   }
-  return (await runKernel(device, globalNorm, globalNorm.forward, buffers, {})).norm
+  const [attrs, scalars] = scale === undefined ? [{}, {}] : [{ unscale: 'unscale' }, { unscale: 1 / scale }]
+  return (await runKernel(device, globalNorm, globalNorm.forward, buffers, attrs, scalars)).norm
 }
 
 onEveryIsa(test, 'the norm is that of the trainable segments, gaps left out', async (device) => {
@@ -37,6 +38,30 @@ onEveryIsa(test, 'one bad element makes the norm not finite', async (device) => 
     assert.not(Number.isFinite(value))
   }
   assert.is((await norm(device, new Float32Array(set.arenaElements)))[0], 0)
+})
+
+onEveryIsa(test, 'a loss scale that is divided out again changes no bit', async (device) => {
+  const gradients = gradientsOf(set, 1)
+  const plain = await norm(device, gradients)
+  // 2^120 takes the scaled squares far beyond f32
+  for (const exponent of [-20, 0, 1, 16, 24, 120]) {
+    const scale = 2 ** exponent
+    sameBits(
+      await norm(
+        device,
+        gradients.map((v) => v * scale),
+        scale,
+      ),
+      plain,
+      { name: `2^${exponent}` },
+    )
+  }
+})
+
+onEveryIsa(test, 'what overflowed under a scale stays not finite when it is divided out', async (device) => {
+  const gradients = gradientsOf(set, 1)
+  gradients[20001] = Number.POSITIVE_INFINITY
+  assert.not(Number.isFinite((await norm(device, gradients, 2 ** 126))[0]))
 })
 
 test('the same bits on 1, 2, 3 and 7 threads', async () => {

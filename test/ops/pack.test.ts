@@ -1,4 +1,4 @@
-/** Packed weights: products of bf16 through linear and linear_gelu, against float64 and the naive bf16 computation. */
+/** Packed weights: products of bf16 or f16 through linear and linear_gelu, against float64 and the naive computation. */
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { cpuInfo } from '../../src/device/cpu.js'
@@ -10,25 +10,28 @@ import { pack } from '../../src/ops/pack.js'
 import { byteSize, f32 } from '../../src/ops/shape.js'
 import { sameBits } from '../support/allclose.js'
 import {
-  bf16,
-  bf16Normals,
-  checkBf16,
+  checkHalf,
+  half,
+  halfNormals,
+  halfType,
   type Numbers,
   onEveryNarrowIsa,
   product,
   type Results,
-} from '../support/bf16_case.js'
+  wide,
+} from '../support/half_case.js'
 import { runOp } from '../support/op_case.js'
 import { checkRagged, isJudged, normals, withDevice } from '../support/op_check.js'
 import { random } from '../support/random.js'
 
 const test = suite('pack')
+const to = halfType()
 
-/** Activations that are bf16, weights and bias that are not, scaled so that results are of order one. */
+/** Activations that are of two bytes, weights and bias that are not, scaled so that results are of order one. */
 function tensors(rows: number, inner: number, out: number) {
   const draw = random(2)
   return {
-    x: bf16Normals(1, 1, rows, inner),
+    x: halfNormals(1, 1, rows, inner),
     weight: { shape: [out, inner], data: draw.normals(out * inner, 1 / Math.sqrt(inner)) },
     bias: { shape: [out], data: draw.normals(out) },
   }
@@ -38,7 +41,7 @@ type Data = Record<string, ArrayLike<number>>
 
 /** z = x weight^T + bias before it is stored. */
 function dense(n: Numbers, rows: number, inner: number, out: number, { x, weight, bias }: Data) {
-  const w = Float64Array.from(weight, bf16)
+  const w = Float64Array.from(weight, half)
   const sums = product(
     n,
     [rows, out, inner],
@@ -51,7 +54,7 @@ function dense(n: Numbers, rows: number, inner: number, out: number, { x, weight
 /** The gradients of a dense layer for the gradient dz of its result. */
 function gradients(n: Numbers, rows: number, inner: number, out: number, data: Data, dz: ArrayLike<number>) {
   const { x, weight } = data
-  const w = Float64Array.from(weight, bf16)
+  const w = Float64Array.from(weight, half)
   const at = (r: number, o: number) => dz[r * out + o]
   return {
     x: product(n, [rows, inner, out], at, (o, i) => w[o * inner + i]).map(n.store),
@@ -92,14 +95,14 @@ for (const [rows, inner, out] of [
   [132, 72, 392],
   [140, 264, 272],
   [520, 16, 24],
-] as const) {
+].map((sizes) => sizes.map((n, i) => (i === 0 ? n : wide(n))))) {
   const inputs = tensors(rows, inner, out)
-  checkBf16(test, `[${rows},${inner}] x [${out},${inner}]`, {
+  checkHalf(test, `[${rows},${inner}] x [${out},${inner}]`, {
     inputs,
     narrow: ['x'],
     size: rows * out,
     build: ({ x, weight, bias }, c) =>
-      c.apply(linear, [x, c.apply(pack, [weight], { gradient: true })[0], bias], {}),
+      c.apply(linear, [x, c.apply(pack, [weight], { to, gradient: true })[0], bias], {}),
     reference: (n, data, dy): Results => ({
       outputs: [dense(n, rows, inner, out, data).map(n.store)],
       gradients: gradients(n, rows, inner, out, data, dy),
@@ -112,13 +115,13 @@ for (const [rows, inner, out] of [
   [33, 65, 97],
   [140, 900, 20],
   [200, 72, 520],
-] as const)
-  checkBf16(test, `gelu([${rows},${inner}] x [${out},${inner}])`, {
+].map((sizes) => sizes.map((n, i) => (i === 0 ? n : wide(n)))))
+  checkHalf(test, `gelu([${rows},${inner}] x [${out},${inner}])`, {
     inputs: tensors(rows, inner, out),
     narrow: ['x'],
     size: rows * out,
     build: ({ x, weight, bias }, c) =>
-      c.apply(linearGelu, [x, c.apply(pack, [weight], { gradient: true })[0], bias], {}),
+      c.apply(linearGelu, [x, c.apply(pack, [weight], { to, gradient: true })[0], bias], {}),
     reference: (n, data, dy): Results => {
       const z = dense(n, rows, inner, out, data).map(n.store)
       const dz = Float64Array.from(dy, (g, i) => n.store(g * geluDerivative(z[i])))
@@ -130,13 +133,13 @@ for (const [rows, inner, out] of [
   })
 
 onEveryNarrowIsa(test, 'rows past the run-time size stay as they are', (isa) => {
-  const { x, weight, bias } = tensors(300, 40, 50)
+  const { x, weight, bias } = tensors(300, 40, wide(50))
   return withDevice({ isa, threads: 2 }, (device) =>
     checkRagged(
       device,
-      { x: { ...x, dtype: 'bf16' } },
+      { x: { ...x, dtype: to } },
       141,
-      (t, c) => c.apply(linear, [t.x, c.apply(pack, [t.weight], { gradient: false })[0], t.bias], {}),
+      (t, c) => c.apply(linear, [t.x, c.apply(pack, [t.weight], { to, gradient: false })[0], t.bias], {}),
       { weight, bias },
     ),
   )
@@ -147,20 +150,19 @@ onEveryNarrowIsa(
   'gradients of uses of one packed weight add up in the gradient of the weight',
   async (isa) => {
     const inputs = {
-      a: bf16Normals(1, 1, 9, 6),
-      b: bf16Normals(2, 1, 9, 6),
-      weight: normals(3, 4, 6),
+      a: halfNormals(1, 1, 9, 8),
+      b: halfNormals(2, 1, 9, 8),
+      weight: normals(3, 4, 8),
       bias: normals(4, 4),
     }
-    const dy = random(5).normals(36).map(bf16)
+    const dy = random(5).normals(36).map(half)
     const { gradients: found } = await withDevice({ isa, threads: 2 }, (device) =>
       runOp(
         device,
         inputs,
         ({ a, b, weight, bias }, c) => {
-          const [w] = c.apply(pack, [weight], { gradient: true })
-          const use = (x: typeof a) =>
-            c.apply(linear, [c.apply(cast, [x], { to: 'bf16' })[0], w, bias], {})[0]
+          const [w] = c.apply(pack, [weight], { to, gradient: true })
+          const use = (x: typeof a) => c.apply(linear, [c.apply(cast, [x], { to })[0], w, bias], {})[0]
           const [y] = c.apply(binary, [use(a), use(b)], { fn: 'add' })
           return c.apply(cast, [y], { to: 'f32' })
         },
@@ -168,11 +170,11 @@ onEveryNarrowIsa(
       ),
     )
     for (let o = 0; o < 4; o++)
-      for (let i = 0; i < 6; i++) {
+      for (let i = 0; i < 8; i++) {
         let want = 0
         for (let r = 0; r < 9; r++)
-          want += dy[r * 4 + o] * (inputs.a.data[r * 6 + i] + inputs.b.data[r * 6 + i])
-        assert.ok(Math.abs(found.weight[o * 6 + i] - want) < 1e-4, `weight ${o},${i}`)
+          want += dy[r * 4 + o] * (inputs.a.data[r * 8 + i] + inputs.b.data[r * 8 + i])
+        assert.ok(Math.abs(found.weight[o * 8 + i] - want) < 1e-4, `weight ${o},${i}`)
       }
   },
 )
@@ -183,17 +185,17 @@ if (!isJudged() && cpuInfo().isas.includes(real))
   test(`the emulation of ${real} gives its bits`, async () => {
     const dy = random(5)
       .normals(65 * 70, 1)
-      .map(bf16)
+      .map(half)
     const { weight, bias } = tensors(65, 600, 70)
     const [found, want] = await Promise.all(
       [`${real}_emulated`, real].map((isa) =>
         withDevice({ isa, threads: 1 }, (device) =>
           runOp(
             device,
-            { x: bf16Normals(1, 1, 65, 600), weight, bias },
+            { x: halfNormals(1, 1, 65, 600), weight, bias },
             ({ x, weight, bias }, c) => {
-              const [w] = c.apply(pack, [weight], { gradient: true })
-              const [y] = c.apply(linear, [c.apply(cast, [x], { to: 'bf16' })[0], w, bias], {})
+              const [w] = c.apply(pack, [weight], { to, gradient: true })
+              const [y] = c.apply(linear, [c.apply(cast, [x], { to })[0], w, bias], {})
               return c.apply(cast, [y], { to: 'f32' })
             },
             [dy],
@@ -214,7 +216,7 @@ test('types that do not fit are named', () => {
   const packed = { shape: [4, 6], dtype: 'packed' } as const
   const narrow = { shape: [9, 6], dtype: 'bf16' } as const
   assert.throws(
-    () => pack.infer([{ shape: [4, 6], dtype: 'bf16' }], { gradient: true }),
+    () => pack.infer([{ shape: [4, 6], dtype: 'bf16' }], { to: 'bf16', gradient: true }),
     /pack: weight is \[4,6\] bf16/,
   )
   assert.throws(
@@ -224,6 +226,12 @@ test('types that do not fit are named', () => {
   assert.throws(
     () => linear.infer([narrow, f32(4, 6), f32(4)], {}),
     /x is \[9,6\] bf16, weight is \[4,6\] f32/,
+  )
+  const [row] = pack.infer([f32(4, 8)], { to: 'f16', gradient: true })
+  assert.equal(row, { shape: [4, 8], dtype: 'f16' })
+  assert.throws(
+    () => linear.infer([{ shape: [9, 8], dtype: 'f16' }, { ...packed, shape: [4, 8] }, f32(4)], {}),
+    /x is \[9,8\] f16, weight is \[4,8\] packed.*f16 for x of f16/,
   )
 })
 

@@ -2,7 +2,7 @@
  * Attention computed from its formulas, one pair of rows after the other, with numbers that round or do not: the oracle
  * of the kernels in f32, and the naive computation that those in bf16 are held against.
  */
-import { type Numbers, product } from './bf16_case.js'
+import { type Numbers, product } from './half_case.js'
 import { dropoutFactors } from './philox.js'
 import { random } from './random.js'
 

@@ -4,7 +4,7 @@
  */
 import { Capture } from '../../src/autograd/tensor.js'
 import type { Device } from '../../src/device/device.js'
-import type { Kernel } from '../../src/device/kernel.js'
+import type { HalfType, Kernel } from '../../src/device/kernel.js'
 import type { GraphValue } from '../../src/graph/graph.js'
 import { ParameterSet } from '../../src/graph/parameters.js'
 import { type InputData, Runtime } from '../../src/graph/runtime.js'
@@ -16,12 +16,12 @@ export interface KernelBuffer {
   shape: readonly Dim[]
   /** May be shorter than the shape at capacity: the rest starts as NaN (zero for integers). */
   data?: Float32Array | Int32Array
-  /** Where it is not the type of the data; data of bf16 are given and returned as f32. */
-  dtype?: 'bf16'
+  /** Where it is not the type of the data; data of two bytes are given and returned as f32. */
+  dtype?: HalfType
 }
 
 const sentinel = 64
-/** A bf16 too. */
+/** A bf16 and an f16 too. */
 const mark = 0x5e00
 
 /** Buffers by name after the kernel has run. Buffers of the op's inputs and outputs tell the sizes, so all are named. */

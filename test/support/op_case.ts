@@ -6,6 +6,7 @@
 
 import { Capture, Tensor } from '../../src/autograd/tensor.js'
 import type { Device } from '../../src/device/device.js'
+import type { HalfType } from '../../src/device/kernel.js'
 import { ParameterSet, zeros } from '../../src/graph/parameters.js'
 import { type InputData, Runtime } from '../../src/graph/runtime.js'
 import { binary } from '../../src/ops/binary.js'
@@ -16,7 +17,7 @@ export interface TestTensor {
   shape: readonly number[]
   data: InputData
   /** Where it is not the type of the data. */
-  dtype?: 'bf16'
+  dtype?: HalfType
 }
 
 export interface OpResult {

@@ -18,9 +18,12 @@ export interface Scalars {
   lr: number
   correction1: number
   correction2: number
+  /** Where the attributes name it. */
+  unscale?: number
 }
 
-const gap = 12345
+/** Stands between parameters. */
+export const GAP = 12345
 
 /** Odd sizes, a segment of several chunks, parts, excluded and untrainable ones, and one that starts at zero. */
 export function oddParameters(): ParameterSet {
@@ -38,7 +41,7 @@ export function oddParameters(): ParameterSet {
 }
 
 function inSegments(set: ParameterSet, value: (segment: Segment, i: number) => number): Float32Array {
-  const data = new Float32Array(set.arenaElements).fill(gap)
+  const data = new Float32Array(set.arenaElements).fill(GAP)
   for (const segment of set.segments)
     for (let i = 0; i < segment.size; i++) data[segment.offset + i] = value(segment, i)
   return data
@@ -97,7 +100,7 @@ export async function stepOnDevice(
   for (const name of ARENAS) {
     next[name] = result[name]
     used.forEach((v, i) => {
-      if (v === gap && result[name][i] !== gap) fail(`${op.name} changed the gap at ${i} of ${name}`)
+      if (v === GAP && result[name][i] !== GAP) fail(`${op.name} changed the gap at ${i} of ${name}`)
     })
   }
   return next

@@ -7,6 +7,7 @@ import { allclose, sameBits } from './allclose.js'
 import { onEveryIsa, withDevice } from './op_check.js'
 import {
   ARENAS,
+  GAP,
   gradientsOf,
   normOf,
   oddParameters,
@@ -83,6 +84,33 @@ export function optimizerSuite(
             next.gradients.subarray(offset, offset + size).every((v) => v === 0),
             name,
           )
+    }
+  })
+
+  onEveryIsa(test, 'a loss scale that is divided out again changes no bit', async (device) => {
+    // clipped and not: the two are one factor
+    for (const clip of [1, 0]) {
+      let plainly = startingState(set)
+      let scaled = startingState(set)
+      for (const [step, exponent] of [0, 1, 16, 24, 100, -20].entries()) {
+        const scale = 2 ** exponent
+        const gradients = gradientsOf(set, step + 2)
+        const norm = normOf(set, gradients)
+        plainly = await stepOnDevice(
+          device,
+          op,
+          set,
+          { ...plainly, gradients },
+          norm,
+          { ...attrs, clip },
+          plain,
+        )
+        const state = { ...scaled, gradients: gradients.map((v) => (v === GAP ? GAP : v * scale)) }
+        const named = { ...attrs, clip, unscale: 'unscale' }
+        scaled = await stepOnDevice(device, op, set, state, norm, named, { ...plain, unscale: 1 / scale })
+        for (const arena of ['parameters', 'moment1', 'moment2'] as const)
+          sameBits(scaled[arena], plainly[arena], { name: `${arena}, 2^${exponent}` })
+      }
     }
   })
 

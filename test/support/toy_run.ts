@@ -1,6 +1,7 @@
 /** Fine-tuning runs on the toy sentences: small enough for a test, through the same doors as the command line. */
 import { join } from 'node:path'
 import { openCpu } from '../../src/device/cpu.js'
+import type { Device } from '../../src/device/device.js'
 import type { NerSummary } from '../../src/tasks/entities/core.js'
 import { entities } from '../../src/tasks/entities.js'
 import type { Scores } from '../../src/tasks/task.js'
@@ -41,6 +42,8 @@ export interface ToyRun {
   threads?: number
   resume?: boolean
   hooks?: FinetuneHooks
+  /** Changes the device. */
+  wrap?: (device: Device) => Device
   /** Changes what was set up. */
   change?: (run: FinetuneRun) => FinetuneRun
 }
@@ -57,7 +60,8 @@ export async function toyRun(options: FinetuneOptions, run: ToyRun): Promise<Toy
   try {
     const setUp = setUpFinetuning(entities, options)
     const changed = run.change?.(setUp) ?? setUp
-    return (await finetune(changed, device, run.out, run.resume ?? false, run.hooks)) as ToyResult
+    const used = run.wrap?.(device) ?? device
+    return (await finetune(changed, used, run.out, run.resume ?? false, run.hooks)) as ToyResult
   } finally {
     await device.destroy()
   }

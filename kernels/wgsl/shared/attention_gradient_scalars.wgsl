@@ -29,6 +29,9 @@ fn put_dqkv(at: u32, c: u32, v: vec4f) {
     }
   }
 }
+fn set_delta(n: u32, a: u32, delta: f32) {
+  dqkv[qkv_at(n, 0u, a)] = delta;
+}
 fn delta_of(n: u32, a: u32) -> f32 {
   return dqkv[qkv_at(n, 0u, a)];
 }

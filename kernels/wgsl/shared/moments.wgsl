@@ -2,7 +2,8 @@
 //
 //   m = beta1 m + (1 - beta1) g,   v = beta2 v + (1 - beta2) g^2,   u = (m / correction1) / (sqrt(v / correction2) + eps) + decay p
 //
-// g scaled by min(1, clip / norm) first. A section declares the buffers and parameters of src/ops/lamb.ts.
+// g the gradient times unscale (1 / loss scale) times min(1, clip / norm), one factor. A section declares the buffers and
+// parameters of src/ops/lamb.ts.
 // uses chunk
 
 const DECAY = 1;  // bits of a segment's flags, graph/segments.ts
@@ -23,7 +24,7 @@ struct Rates {
 }
 
 fn rates_of(flags: i32) -> Rates {
-  let factor = select(1.0, params.clip / norm[0], params.clip > 0.0 && norm[0] > params.clip);
+  let factor = select(1.0, params.clip / norm[0], params.clip > 0.0 && norm[0] > params.clip) * params.unscale;
   let decay = select(0.0, params.decay, (flags & DECAY) != 0);
   return Rates(
     factor, decay, params.beta1, params.beta2, params.rest1, params.rest2, params.correction1, params.correction2, params.eps,

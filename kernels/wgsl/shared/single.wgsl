@@ -4,6 +4,10 @@ alias Vec = f32;
 
 const WIDE = 1u;
 
+fn first_of(v: Vec) -> f32 {
+  return v;
+}
+
 fn total(v: Vec) -> f32 {
   return v;
 }

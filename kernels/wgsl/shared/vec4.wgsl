@@ -4,6 +4,10 @@ alias Vec = vec4f;
 
 const WIDE = 4u;
 
+fn first_of(v: Vec) -> f32 {
+  return v.x;
+}
+
 fn total(v: Vec) -> f32 {
   return (v.x + v.y) + (v.z + v.w);
 }

@@ -16,6 +16,7 @@ import { type EvaluationHooks, runEvaluation, scoredRun } from '../../evaluation
 import { packageRoot } from '../../paths.js'
 import { taskNamed } from '../../tasks/index.js'
 import { availableMemory } from '../../training/memory.js'
+import { refusePrecision } from '../../training/precision.js'
 import { addShared, positiveInteger, type SharedOptions } from '../options.js'
 import { bytes, count, duration, note, printResult, table, warn } from '../output.js'
 import { type Progress, progress } from '../progress.js'
@@ -66,6 +67,7 @@ async function benchmark(options: Options): Promise<void> {
   const { data, out, quiet, json } = options
   if (options.epochs !== undefined && options.totalSteps !== undefined)
     throw new UsageError('want either --epochs or --total-steps')
+  await refuseDevice(options)
   const models = chooseModels(options.model, options)
   const sets = chooseSets(options, taskNamed)
   const wanted = planRuns(sets, models, seedsFrom(options.seed, options.seeds), options.folds)
@@ -130,6 +132,17 @@ function pinned(options: Options): Pinned {
 function version(): string {
   const manifest = readFileSync(join(packageRoot, 'package.json'), 'utf8')
   return (JSON.parse(manifest) as { version: string }).version
+}
+
+/** Says at once what would else be said of every run. */
+async function refuseDevice({ device: choice, precision }: Options): Promise<void> {
+  if (precision !== 'f16') return
+  const device = await openDevice(choice, { measure: false })
+  try {
+    refusePrecision(precision, device)
+  } finally {
+    await device.destroy()
+  }
 }
 
 /** GFLOP/s of products of the wanted precision. */

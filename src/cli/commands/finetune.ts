@@ -12,7 +12,7 @@ import type { FinetuneRun } from '../../training/finetuning/setup.js'
 import { setUpFinetuning } from '../../training/finetuning/setup_node.js'
 import { warnOfUnknownMemory } from '../model_options.js'
 import { addShared, positiveInteger, type SharedOptions } from '../options.js'
-import { bytes, count, duration, note, printResult, table, warn, wrapped } from '../output.js'
+import { bytes, count, duration, note, printResult, skippedText, table, warn, wrapped } from '../output.js'
 import { type Progress, progress, showCompiling } from '../progress.js'
 import { addRunOptions, type RunOptions } from '../run_options.js'
 
@@ -111,9 +111,12 @@ async function run(task: Task, options: Options): Promise<void> {
           quiet,
         })
       },
-      onStep({ step, loss }, rate) {
+      onStep({ step, loss, skippedSteps }, rate) {
         reached = step - first
-        bar?.update(reached, `loss ${loss.toFixed(4)}  ${count(Math.round(rate))} tokens/s`)
+        bar?.update(
+          reached,
+          `loss ${loss.toFixed(4)}  ${count(Math.round(rate))} tokens/s${skippedText(skippedSteps)}`,
+        )
       },
       onScoring: (done, examples) => bar?.update(reached, `scoring ${count(done)} of ${count(examples)}`),
       onEvaluation: ({ step, dev, best }) =>
@@ -189,7 +192,7 @@ function describe(task: Task, result: FinetuneResult): string {
   const { dev, test, best_step, steps, out, seconds, tokens_per_second } = result
   return [
     scoreTable(task, { dev, test }),
-    `best of ${count(steps)} steps: ${count(best_step)}; ${duration(seconds)}, ${count(tokens_per_second)} tokens/s; ` +
+    `best of ${count(steps)} steps: ${count(best_step)}; ${duration(seconds)}, ${count(tokens_per_second)} tokens/s${skippedText(result.skipped_steps)}; ` +
       `model, log and predictions in ${out}`,
   ].join('\n')
 }

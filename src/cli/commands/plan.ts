@@ -8,6 +8,7 @@ import { taskNamed, taskNames } from '../../tasks/index.js'
 import { usualPrograms } from '../../training/finetuning/programs.js'
 import { availableMemory, UNKNOWN_MEMORY } from '../../training/memory.js'
 import { DEFAULT_OPTIMIZER } from '../../training/optimizer.js'
+import { refusePrecision } from '../../training/precision.js'
 import { microBatchCapacity } from '../../training/pretraining/batch.js'
 import { pretrainingPrograms } from '../../training/pretraining/programs.js'
 import { type PretrainChoices, USUAL_OPTIMIZER } from '../../training/pretraining/settings.js'
@@ -57,7 +58,11 @@ async function run(options: Options): Promise<void> {
   const device = await openDevice(options.device, { threads: options.threads, measure: false })
   const working = device.bytes
   const available = device.available ?? availableMemory()
-  await device.destroy()
+  try {
+    refusePrecision(precision, device)
+  } finally {
+    await device.destroy()
+  }
   const total = memory.totalBytes + working
   const result = {
     parameters: memory.parameters,
@@ -108,6 +113,7 @@ function programs(options: Options, config: ModelConfig, rows: number) {
     const made = usualPrograms(taskNamed(task), config, { rows, maxLength: length }, optimizer, {
       recompute,
       precision,
+      scaled: precision === 'f16',
     })
     return { ...made, sizes: { rows, max_length: length } }
   }
@@ -118,7 +124,10 @@ function programs(options: Options, config: ModelConfig, rows: number) {
     masked: options.masked ?? usual.masked,
   }
   const optimizer = { ...DEFAULT_OPTIMIZER, name: wanted ?? USUAL_OPTIMIZER[config.modelType] }
-  return { ...pretrainingPrograms(config, sizes, optimizer, { recompute, precision }), sizes }
+  return {
+    ...pretrainingPrograms(config, sizes, optimizer, { recompute, precision, scaled: precision === 'f16' }),
+    sizes,
+  }
 }
 
 function sizesText(sizes: Readonly<Record<string, number>>): string {

@@ -9,6 +9,7 @@ import { type PretrainSetup, setUpPretraining } from '../../training/pretraining
 import { addModelOptions, memoryText, warnOfUnknownMemory } from '../model_options.js'
 import {
   addShared,
+  F16,
   nonNegativeInteger,
   nonNegativeNumber,
   positiveInteger,
@@ -18,7 +19,7 @@ import {
   type SharedOptions,
   seed,
 } from '../options.js'
-import { count, note, printResult, warn } from '../output.js'
+import { count, note, printResult, skippedText, warn } from '../output.js'
 import { type Progress, progress, showCompiling } from '../progress.js'
 
 interface Options extends PretrainChoices, Omit<SharedOptions, 'seed' | 'precision'> {
@@ -85,7 +86,9 @@ export function pretrainCommand(): Command {
     )
     .option('--recompute', 'compute activations again in the backward pass instead of keeping them')
     .addOption(
-      new Option('--precision <type>', 'activations and matrix operands (default: f32)').choices(precisions),
+      new Option('--precision <type>', `activations and matrix operands; ${F16} (default: f32)`).choices(
+        precisions,
+      ),
     )
     .option(
       '--eval-every <n>',
@@ -161,7 +164,7 @@ async function run(options: Options): Promise<void> {
           bar?.update(
             line.step,
             `loss ${line.loss.toFixed(3)} (mlm ${line.mlm.toFixed(3)}, ${stream.info.pairs} ${line.sop.toFixed(3)})  ` +
-              `${count(line.tokens_per_second)} tokens/s`,
+              `${count(line.tokens_per_second)} tokens/s${skippedText(line.skipped_steps)}`,
           ),
         heldOut: (step, { loss, mlmAccuracy, sopAccuracy }) =>
           bar?.line(
@@ -260,6 +263,7 @@ function conclude(result: PretrainResult, setup: PretrainSetup, out: string, jso
     sop_loss: last?.sop ?? null,
     sop_accuracy: last?.sop_accuracy ?? null,
     tokens_per_second: Math.round(result.tokensPerSecond),
+    ...(result.skipped !== undefined && { skipped_steps: result.skipped }),
     heldout: heldOut
       ? {
           loss: heldOut.loss,
@@ -276,7 +280,9 @@ function conclude(result: PretrainResult, setup: PretrainSetup, out: string, jso
   }
   printResult(json, object, () => {
     if (interrupted) return `interrupted after step ${count(step)}; go on with the same command and --resume`
-    const lines = [`${out}: ${count(step)} steps, loss ${last?.loss.toFixed(3)}`]
+    const lines = [
+      `${out}: ${count(step)} steps, loss ${last?.loss.toFixed(3)}${skippedText(result.skipped)}`,
+    ]
     if (heldOut)
       lines.push(
         `held out: loss ${heldOut.loss.toFixed(3)}, MLM accuracy ${percent(heldOut.mlmAccuracy)} ` +

@@ -13,6 +13,7 @@ import { type Recording, record } from '../../profile/run.js'
 import { buildTrace } from '../../profile/trace.js'
 import { KINDS, type Kind, makeWorkload, type Workload } from '../../profile/workload.js'
 import { taskNames } from '../../tasks/index.js'
+import { refusePrecision } from '../../training/precision.js'
 import { memoryText, warnOfUnknownMemory } from '../model_options.js'
 import { addInferencePrecision, addShared, type InferenceOptions, positiveInteger } from '../options.js'
 import { count, note, printResult, table } from '../output.js'
@@ -69,6 +70,7 @@ async function run(kind: Kind, options: Options): Promise<void> {
   const workload = makeWorkload({ ...options, kind, recompute: options.recompute ?? false })
   const device = await openDevice(options.device, { threads: options.threads })
   try {
+    refusePrecision(options.precision, device)
     warnOfUnknownMemory()
     note(`profiling ${steps} steps on ${device.info.detail}`, options.quiet)
     const recording = await record(workload, device, steps)

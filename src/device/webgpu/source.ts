@@ -18,7 +18,8 @@
  *
  * Sections of one name are forms of one kernel: of those whose condition holds for the parameters that are known when a program
  * is prepared, the first is taken; the last has no condition. Forms that differ in no more than shared code, constants and condition
- * are one section with a line for each: `// form vec4, TILE = 8u when: in % 4 == 0`.
+ * are one section with a line for each: `// form vec4, TILE = 8u when: in % 4 == 0`. A line `// f16 vec4, halves` is a form of another
+ * kernel, the section's for activations of f16 (`inHalf` in kernel.ts): `<op>_forward_f16`.
  *
  * Shared code is a family: a file `shared/<family>.wgsl`, or variants of it, `shared/<family>/<variant>.wgsl`, which declare the same
  * functions and differ in what they are fast on; one is chosen for an adapter. It stands in front of every section, or of one
@@ -89,15 +90,15 @@ export function readKernels(sources: KernelSources, variants: Variants = {}): Ma
     const [helpers, ...sections] = text.split(/^\/\/ kernel (?=\w+\s*$)/m)
     if (sections.length === 0) throw new Error(`${stem}.wgsl has no line \`// kernel NAME\``)
     for (const section of sections.flatMap(formsOf)) {
-      const shared = sharedCode(stem, `${helpers}\n${section}`, sources, variants)
+      const shared = sharedCode(stem, `${helpers}\n${section.text}`, sources, variants)
       const front = [...shared.enable, prelude, ...shared.texts, helpers].join('\n')
-      const name = /^\w+/.exec(section)![0]
+      const { name, text: body } = section
       const forms = kernels.get(name) ?? []
       if (forms.length > 0 && homes.get(name) !== stem)
         throw new Error(`${stem}.wgsl: kernel ${name} is in ${homes.get(name)}.wgsl already`)
       homes.set(name, stem)
       const label = forms.length === 0 ? name : `${name} (form ${forms.length + 1})`
-      forms.push(readSection(name, label, front, section.slice(name.length), shared.families))
+      forms.push(readSection(name, label, front, body, shared.families))
       kernels.set(name, forms)
     }
   }
@@ -105,13 +106,16 @@ export function readKernels(sources: KernelSources, variants: Variants = {}): Ma
   return kernels
 }
 
-/** A section once for each of its lines `// form`, with what that names as lines of its own. */
-function formsOf(section: string): string[] {
-  const line = /^\/\/ form (.+?)(?: when: (.+))?\n/gm
+/**
+ * The kernel that a section is and its text behind the name; once for each of its lines `// form` and `// f16`, with what these
+ * name as lines of their own.
+ */
+function formsOf(section: string): { name: string; text: string }[] {
+  const line = /^\/\/ (form|f16) (.+?)(?: when: (.+))?\n/gm
   const forms = [...section.matchAll(line)]
-  if (forms.length === 0) return [section]
   const [name, ...rest] = section.replace(line, '').split('\n')
-  return forms.map(([, text, condition]) => {
+  if (forms.length === 0) return [{ name: name.trim(), text: rest.join('\n') }]
+  return forms.map(([, kind, text, condition]) => {
     const items = text.split(',').map((item) => item.trim())
     const constants = items.filter((item) => item.includes('='))
     const families = items.filter((item) => !item.includes('='))
@@ -120,7 +124,10 @@ function formsOf(section: string): string[] {
       ...(families.length > 0 ? [`// uses ${families.join(', ')}`] : []),
       ...constants.map((constant) => `const ${constant};`),
     ]
-    return [name, ...lines, ...rest].join('\n')
+    return {
+      name: kind === 'f16' ? `${name.trim()}_f16` : name.trim(),
+      text: [...lines, ...rest].join('\n'),
+    }
   })
 }
 
@@ -170,6 +177,12 @@ export function formFor(
       when === undefined ||
       (when.reads.every((name) => known(name) !== undefined) && when.holds((name) => known(name)!) !== 0),
   )!
+}
+
+/** What an alias stands for in the end. */
+function plainType(type: string, aliases: ReadonlyMap<string, string>): string {
+  const meant = aliases.get(type)
+  return meant === undefined ? type : plainType(meant, aliases)
 }
 
 const slotName = (name: string) => name.replace(/_$/, '')
@@ -225,7 +238,7 @@ function readSection(
       paramsBinding = buffers.length
     } else {
       const element = /^array<(?:atomic<)?(\w+)>+$/.exec(type.trim())?.[1] ?? ''
-      const plainElement = aliases.get(element) ?? element
+      const plainElement = plainType(element, aliases)
       const word = ELEMENTS[plainElement] ?? plainElement
       if (!/^storage\s*,\s*read_write$/.test(space.trim()) || !['f32', 'i32', 'u32'].includes(word))
         fail(`${variable} is not var<storage, read_write> of an array of f32, i32, u32 or vectors of them`)

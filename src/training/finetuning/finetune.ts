@@ -9,6 +9,7 @@ import { lockFolder, writeFileAtomic } from '../../files.js'
 import { compile, memoryPlan, Runtime } from '../../graph/runtime.js'
 import { pruneCheckpoints, removeLeftovers } from '../checkpoint.js'
 import { refuseTooLarge } from '../memory.js'
+import { refusePrecision } from '../precision.js'
 import { OutFolder } from './out_folder_node.js'
 import { restore } from './restore_node.js'
 import type { FinetuneHooks, FinetuneResult } from './result.js'
@@ -27,6 +28,7 @@ export async function finetune(
   resume: boolean,
   hooks: FinetuneHooks = {},
 ): Promise<FinetuneResult> {
+  refusePrecision(run.options.precision, device)
   const release = lockFolder(out)
   try {
     const runtime = openRuntime(run, device)

@@ -5,6 +5,7 @@
 import type { Device } from '../../device/device.js'
 import { Runtime } from '../../graph/runtime.js'
 import type { Scores } from '../../tasks/task.js'
+import { refusePrecision } from '../precision.js'
 import { MemoryKeeper, type ModelToKeep } from './keeper.js'
 import { type FinetuneHooks, Interruption } from './result.js'
 import { programsOf, Session, writeStart } from './session.js'
@@ -26,6 +27,7 @@ export async function finetuneInMemory(
   device: Device,
   hooks: FinetuneHooks = {},
 ): Promise<MemoryResult> {
+  refusePrecision(run.options.precision, device)
   const runtime = new Runtime(device, run.parameters, programsOf(run))
   try {
     await writeStart(run, runtime)

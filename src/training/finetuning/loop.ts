@@ -10,7 +10,14 @@ import type { Graph } from '../../graph/graph.js'
 import type { Runtime } from '../../graph/runtime.js'
 import type { EncodeOptions } from '../../model/encoder.js'
 import type { Example, Head, HeadCapacity, HeadModel } from '../../model/head.js'
-import { appendUpdate, corrections, type OptimizerSettings, optimizerInputs } from '../optimizer.js'
+import { type LossScaler, scaleScalars } from '../loss_scale.js'
+import {
+  appendBackward,
+  appendUpdate,
+  corrections,
+  type OptimizerSettings,
+  optimizerInputs,
+} from '../optimizer.js'
 import { Queue, queued, runAhead } from '../queue.js'
 import { type Batch, collate, epochOrder, pack } from './batches.js'
 
@@ -24,6 +31,10 @@ export interface LoopSettings {
   readonly optimizer: OptimizerSettings
   /** Updates made before step 0, from which the order of the examples and the age of the moments go on (default 0). */
   readonly before?: number
+  /** Updates that the moments have seen before step 0 (default `before`): without those that were left out. */
+  readonly age?: number
+  /** Of programs that were captured `scaled`. */
+  readonly scaler?: LossScaler
   /** Learning rate of the update that follows `step` others. */
   readonly rate: (step: number) => number
 }
@@ -45,10 +56,18 @@ export interface Step extends Position {
   readonly gradNorm: number
   /** Pieces of the step. */
   readonly tokens: number
+  /** With loss scaling: the scale, and the steps that were left out so far, their gradients being not finite. */
+  readonly lossScale?: number
+  readonly skippedSteps?: number
 }
 
 /** In place of a read of what a program does not give. */
 const NOTHING = Promise.resolve(undefined)
+
+/** How the training programs are captured. `scaled`: their loss is (../loss_scale.ts). */
+export interface ProgramOptions extends Omit<EncodeOptions, 'training'> {
+  readonly scaled?: boolean
+}
 
 /** Captures the two training programs: `accumulate` adds gradients, `step` does so and then updates. */
 export function captureTraining<Model extends HeadModel>(
@@ -57,14 +76,14 @@ export function captureTraining<Model extends HeadModel>(
   model: Model,
   capacity: HeadCapacity,
   optimizer: OptimizerSettings,
-  encoder: Omit<EncodeOptions, 'training'>,
+  { scaled, ...encoder }: ProgramOptions,
 ): { accumulate: Graph; step: Graph } {
   const capture = (update: boolean) => {
     const captured = new Capture(parameters)
     const loss = head.capture(captured, model, capacity, { ...encoder, training: true, labelled: true })
     if (loss === undefined) throw new Error('a labelled program has no loss')
-    captured.backward(loss)
-    if (update) appendUpdate(captured, optimizer)
+    appendBackward(captured, loss, scaled)
+    if (update) appendUpdate(captured, optimizer, scaled)
     return captured.graph
   }
   return { accumulate: capture(false), step: capture(true) }
@@ -122,7 +141,8 @@ export interface LoopEvents {
 
 /**
  * Trains from `start` to the last step, one step queued behind the one that runs. Returns where the run ended.
- * Throws a UserError where a loss or a gradient norm is not finite; that update was left out then.
+ * Throws a UserError where a loss or a gradient norm is not finite, the update being left out; with loss scaling a gradient
+ * norm may be that, down to the smallest scale.
  */
 export async function train(
   runtime: Runtime,
@@ -145,6 +165,14 @@ export async function train(
     if (next.done || !goesOn) return undefined
     const { step, stepWeight, stepDecisions } = next.value
     const lr = settings.rate(step)
+    const scaling = settings.scaler?.begin(step + 1)
+    const update = {
+      lr,
+      ...corrections(
+        settings.optimizer,
+        (settings.age ?? settings.before ?? 0) + step + 1 - (scaling?.skipped ?? 0),
+      ),
+    }
     const runs: Promise<{ loss: number; correct: number; tokens: number; gradNorm: number }>[] = []
     let draw = 0
     for (let last = false; !last && !next.done; next = batches.next()) {
@@ -159,7 +187,8 @@ export async function train(
           loss_scale: 1 / stepWeight,
           seed: settings.seed,
           draw,
-          ...(last && { lr, ...corrections(settings.optimizer, (settings.before ?? 0) + step + 1) }),
+          ...(scaling && scaleScalars(scaling.scale)),
+          ...(last && update),
         }),
         () => [
           runtime.read(program, 'loss_sum'),
@@ -184,6 +213,7 @@ export async function train(
         lr,
         gradNorm: parts.at(-1)!.gradNorm,
         tokens: sum((p) => p.tokens),
+        ...(scaling && { lossScale: scaling.scale }),
       }
     })
     return { done }
@@ -192,16 +222,21 @@ export async function train(
     submit,
     isBoundary: () => isBoundary(submitted),
     onDone: async (done, settled) => {
-      checkFinite(done)
+      const { scaler } = settings
+      checkFinite(done, scaler !== undefined)
+      scaler?.report(done.step, done.lossScale!, done.gradNorm, () => ADVICE)
       position = { step: done.step, draw: done.draw }
-      goesOn = (await onStep(done, settled)) && goesOn
+      goesOn = (await onStep({ ...done, ...(scaler && { skippedSteps: scaler.skipped }) }, settled)) && goesOn
     },
   })
   return position
 }
 
-function checkFinite({ step, loss, gradNorm, lr }: Step): void {
-  if (Number.isFinite(loss) && Number.isFinite(gradNorm)) return
+const ADVICE = '; a lower --learning-rate may help'
+
+/** The forward pass knows of no scale, so a loss that is not finite is one for good. */
+function checkFinite({ step, loss, gradNorm, lr }: Step, scaled: boolean): void {
+  if (Number.isFinite(loss) && (scaled || Number.isFinite(gradNorm))) return
   const what = Number.isFinite(loss) ? `gradient norm is ${gradNorm}` : `loss is ${loss}`
-  throw new UserError(`step ${step}: the ${what} at learning rate ${lr}; a lower --learning-rate may help`)
+  throw new UserError(`step ${step}: the ${what} at learning rate ${lr}${ADVICE}`)
 }

@@ -15,6 +15,7 @@ import { loadPretrained } from '../../model/weights.js'
 import type { Precision } from '../../ops/shape.js'
 import { findTask, namesOf } from '../../tasks/find.js'
 import type { Fitted, Scores, Split, TaskContext, TaskCore } from '../../tasks/task.js'
+import { refusePrecision } from '../precision.js'
 import { capturePrediction, PREDICT_PROGRAM, Predictor, predictionCapacity } from './predictor.js'
 
 export const TASK_FILE = 'task.json'
@@ -135,12 +136,16 @@ function parseTask(
   throw new InputError({ file: path, found: 'something else', expected })
 }
 
-/** Puts a model on a device, in f32 unless said otherwise. Throws an InputError where the folder has no head for its labels. */
+/**
+ * Puts a model on a device, in f32 unless said otherwise. Throws an InputError where the folder has no head for its labels, a
+ * UsageError for a precision that the device has not.
+ */
 export async function loadTask(
   folder: TaskFolder<TaskCore>,
   device: Device,
   precision?: Precision,
 ): Promise<Predictor> {
+  refusePrecision(precision, device)
   const { model, task, head, context } = folder
   const set = new ParameterSet()
   const declared = head.declare(set, model.config, context.labels.length)

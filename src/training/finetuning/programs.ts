@@ -2,12 +2,11 @@
 import type { Graph } from '../../graph/graph.js'
 import { ParameterSet } from '../../graph/parameters.js'
 import type { ModelConfig } from '../../model/config.js'
-import type { EncodeOptions } from '../../model/encoder.js'
 import type { Head, HeadModel } from '../../model/head.js'
 import type { Task } from '../../tasks/task.js'
 import type { OptimizerSettings } from '../optimizer.js'
 import { capacityOf } from './batches.js'
-import { captureTraining } from './loop.js'
+import { captureTraining, type ProgramOptions } from './loop.js'
 import { capturePrediction, PREDICT_PROGRAM, predictionCapacity } from './predictor.js'
 
 export interface ProgramSizes {
@@ -23,12 +22,12 @@ export function finetuningPrograms(
   model: HeadModel,
   { rows, maxLength }: ProgramSizes,
   optimizer: OptimizerSettings,
-  { recompute, precision }: Omit<EncodeOptions, 'training'>,
+  { recompute, precision, scaled }: ProgramOptions,
 ): Readonly<Record<string, Graph>> {
   const capacity = capacityOf(rows, maxLength)
   const forward = predictionCapacity(maxLength)
   return {
-    ...captureTraining(parameters, head, model, capacity, optimizer, { recompute, precision }),
+    ...captureTraining(parameters, head, model, capacity, optimizer, { recompute, precision, scaled }),
     [PREDICT_PROGRAM]: capturePrediction(parameters, head, model, forward, precision),
   }
 }
@@ -39,7 +38,7 @@ export function usualPrograms(
   config: ModelConfig,
   sizes: ProgramSizes,
   optimizer: OptimizerSettings,
-  options: Omit<EncodeOptions, 'training'>,
+  options: ProgramOptions,
 ): { parameters: ParameterSet; graphs: Readonly<Record<string, Graph>> } {
   const parameters = new ParameterSet()
   const head = task.head(task.usualLabels, task.forms[0])

@@ -44,6 +44,8 @@ export interface FinetuneResult {
   out: string
   seconds: number
   tokens_per_second: number
+  /** Where the loss is scaled: steps that were left out, their gradients being not finite. */
+  skipped_steps?: number
 }
 
 /** The end of a run that a person stopped; a checkpoint of that step is there. */

@@ -2,6 +2,7 @@
 import type { Runtime } from '../../graph/runtime.js'
 import type { Fitted, Scores, Tally } from '../../tasks/task.js'
 import type { TrainingArenas } from '../checkpoint.js'
+import type { LossScaleState } from '../loss_scale.js'
 import type { Position } from './loop.js'
 import type { FinetuneRun } from './setup.js'
 
@@ -28,13 +29,19 @@ export function isBetter(score: number, best: Pick<Best, 'score'> | undefined): 
 export interface Chosen {
   readonly dev: Scores
   readonly tally: readonly Tally[]
+  /** Steps that were left out until then, where the loss is scaled. */
+  readonly skipped?: number
 }
 
 /** `step` counts the updates of both phases; those of the second follow the last of the first. */
 export interface RunState extends Position {
   readonly settings: Record<string, unknown>
-  /** Updates that the moments had seen before step 0. */
+  /** Steps that had been made before step 0, by another run. */
   readonly updates?: number
+  /** Updates that the moments had seen before step 0, where they are fewer. */
+  readonly age?: number
+  /** Where the loss is scaled. */
+  readonly lossScale?: LossScaleState
   readonly best?: Best
   /** There once weights were chosen and training on train and dev began. */
   readonly chosen?: Chosen
@@ -75,6 +82,7 @@ export function settingsOf(run: FinetuneRun): Record<string, unknown> {
     eval_every: run.evalEvery,
     dropout: run.config.dropout,
     precision: options.precision ?? 'f32',
+    ...(run.lossScaling && { loss_scaling: run.lossScaling }),
     retrain: options.retrain ?? false,
     seed: options.seed,
     labels: data.labels,

@@ -6,6 +6,7 @@ import type { Graph } from '../../graph/graph.js'
 import type { Runtime } from '../../graph/runtime.js'
 import { className } from '../../model/kind.js'
 import type { Scores, Tally } from '../../tasks/task.js'
+import { LossScaler, type LossScaleState } from '../loss_scale.js'
 import { learningRate, type Schedule } from '../schedule.js'
 import type { RunKeeper } from './keeper.js'
 import { type LoopEvents, type Position, type Step, stepsPerEpoch, train } from './loop.js'
@@ -28,8 +29,10 @@ import { type FinetuneRun, kindOf, type Part } from './setup.js'
 
 /** The programs of a run. */
 export function programsOf(run: FinetuneRun): Readonly<Record<string, Graph>> {
-  const { parameters, head, model, context, options, optimizer } = run
+  const { parameters, head, model, context, optimizer, lossScaling } = run
+  const { recompute, precision } = run.options
   const sizes = { rows: run.rows, maxLength: context.maxLength }
+  const options = { recompute, precision, scaled: lossScaling !== undefined }
   return finetuningPrograms(parameters, head, model, sizes, optimizer, options)
 }
 
@@ -54,6 +57,8 @@ export class Session {
   private trainingSeconds: number
   private tokens: number
   private readonly updates: number
+  private readonly age: number
+  private scaler?: LossScaler
   private readonly start: Position
   private readonly isUnscored: boolean
   private readonly began = performance.now()
@@ -71,6 +76,8 @@ export class Session {
     const { continued } = run
     this.settings = restored?.settings ?? settingsOf(run)
     this.updates = restored ? (restored.updates ?? 0) : (continued?.updates ?? 0)
+    this.age = (restored ? restored.age : continued?.age) ?? this.updates
+    this.scaler = this.scalerFrom(restored ? restored.lossScale : continued?.lossScale)
     this.start = restored ?? { step: 0, draw: continued?.draw ?? 0 }
     this.isUnscored = restored?.unscored ?? false
     this.secondsBefore = restored?.seconds ?? 0
@@ -80,6 +87,16 @@ export class Session {
     this.trainingSeconds = trainingSeconds
     this.tokens = tokens
     this.predictor = new Predictor(runtime, run.head, run.context.maxLength)
+  }
+
+  /** Steps that were left out so far, of both phases; undefined where the loss is not scaled. */
+  get skipped(): number | undefined {
+    return this.scaler && (this.chosen?.skipped ?? 0) + this.scaler.skipped
+  }
+
+  private scalerFrom(state: LossScaleState | undefined): LossScaler | undefined {
+    const { lossScaling } = this.run
+    return lossScaling && new LossScaler(lossScaling, state)
   }
 
   /** Whether dev has been scored, so that there are best weights. */
@@ -113,6 +130,8 @@ export class Session {
   /** The start of the second phase: the first weights again, and a checkpoint that says so before the best ones go. */
   async beginRetraining(): Promise<void> {
     await writeStart(this.run, this.runtime)
+    if (this.chosen) this.chosen = { ...this.chosen, skipped: this.skipped }
+    this.scaler = this.scalerFrom(this.run.continued?.lossScale)
     await this.save({ step: this.run.schedule.total, draw: this.run.continued?.draw ?? 0 })
   }
 
@@ -182,6 +201,7 @@ export class Session {
       out: this.keeper.name,
       seconds: this.seconds,
       tokens_per_second: Math.round(this.tokens / Math.max(this.trainingSeconds, 1e-9)),
+      ...(this.skipped !== undefined && { skipped_steps: this.skipped }),
     }
   }
 
@@ -206,7 +226,7 @@ export class Session {
       onBoundary,
     }: { isBoundary(step: number): boolean; onBoundary(at: Position): Promise<void> },
   ): Promise<void> {
-    const { run, updates } = this
+    const { run, updates, age, scaler } = this
     let stopped = 0
     let isInterrupted = false
     this.before = performance.now()
@@ -217,6 +237,8 @@ export class Session {
       seed: run.options.seed,
       optimizer: run.optimizer,
       before: updates,
+      age,
+      scaler,
       rate: (step: number) => learningRate(schedule, step),
     }
     const events: LoopEvents = {
@@ -250,6 +272,7 @@ export class Session {
       ...(step.accuracy !== undefined && { accuracy: step.accuracy }),
       lr: step.lr,
       grad_norm: step.gradNorm,
+      ...(step.lossScale !== undefined && { loss_scale: step.lossScale, skipped_steps: this.skipped }),
       tokens_per_second: Math.round(rate),
     })
     this.hooks.onStep?.(step, rate)
@@ -291,9 +314,10 @@ export class Session {
 
   private async save({ step, draw }: Position, unscored = false): Promise<void> {
     if (this.keeper.checkpoint === undefined) return
-    const { settings, updates, best, chosen, collapsed, seconds, trainingSeconds, tokens } = this
+    const { settings, updates, age, best, chosen, collapsed, seconds, trainingSeconds, tokens } = this
     const state: RunState = {
-      ...{ step, draw, settings, updates, best, chosen, collapsed },
+      ...{ step, draw, settings, updates, ...(age !== updates && { age }) },
+      ...{ lossScale: this.scaler?.state(), best, chosen, collapsed },
       ...{ seconds, trainingSeconds, tokens },
       ...(unscored && { unscored }),
     }

@@ -15,6 +15,7 @@ import type { FloatType } from '../../ops/shape.js'
 import type { DataSet, PublishedSettings, Split, TaskContext, TaskCore } from '../../tasks/task.js'
 import type { CheckpointPlace, TrainingArenas } from '../checkpoint.js'
 import { initialValues } from '../initialize.js'
+import { type LossScaleState, type LossScaling, lossScaling } from '../loss_scale.js'
 import { DEFAULT_OPTIMIZER, type OptimizerSettings } from '../optimizer.js'
 import { checkSchedule, type Schedule } from '../schedule.js'
 import { stepsPerEpoch } from './loop.js'
@@ -58,6 +59,8 @@ export interface FinetuneOptions {
   readonly recompute: boolean
   /** Of activations and operands of products (default f32). */
   readonly precision?: FloatType
+  /** Scales the loss in another precision than f16 too, where no bit depends on it. */
+  readonly lossScaling?: Partial<LossScaling>
   /** After choosing on dev train again, on train and dev together. */
   readonly retrain?: boolean
 }
@@ -92,14 +95,20 @@ export interface FinetuneRun {
   readonly perEpoch: number
   readonly schedule: Schedule
   readonly optimizer: OptimizerSettings
+  /** There where the loss is scaled. */
+  readonly lossScaling?: LossScaling
   readonly evalEvery: number
 }
 
 export interface Continued {
   readonly place: CheckpointPlace
   readonly arenas: TrainingArenas
-  /** Updates that the moments have seen, by which the order of the examples goes on too. */
+  /** Steps that have been made, by which the order of the examples goes on. */
   readonly updates: number
+  /** Updates that the moments have seen: without steps that were left out. */
+  readonly age: number
+  /** How its loss was scaled, where it was. */
+  readonly lossScale?: LossScaleState
   /** Draws of dropout masks that have been made. */
   readonly draw: number
 }
@@ -209,6 +218,9 @@ export function assembleRun(task: TaskCore, options: FinetuneOptions, sources: R
       clip: options.clip,
       biasCorrection: options.biasCorrection ?? published?.biasCorrection ?? false,
     },
+    ...((options.precision === 'f16' || options.lossScaling) && {
+      lossScaling: lossScaling(options.lossScaling),
+    }),
     evalEvery: options.evalEvery ?? Math.min(EVAL_EVERY, Math.ceil(schedule.total / 10)),
   }
 }

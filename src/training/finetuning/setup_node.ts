@@ -5,7 +5,9 @@ import type { ParameterSet } from '../../graph/parameters.js'
 import { openModel, readVocabularyContents } from '../../model/folder.js'
 import type { Task } from '../../tasks/task.js'
 import { type CheckpointPlace, findCheckpoint, readArenas, readState } from '../checkpoint.js'
+import { atStart } from '../loss_scale.js'
 import { modelTokenizer } from './model_node.js'
+import type { RunState } from './run_state.js'
 import { assembleRun, type Continued, type FinetuneOptions, type FinetuneRun, kindOf } from './setup.js'
 
 /** Reads and checks all that a run needs. Throws a UserError that names what cannot be. */
@@ -47,15 +49,20 @@ function continuedRun(
     step,
     draw,
     updates = 0,
-  } = readState(place.dir, kindOf(task)) as {
-    step: number
-    draw: number
-    updates?: number
-  }
+    age = updates,
+    lossScale,
+  } = readState(place.dir, kindOf(task)) as unknown as RunState
   if (labels.join() !== wanted.join())
     throw new UserError(
       `${place.dir}: has the labels ${labels.join(', ')}, the data ${wanted.join(', ')}; ` +
         '--continue-from wants the same ones (--model takes the encoder alone)',
     )
-  return { place, arenas: readArenas(place.dir, parameters), updates: updates + step, draw }
+  return {
+    place,
+    arenas: readArenas(place.dir, parameters),
+    updates: updates + step,
+    age: age + step - (lossScale?.skipped ?? 0),
+    lossScale: lossScale && atStart(lossScale),
+    draw,
+  }
 }

@@ -15,8 +15,10 @@ import { saveModel } from '../../model/folder.js'
 import { className } from '../../model/kind.js'
 import { listCheckpoints, pruneCheckpoints, removeLeftovers, saveCheckpoint } from '../checkpoint.js'
 import { TrainingLog } from '../log.js'
+import { LossScaler, type LossScaleState, scaleScalars } from '../loss_scale.js'
 import { refuseTooLarge } from '../memory.js'
 import { corrections, optimizerInputs } from '../optimizer.js'
+import { refusePrecision } from '../precision.js'
 import { Queue, runAhead } from '../queue.js'
 import { learningRate } from '../schedule.js'
 import { Collators, maskedCount, splitStep } from './batch.js'
@@ -58,6 +60,9 @@ export interface StepLine {
   readonly lr: number
   /** Global norm of the gradients before clipping. */
   readonly grad_norm: number
+  /** What the loss was multiplied by, where it is, and the steps that were left out so far, their gradients not finite. */
+  readonly loss_scale?: number
+  readonly skipped_steps?: number
   readonly tokens_per_second: number
 }
 
@@ -67,6 +72,8 @@ export interface PretrainResult {
   readonly heldOut?: Losses
   readonly best?: { readonly step: number; readonly loss: number }
   readonly tokensPerSecond: number
+  /** Where the loss is scaled: steps that were left out. */
+  readonly skipped?: number
   /** Stopped by the signal: there is a checkpoint, but OUT is no model yet. */
   readonly interrupted: boolean
 }
@@ -85,6 +92,7 @@ export async function pretrain(
   device: Device,
   run: PretrainRun,
 ): Promise<PretrainResult> {
+  refusePrecision(setup.settings.precision, device)
   refuseTooLarge(setup.memory, device)
   const release = lockFolder(run.out)
   let runtime: Runtime | undefined
@@ -119,6 +127,7 @@ class Pretraining {
   private since = 0
   private readonly queue = new Queue()
   private readonly collators: Collators
+  private readonly scaler?: LossScaler
   private readonly tables: Record<string, Int32Array>
   private readonly parameters
 
@@ -130,6 +139,9 @@ class Pretraining {
     this.parameters = setup.programs.parameters
     this.collators = new Collators(setup.capacity)
     this.tables = optimizerInputs(this.parameters)
+    const { lossScaling } = setup.settings
+    const lossScale = setup.resumed?.state.lossScale as LossScaleState | undefined
+    if (lossScaling) this.scaler = new LossScaler(lossScaling, lossScale ?? setup.continued?.lossScale)
     if (setup.resumed) this.restore(setup.resumed.place.step, setup.resumed.state)
     else if (setup.continued) {
       const { updates, draw, cursor } = setup.continued
@@ -203,6 +215,7 @@ class Pretraining {
       heldOut: this.heldOut,
       best: this.best,
       tokensPerSecond: this.seconds > 0 ? this.tokens / this.seconds : 0,
+      skipped: this.scaler?.skipped,
       interrupted,
     }
   }
@@ -227,10 +240,12 @@ class Pretraining {
     const step = this.submitted++
     const { schedule, optimizer, seed } = this.setup.settings
     const lr = learningRate(schedule, step)
+    const scaling = this.scaler?.begin(step + 1)
     const common = {
       seed,
       lr,
-      ...corrections(optimizer, this.updates + step + 1),
+      ...corrections(optimizer, this.updates + step + 1 - (scaling?.skipped ?? 0)),
+      ...(scaling && scaleScalars(scaling.scale)),
       mlm_scale: mlmScale(pending.masked),
       sop_scale: 1 / pending.sequences,
     }
@@ -252,15 +267,18 @@ class Pretraining {
       // lets the device start before this thread is busy with the next batch
       await turn()
     }
-    const done = Promise.all(runs).then(async () => this.finish(step + 1, lr, sums, (await gradNorm!)[0]))
+    const done = Promise.all(runs).then(async () =>
+      this.finish(step + 1, lr, sums, (await gradNorm!)[0], scaling?.scale),
+    )
     done.catch(() => undefined)
     this.pending = this.drawStep()
     return { done }
   }
 
-  private finish(step: number, lr: number, sums: LossSums, gradNorm: number): StepLine {
+  private finish(step: number, lr: number, sums: LossSums, gradNorm: number, scale?: number): StepLine {
     const losses = means(sums)
     this.refuseNonFinite(step, losses, gradNorm)
+    if (scale !== undefined) this.scaler?.report(step, scale, gradNorm, () => this.wayOut())
     const now = performance.now()
     const seconds = (now - this.since) / 1000
     this.since = now
@@ -276,22 +294,28 @@ class Pretraining {
       sop_accuracy: losses.sopAccuracy,
       lr,
       grad_norm: gradNorm,
+      ...(scale !== undefined && { loss_scale: scale, skipped_steps: this.scaler?.skipped }),
       tokens_per_second: Math.round(sums.rows / seconds),
     }
     return this.last
   }
 
+  /** With loss scaling gradients may be not finite; the losses know of no scale. */
   private refuseNonFinite(step: number, losses: Losses, gradNorm: number): void {
     const what = [
       ['the MLM loss', losses.mlm],
       [`the ${this.setup.stream.info.pairs.toUpperCase()} loss`, losses.sop],
-      ['the norm of the gradients', gradNorm],
+      ['the norm of the gradients', this.scaler ? 0 : gradNorm],
     ].find(([, value]) => !Number.isFinite(value))
-    if (!what) return
+    if (what) throw new UserError(`step ${step}: ${what[0]} is ${what[1]}${this.wayOut()}`)
+  }
+
+  /** What a person hears at the end of a run that diverged. */
+  private wayOut(): string {
     const good = listCheckpoints(this.options.out).at(-1)
-    throw new UserError(
-      `step ${step}: ${what[0]} is ${what[1]}; the last good checkpoint: ${good?.dir ?? 'none yet'} ` +
-        '(a lower --learning-rate, a longer --warmup or --clip often help)',
+    return (
+      `; the last good checkpoint: ${good?.dir ?? 'none yet'} ` +
+      '(a lower --learning-rate, a longer --warmup or --clip often help)'
     )
   }
 
@@ -341,6 +365,7 @@ class Pretraining {
         data: setup.facts,
         updates: this.updates,
         draw: this.draw,
+        lossScale: this.scaler?.state(),
         cursor: this.pending.cursor,
         best: this.best,
         last: this.last,

@@ -9,7 +9,7 @@ import type { InputData, Runtime } from '../../graph/runtime.js'
 import type { ModelConfig } from '../../model/config.js'
 import type { EncodeOptions } from '../../model/encoder.js'
 import { declarePretraining, type PretrainingCapacity, pretrainingLoss } from '../../model/pretraining.js'
-import { appendUpdate, type OptimizerSettings } from '../optimizer.js'
+import { appendBackward, appendUpdate, type OptimizerSettings } from '../optimizer.js'
 import { queued } from '../queue.js'
 import type { MicroBatch } from './batch.js'
 
@@ -18,11 +18,16 @@ export interface PretrainingPrograms {
   readonly graphs: { readonly step: Graph; readonly accumulate: Graph; readonly evaluate: Graph }
 }
 
+/** How the training programs are captured. `scaled`: their loss is (loss_scale.ts). */
+export interface ProgramOptions extends Omit<EncodeOptions, 'training'> {
+  readonly scaled?: boolean
+}
+
 export function pretrainingPrograms(
   config: ModelConfig,
   capacity: PretrainingCapacity,
   optimizer: OptimizerSettings,
-  { recompute = false, precision }: Omit<EncodeOptions, 'training'> = {},
+  { recompute = false, precision, scaled }: ProgramOptions = {},
 ): PretrainingPrograms {
   const parameters = new ParameterSet()
   const model = declarePretraining(parameters, config)
@@ -30,8 +35,8 @@ export function pretrainingPrograms(
     const captured = new Capture(parameters)
     const options = { training, recompute: training && recompute, precision }
     const loss = pretrainingLoss(captured, model, capacity, options)
-    if (training) captured.backward(loss)
-    if (update) appendUpdate(captured, optimizer)
+    if (training) appendBackward(captured, loss, scaled)
+    if (update) appendUpdate(captured, optimizer, scaled)
     return captured.graph
   }
   return {

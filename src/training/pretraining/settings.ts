@@ -7,6 +7,7 @@ import type { Pairs } from '../../data/instances/instances.js'
 import { UsageError } from '../../error.js'
 import { ACTIVATIONS, checkConfig, MODEL_TYPES, type ModelConfig, preset } from '../../model/config.js'
 import type { FloatType } from '../../ops/shape.js'
+import { type LossScaling, lossScaling } from '../loss_scale.js'
 import { DEFAULT_OPTIMIZER, type OptimizerSettings } from '../optimizer.js'
 import { checkSchedule, type Schedule } from '../schedule.js'
 
@@ -33,6 +34,8 @@ export interface PretrainChoices {
   rows?: number
   recompute?: boolean
   precision?: FloatType
+  /** Scales the loss in another precision than f16 too, where no bit depends on it. */
+  lossScaling?: Partial<LossScaling>
   seed?: number
 }
 
@@ -69,7 +72,8 @@ const settingsSchema = z.object({
   rows: whole,
   recompute: z.boolean(),
   // a checkpoint without it is one of f32
-  precision: z.enum(['f32', 'bf16']).default('f32'),
+  precision: z.enum(['f32', 'bf16', 'f16']).default('f32'),
+  lossScaling: z.object({ start: z.number(), interval: whole, min: z.number(), max: z.number() }).optional(),
   seed: whole,
 })
 
@@ -85,6 +89,8 @@ export interface PretrainSettings {
   readonly recompute: boolean
   /** Of activations and operands of products. */
   readonly precision: FloatType
+  /** There where the loss is scaled. */
+  readonly lossScaling?: LossScaling
   readonly seed: number
 }
 
@@ -163,6 +169,8 @@ export function resolveSettings(
     throw new UsageError(
       `micro-batches of ${rows} rows cannot hold an instance of ${data.maxLength} pieces (want --rows ${data.maxLength} or more)`,
     )
+  const precision = choices.precision ?? 'f32'
+  const isScaled = precision === 'f16' || choices.lossScaling !== undefined
   // through the schema, so that a resumed run writes its keys in the same order
   return settingsSchema.parse({
     preset: named,
@@ -178,7 +186,8 @@ export function resolveSettings(
     batch,
     rows,
     recompute: choices.recompute ?? false,
-    precision: choices.precision ?? 'f32',
+    precision,
+    ...(isScaled && { lossScaling: lossScaling(choices.lossScaling) }),
     seed: choices.seed ?? 42,
   })
 }
@@ -232,7 +241,7 @@ function choicesOf({
   optimizer,
   schedule,
   ...settings
-}: PretrainSettings): Required<Omit<PretrainChoices, 'preset'>> & { preset?: string } {
+}: PretrainSettings): Required<Omit<PretrainChoices, 'preset' | 'lossScaling'>> & { preset?: string } {
   return {
     preset: settings.preset,
     embeddingSize: config.embeddingSize,
@@ -262,7 +271,7 @@ function choicesOf({
 export function resumeSettings(state: unknown, choices: PretrainChoices, dir: string): PretrainSettings {
   const settings = savedSettings(state, dir)
   const saved = choicesOf(settings)
-  for (const name of Object.keys(saved) as (keyof PretrainChoices)[]) {
+  for (const name of Object.keys(saved) as (keyof typeof saved)[]) {
     const now = choices[name]
     if (now === undefined || now === saved[name]) continue
     const option = optionName(name)

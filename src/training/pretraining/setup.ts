@@ -24,6 +24,7 @@ import {
   type TrainingArenas,
 } from '../checkpoint.js'
 import { initialValues } from '../initialize.js'
+import { atStart, type LossScaleState } from '../loss_scale.js'
 import { refuseTooLarge } from '../memory.js'
 import { microBatchCapacity } from './batch.js'
 import { heldOutInstances, unigramBaseline } from './evaluate.js'
@@ -95,6 +96,8 @@ interface Continued {
   readonly updates: number
   /** Draws of dropout masks that have been made. */
   readonly draw: number
+  /** How its loss was scaled, where it was. */
+  readonly lossScale?: LossScaleState
   /** Where that run stood in its data, if these are the same and drawn by the same seed. */
   readonly cursor?: object
 }
@@ -136,7 +139,9 @@ export async function setUpPretraining(sources: PretrainSources): Promise<Pretra
     manifest.maxLength,
     manifest.maxPredictions,
   )
-  const programs = pretrainingPrograms(settings.config, capacity, settings.optimizer, settings)
+  const { config, optimizer, recompute, precision, lossScaling } = settings
+  const scaled = lossScaling !== undefined
+  const programs = pretrainingPrograms(config, capacity, optimizer, { recompute, precision, scaled })
   const memory = memoryPlan(programs.parameters, compile(programs.graphs).values())
   if (!sources.ownMemory) refuseTooLarge(memory)
   const facts = dataFacts(folders.instances, stream)
@@ -212,9 +217,21 @@ function continued({ place, state }: Origin, { seed }: PretrainSettings, isSameD
     draw,
     cursor,
     updates = 0,
-  } = state as { draw: number; cursor: object & { seed?: number }; updates?: number }
+    lossScale,
+  } = state as {
+    draw: number
+    cursor: object & { seed?: number }
+    updates?: number
+    lossScale?: LossScaleState
+  }
   const goesOn = isSameData && cursor.seed === seed
-  return { place, updates: updates + place.step, draw, cursor: goesOn ? cursor : undefined }
+  return {
+    place,
+    updates: updates + place.step - (lossScale?.skipped ?? 0),
+    draw,
+    lossScale: lossScale && atStart(lossScale),
+    cursor: goesOn ? cursor : undefined,
+  }
 }
 
 /** The data that a run goes through, as its checkpoints keep it. */

@@ -2,11 +2,12 @@
  * The WGSL sources: what they declare is what the ops declare, all of them compile, and what breaks the conventions of
  * source.ts is refused with the kernel's name. Needs no adapter: Dawn's null backend compiles and runs nothing.
  */
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Kernel } from '../../../src/device/kernel.js'
+import { inHalf, type Kernel } from '../../../src/device/kernel.js'
 import type { Program } from '../../../src/device/program.js'
 import { openWebgpu } from '../../../src/device/webgpu/device.js'
 import { parseExpression } from '../../../src/device/webgpu/expression.js'
@@ -20,6 +21,7 @@ import {
 import { kernelSources } from '../../../src/device/webgpu/wgsl_node.js'
 import * as ops from '../../../src/ops/index.js'
 import type { Op } from '../../../src/ops/op.js'
+import { cpuKernels } from '../../support/kernel_source.js'
 import { root } from '../../support/paths.js'
 import { skip } from '../../support/skip.js'
 
@@ -30,7 +32,8 @@ const all = Object.values(ops).filter(
   (value): value is Op =>
     typeof value === 'object' && value !== null && 'forward' in value && 'infer' in value,
 )
-const declared = all.flatMap((op) => [op.forward, ...(op.backward ?? []), ...(op.kernels ?? [])])
+const plain = all.flatMap((op) => [op.forward, ...(op.backward ?? []), ...(op.kernels ?? [])])
+const declared = plain.flatMap((kernel) => [kernel, inHalf(kernel, 'f16')])
 
 for (const kernel of declared) {
   const forms = kernels.get(kernel.name)
@@ -56,10 +59,25 @@ test('every WGSL kernel belongs to an op', () => {
   )
 })
 
-test('every op has its WGSL kernels, but for packed weights, of bf16 and of 8-bit integers, which WGSL has not', () => {
+test('every op has its WGSL kernels, but for packed weights of bf16 and of 8-bit integers, which WGSL has not', () => {
   assert.equal(
-    declared.filter((k) => !kernels.has(k.name)).map((k) => k.name),
+    plain.filter((k) => !kernels.has(k.name)).map((k) => k.name),
     [ops.pack.forward.name, ops.packInt8.forward.name],
+  )
+})
+
+test('in f16 there is what the CPU has in bf16, but for embeddings, which a cast makes f16, and the gradient of a copy', () => {
+  const onCpu = readdirSync(join(root, 'kernels/cpu'))
+    .filter((file) => file.endsWith('.cc'))
+    .flatMap((file) => [...cpuKernels(readFileSync(join(root, 'kernels/cpu', file), 'utf8')).keys()])
+    .filter((name) => name.endsWith('_bf16') && !name.startsWith('peak'))
+  const want = onCpu.map((name) => name.replace(/_bf16$/, '_f16'))
+  const without = ['copy_backward_f16', 'embedding_backward_f16', 'embedding_forward_f16']
+  assert.equal(want.filter((name) => !kernels.has(name)).sort(), without)
+  const found = [...kernels.keys()].filter((name) => name.endsWith('_f16'))
+  assert.equal(
+    found.filter((name) => !want.includes(name)),
+    [inHalf(ops.pack.forward, 'f16').name],
   )
 })
 
@@ -303,6 +321,31 @@ test('forms that differ in shared code, constants and condition are lines of one
   assert.equal(fours.buffers, [{ name: 'x', type: 'f32' }])
   assert.match(fours.code, /const TILE = 8u;/)
   assert.not.match(fours.code, /const TILE = 2u;/)
+})
+
+test('a line for f16 makes a form of a kernel of its own, in which activations have another type in storage', () => {
+  const shared = {
+    plain: { '': 'alias Stored = Vec;\nalias Vec = vec4f;\n' },
+    halves: { '': 'alias Stored = vec2u;\n' },
+  }
+  const lines = '// form plain when: in % 4 == 0\n// f16 halves when: rows == 1\n// f16 halves\n'
+  const files = {
+    k: section(lines, 'rows').replace('array<f32>', 'array<Stored>') + section('', '1'),
+  }
+  const found = readKernels({ prelude: '', files, shared })
+  const [plain, any] = found.get('k_forward')!
+  const [one, many] = found.get('k_forward_f16')!
+  assert.equal(
+    [plain, any, one, many].map(({ label, buffers }) => `${label}: ${buffers[0].type}`),
+    ['k_forward: f32', 'k_forward (form 2): f32', 'k_forward_f16: u32', 'k_forward_f16 (form 2): u32'],
+  )
+  assert.is(many.when, undefined)
+  assert.equal(many.families, ['halves'])
+  const alone = { k: section('// f16 halves when: rows == 1\n', '1') }
+  assert.throws(
+    () => readKernels({ prelude: '', files: alone, shared }),
+    /kernel k_forward_f16: the last of its forms/,
+  )
 })
 
 test('shared code stands in front, in the variant that is chosen, with what it uses and enables', () => {

@@ -12,6 +12,7 @@ import { linearCrossEntropy } from '../../../src/ops/linear_cross_entropy.js'
 import { matmul } from '../../../src/ops/matmul.js'
 import { dynamic } from '../../../src/ops/shape.js'
 import { allclose } from '../../support/allclose.js'
+import { f16 } from '../../support/half_case.js'
 import { runKernel } from '../../support/kernel_case.js'
 import { runOp } from '../../support/op_case.js'
 import { integers, normals } from '../../support/op_check.js'
@@ -38,30 +39,44 @@ function product(
   })
 }
 
-async function dense(device: Device): Promise<void> {
-  const rows = dynamic('rows', 90)
-  for (const [there, inner, out] of [
+const SIZES: Readonly<Record<'f32' | 'f16', readonly (readonly [number, number, number])[]>> = {
+  f32: [
     [70, 36, 68],
     [67, 9, 33],
     [2, 5, 3],
-  ]) {
+  ],
+  f16: [
+    [70, 36, 68],
+    [2, 8, 4],
+  ],
+}
+
+/** In f16 activations and the weight are rounded, and what is stored of a result, by at most 2^-11 of it. */
+async function dense(device: Device, type: 'f32' | 'f16'): Promise<void> {
+  const rows = dynamic('rows', 90)
+  const [stored, rtol] = type === 'f16' ? ([{ dtype: type }, 2 ** -11] as const) : ([{}, 1e-5] as const)
+  const numbers = (seed: number, ...shape: number[]) => {
+    const { data } = normals(seed, ...shape)
+    return type === 'f16' ? data.map(f16) : data
+  }
+  for (const [there, inner, out] of SIZES[type]) {
     const [x, weight, bias, dy] = [
-      normals(1, there, inner).data,
-      normals(2, out, inner).data,
+      numbers(1, there, inner),
+      numbers(2, out, inner),
       normals(3, out).data,
-      normals(4, there, out).data,
+      numbers(4, there, out),
     ]
     const before = { weight: normals(5, out, inner).data, bias: normals(6, out).data }
     // what is not given starts as NaN, rows past the end of x and dy too
     const buffers = {
-      x: { shape: [rows, inner], data: x as Float32Array },
-      weight: { shape: [out, inner], data: weight as Float32Array },
+      x: { shape: [rows, inner], data: x as Float32Array, ...stored },
+      weight: { shape: [out, inner], data: weight as Float32Array, ...stored },
       bias: { shape: [out], data: bias as Float32Array },
-      y: { shape: [rows, out] },
+      y: { shape: [rows, out], ...stored },
     }
     const run = (kernel: typeof linear.forward, more: object = {}) =>
       runKernel(device, linear, kernel, { ...buffers, ...more }, {}, { rows: there })
-    const name = `[${there},${inner}] x [${out},${inner}]`
+    const name = `${type}, [${there},${inner}] x [${out},${inner}]`
     const { y } = await run(linear.forward)
     const wantY = product(
       [there, out, inner],
@@ -69,17 +84,17 @@ async function dense(device: Device): Promise<void> {
       (i, o) => weight[o * inner + i],
       (_, o) => bias[o],
     )
-    allclose(y.subarray(0, there * out), wantY, { atol: 2e-5, rtol: 1e-5, name: `${name}: y` })
+    allclose(y.subarray(0, there * out), wantY, { atol: 2e-5, rtol, name: `${name}: y` })
     assert.ok(y.subarray(there * out).every(Number.isNaN), `${name}: y past the end`)
     const [toInput, , toWeight] = linear.kernels!
-    const given = { dy: { shape: [rows, out], data: dy as Float32Array } }
-    const { dx } = await run(toInput, { ...given, dx: { shape: [rows, inner] } })
+    const given = { dy: { shape: [rows, out], data: dy as Float32Array, ...stored } }
+    const { dx } = await run(toInput, { ...given, dx: { shape: [rows, inner], ...stored } })
     const wantX = product(
       [there, inner, out],
       (n, o) => dy[n * out + o],
       (o, i) => weight[o * inner + i],
     )
-    allclose(dx.subarray(0, there * inner), wantX, { atol: 2e-5, rtol: 1e-5, name: `${name}: dx` })
+    allclose(dx.subarray(0, there * inner), wantX, { atol: 2e-5, rtol, name: `${name}: dx` })
     assert.ok(dx.subarray(there * inner).every(Number.isNaN), `${name}: dx past the end`)
     const { dweight, dbias } = await run(toWeight, {
       ...given,
@@ -170,8 +185,9 @@ for (const variant of variantsOf('product')) {
     skip(test, `products of variant ${variant}`, error.message)
     continue
   }
-  test(`${variant}: y, dx, dweight and dbias of dense layers, of the rows that are there`, () =>
-    dense(device))
+  for (const type of ['f32', 'f16'] as const)
+    test(`${variant}: ${type}: y, dx, dweight and dbias of dense layers, of the rows that are there`, () =>
+      dense(device, type))
   test(`${variant}: matrices in all orders`, () => matrices(device))
   test(`${variant}: statistics of the logits of a vocabulary`, () => vocabulary(device))
   test(`${variant}: all memory is given back`, async () => {

@@ -44,7 +44,7 @@ fn put_delta(index: u32) {
   for (var c = 0u; c < chunks(); c++) {
     sum += dy4(at, c) * y4(at, c);
   }
-  put_dqkv(qkv_at(n, 0u, a), 0u, vec4f((sum.x + sum.y) + (sum.z + sum.w), 0.0, 0.0, 0.0));
+  set_delta(n, a, (sum.x + sum.y) + (sum.z + sum.w));
 }
 
 // Chunk c of row n, as a key or as a query: what makes scores, and what makes their gradients.

@@ -1,13 +1,16 @@
 /**
- * Checks of bf16 kernels: their error against float64 is at most twice (gradients: three times) that of the naive
- * computation in bf16, in which operands and every result are rounded to bf16 and products are summed in f32. One
- * reference of a test computes both, with numbers that round and with numbers that do not. Inputs are rounded already.
+ * Checks of kernels whose activations have two bytes, bf16 or f16: their error against float64 is at most twice (gradients:
+ * three times) that of the naive computation, in which operands and every result are rounded to that type and products are
+ * summed in f32. One reference of a test computes both, with numbers that round and with numbers that do not. Inputs are
+ * rounded already.
  */
 import type { suite } from 'uvu'
 import type { Capture, Tensor } from '../../src/autograd/tensor.js'
 import { cpuInfo } from '../../src/device/cpu.js'
 import type { Device } from '../../src/device/device.js'
+import { HALF_TYPES, type HalfType, inHalf } from '../../src/device/kernel.js'
 import { cast } from '../../src/ops/cast.js'
+import type { FloatType } from '../../src/ops/shape.js'
 import { sameBits } from './allclose.js'
 import { fail } from './failure.js'
 import { type OpResult, runOp, type TestTensor } from './op_case.js'
@@ -16,26 +19,54 @@ import { random } from './random.js'
 
 type Test = ReturnType<typeof suite>
 
-/** The nearest bf16 (8 bits of significand), ties to even; overflow is an infinity. */
-export function bf16(x: number): number {
+/** The nearest number of so many bits of significand and exponents from `low` to `high`, ties to even; overflow is an infinity. */
+function nearest(x: number, bits: number, low: number, high: number): number {
   if (x === 0 || !Number.isFinite(x)) return x
-  const exponent = Math.max(-126, Math.floor(Math.log2(Math.abs(x))))
-  const unit = 2 ** (exponent - 7)
-  const low = Math.floor(x / unit)
-  const rest = x / unit - low
-  const up = rest > 0.5 || (rest === 0.5 && low % 2 !== 0)
-  const rounded = (low + (up ? 1 : 0)) * unit
-  return Math.abs(rounded) >= 2 ** 128 ? Math.sign(x) * Number.POSITIVE_INFINITY : rounded
+  const exponent = Math.max(low, Math.floor(Math.log2(Math.abs(x))))
+  const unit = 2 ** (exponent - bits + 1)
+  const below = Math.floor(x / unit)
+  const rest = x / unit - below
+  const up = rest > 0.5 || (rest === 0.5 && below % 2 !== 0)
+  const rounded = (below + (up ? 1 : 0)) * unit
+  if (rounded === 0) return x < 0 ? -0 : 0
+  return Math.abs(rounded) >= 2 ** (high + 1) ? Math.sign(x) * Number.POSITIVE_INFINITY : rounded
 }
 
-/** Normal values of a scale that are bf16 already. */
-export function bf16Normals(
+export const bf16 = (x: number): number => nearest(x, 8, -126, 127)
+export const f16 = (x: number): number => nearest(x, 11, -14, 15)
+
+/** The type of two bytes that the device has which is judged: bf16 of the CPU and CUDA, f16 of WebGPU. */
+export function halfType(): HalfType {
+  const [, other] = HALF_TYPES
+  return isJudged() && isTested(inHalf(cast.forward, other).name) ? other : 'bf16'
+}
+
+/** A kernel of devices that have bf16. */
+export const BF16_KERNEL = inHalf(cast.forward, 'bf16').name
+
+/** The nearest number of that type. */
+export function half(x: number): number {
+  return halfType() === 'f16' ? f16(x) : bf16(x)
+}
+
+/** What an error of bf16 becomes with that type, which may have more bits. */
+export function ofRoundings(error: number): number {
+  return halfType() === 'f16' ? error * 2 ** -3 : error
+}
+
+/** A width that rows of that type can have: f16 comes by fours. */
+export function wide(width: number): number {
+  return halfType() === 'f16' ? Math.ceil(width / 4) * 4 : width
+}
+
+/** Normal values of a scale that are of that type already. */
+export function halfNormals(
   seed: number,
   scale: number,
   ...shape: number[]
 ): { shape: number[]; data: Float32Array } {
   const size = shape.reduce((a, b) => a * b, 1)
-  return { shape, data: random(seed).normals(size, scale).map(bf16) }
+  return { shape, data: random(seed).normals(size, scale).map(half) }
 }
 
 /** The numbers that a reference computes with: results as they are stored, and sums of products. */
@@ -46,7 +77,12 @@ export interface Numbers {
   sums(n: number): Float32Array | Float64Array
 }
 export const exact: Numbers = { store: (x) => x, sum: (x) => x, sums: (n) => new Float64Array(n) }
-const naive: Numbers = { store: bf16, sum: Math.fround, sums: (n) => new Float32Array(n) }
+/** Numbers that `round` stores, and sums of f32. */
+export const naive = (round: (x: number) => number): Numbers => ({
+  store: round,
+  sum: Math.fround,
+  sums: (n) => new Float32Array(n),
+})
 
 /** c[i,j] = sum over k of a(i,k) b(k,j), in the order of k. */
 export function product(
@@ -71,11 +107,11 @@ export interface Results {
   gradients: Record<string, ArrayLike<number>>
 }
 
-export interface Bf16Case {
+export interface HalfCase {
   inputs: Record<string, TestTensor>
-  /** Inputs that are given to `build` as bf16; the others stay f32. */
+  /** Inputs that are given to `build` as such; the others stay f32. */
   narrow: readonly string[]
-  /** Gives the outputs, of bf16 or f32; the first has a gradient. */
+  /** Gives the outputs, of two bytes or f32; the first has a gradient. */
   build(tensors: Record<string, Tensor>, capture: Capture): Tensor[]
   /** The outputs, and the gradients of the inputs for the gradient dy of the first. */
   reference(numbers: Numbers, inputs: Record<string, ArrayLike<number>>, dy: Float32Array): Results
@@ -88,7 +124,7 @@ export interface Bf16Case {
  * Instruction sets with kernels of bf16 and of 8-bit integers, those in plain C++ included; where another device is judged
  * its name alone, if it has that kernel.
  */
-export function narrowIsas(kernel = 'pack_forward'): string[] {
+export function narrowIsas(kernel = inHalf(cast.forward, halfType()).name): string[] {
   if (isJudged()) return isTested(kernel) ? testedIsas() : []
   const { isas, emulated } = cpuInfo()
   return [...isas, ...emulated]
@@ -127,7 +163,7 @@ export function asGoodAsNaive(
       worst = i
     }
   }
-  // where nothing is rounded to bf16, both are f32 and sum in another order
+  // where nothing is rounded, both are f32 and sum in another order
   const bound = times * theirs + 1e-6 * largest
   if (!(ours <= bound))
     fail(
@@ -137,25 +173,25 @@ export function asGoodAsNaive(
 }
 
 /** Adds the tests of a case: accuracy, and the same bits on 1, 2, 3 and 7 threads, on every instruction set. */
-export function checkBf16(test: Test, name: string, c: Bf16Case): void {
+export function checkHalf(test: Test, name: string, c: HalfCase): void {
   const data = Object.fromEntries(Object.entries(c.inputs).map(([k, t]) => [k, t.data]))
-  const dy = random(name.length).normals(c.size).map(bf16)
-  const as = (t: Tensor, to: 'f32' | 'bf16') =>
-    t.spec.dtype === to ? t : t.capture.apply(cast, [t], { to })[0]
+  const dy = random(name.length).normals(c.size).map(half)
+  const type = halfType()
+  const as = (t: Tensor, to: FloatType) => (t.spec.dtype === to ? t : t.capture.apply(cast, [t], { to })[0])
   const run = (device: Device): Promise<OpResult> =>
     runOp(
       device,
       c.inputs,
       (tensors, capture) => {
-        const given = Object.entries(tensors).map(([k, t]) => [k, c.narrow.includes(k) ? as(t, 'bf16') : t])
+        const given = Object.entries(tensors).map(([k, t]) => [k, c.narrow.includes(k) ? as(t, type) : t])
         return c.build(Object.fromEntries(given), capture).map((t) => as(t, 'f32'))
       },
       [dy],
       { scalars: c.scalars },
     )
   let references: { want: Results; low: Results } | undefined
-  onEveryNarrowIsa(test, `bf16, ${name}`, async (isa) => {
-    references ??= { want: c.reference(exact, data, dy), low: c.reference(naive, data, dy) }
+  onEveryNarrowIsa(test, `${type}, ${name}`, async (isa) => {
+    references ??= { want: c.reference(exact, data, dy), low: c.reference(naive(half), data, dy) }
     const { want, low } = references
     const found = await withDevice({ isa, threads: 2 }, run)
     want.outputs.forEach((y, i) => {
