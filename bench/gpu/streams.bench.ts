@@ -17,7 +17,8 @@ import { OpsPeer, raceOnGpu } from '../support/gpu_op.js'
 import { linearGeluExpected } from '../support/linear.js'
 import { dropoutAddLayernormExpected, layernormExpected } from '../support/norm.js'
 import { activation, dropoutFactor, narrow, packed, weight } from '../support/op.js'
-import { baseParameters, updateCase } from '../support/update.js'
+import { baseParameters } from '../support/update.js'
+import { updateCase } from '../support/update_inputs.js'
 import { vocabularyCase } from '../support/vocabulary.js'
 
 const [N, H, I] = isEmulated ? [70, 64, 128] : [65_536, 768, 3072]

@@ -1,5 +1,6 @@
 import { crossEntropy } from '../../src/ops/cross_entropy.js'
-import { activation, benchOp, indexes, once, sum } from '../support/op.js'
+import { activation, benchOp, indexes } from '../support/op.js'
+import { crossEntropyExpected } from '../support/vocabulary.js'
 
 /** Masked rows against the vocabulary; rows against the tags of named entities. */
 const shapes = {
@@ -11,15 +12,5 @@ for (const [name, { N, C }] of Object.entries(shapes))
   await benchOp(name, crossEntropy, {
     inputs: { logits: activation(N, C), labels: indexes(0, C, N) },
     attrs: {},
-    expected({ logits, labels, dloss }) {
-      const lse = once((n) => Math.log(sum(C, (c) => Math.exp(logits[n * C + c]))))
-      return {
-        loss: (n) => lse(n) - logits[n * C + labels[n]],
-        lse,
-        dlogits(i) {
-          const n = Math.floor(i / C)
-          return dloss[n] * (Math.exp(logits[i] - lse(n)) - (i % C === labels[n] ? 1 : 0))
-        },
-      }
-    },
+    expected: crossEntropyExpected(C),
   })

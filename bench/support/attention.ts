@@ -1,6 +1,6 @@
 /** What attention should give, in float64, of a ragged batch: qkv [N,3 A D], sequence b has rows starts[b] to starts[b + 1] - 1. */
 import type { InputData } from '../../src/graph/runtime.js'
-import { dropoutFactor, type Expected, once, sum } from './op.js'
+import { dropoutFactor, type Expected, once, sum } from './op_program.js'
 
 export interface AttentionBatch {
   readonly starts: readonly number[]

@@ -1,6 +1,6 @@
 /** What dense layers should give in float64: x [M,K], weight [N,K], bias [N]. */
 import type { InputData } from '../../src/graph/runtime.js'
-import { type Expected, sum } from './op.js'
+import { type Expected, sum } from './op_program.js'
 
 export function linearExpected(M: number, K: number, N: number) {
   return ({ x, weight: w, bias, dy }: Readonly<Record<string, InputData>>): Record<string, Expected> => ({

@@ -1,6 +1,6 @@
 /** Layer normalisation in float64, row by row: what the benches of the ops that normalise compare with. */
 import type { InputData } from '../../src/graph/runtime.js'
-import { dropoutFactor, type Expected, once, sum } from './op.js'
+import { dropoutFactor, type Expected, once, sum } from './op_program.js'
 
 export interface NormOracle {
   /** (x - mean) rstd of element h of row n. */

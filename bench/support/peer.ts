@@ -22,6 +22,8 @@ export interface Peer {
   cpu(): number | undefined
   /** Ends the peer; resolves when it is gone. */
   close(): Promise<void>
+  /** Ends it at once, whatever it does. */
+  kill(): void
 }
 
 /** Starts `command argv...` as a peer. The end of its standard error goes into the message when it fails. */
@@ -71,6 +73,7 @@ export function startPeer(
       child.stdin.end()
       await gone
     },
+    kill: () => child.kill('SIGKILL'),
   }
 }
 

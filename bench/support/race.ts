@@ -25,6 +25,13 @@ export interface RaceOptions {
   /** Rounds that do not count. */
   readonly warmup?: number
   readonly whole?: Whole
+  /**
+   * Seconds for the rounds that count, in even shares: whoever would need more than its share for one turn more sits out the
+   * rest, after one at least.
+   */
+  readonly budget?: number
+  /** Told of a peer whose turn fails and which then is out of the race; without it the race rejects. */
+  readonly failed?: (name: string, error: Error) => void
 }
 
 export interface Standing {
@@ -67,7 +74,7 @@ export async function race(
       ours: { name: ours.name, seconds: ours.typical },
       peer: best && { name: best.name, seconds: best.typical },
       ...result,
-      rounds: ours.seconds.length,
+      rounds: best ? together(ours, best) : ours.seconds.length,
       whole: options.whole,
     })
     if (best && result)
@@ -83,18 +90,36 @@ export async function takeTurns(
   name: string,
   cost: Cost,
   contestants: readonly Contestant[],
-  { rounds = quick ? 1 : 5, warmup = quick ? 0 : 1, whole }: RaceOptions = {},
+  { rounds = quick ? 1 : 5, warmup = quick ? 0 : 1, whole, budget, failed }: RaceOptions = {},
 ): Promise<Standing[]> {
   const seconds: number[][] = contestants.map(() => [])
+  const spent = contestants.map(() => 0)
+  const share = (budget ?? Number.POSITIVE_INFINITY) / contestants.length
   const busy: number[] = []
+  const out = new Set<number>()
   const order = contestants.map((_, i) => i)
   for (let round = -warmup; round < rounds; round++) {
     for (const i of round % 2 === 0 ? order : [...order].reverse()) {
+      if (out.has(i) || (round > 0 && spent[i] * (1 + 1 / round) > share)) {
+        out.add(i)
+        continue
+      }
       await setTimeout(PAUSE)
       const before = contestants.map((one) => one.cpu?.() ?? 0)
       const start = performance.now()
-      const own = await contestants[i].run()
+      let own: unknown
+      try {
+        own = await contestants[i].run()
+      } catch (error) {
+        const { ours, name: who } = contestants[i]
+        if (ours || !failed) throw error
+        failed(who, error as Error)
+        seconds[i] = []
+        out.add(i)
+        continue
+      }
       const wall = (performance.now() - start) / 1000
+      if (round >= 0) spent[i] += wall
       const used = contestants.map((one, k) => (one.cpu?.() ?? 0) - before[k])
       // contestants that share a process are one
       const others = order.filter((k) => k !== i && !(contestants[k].ours && contestants[i].ours))
@@ -105,13 +130,16 @@ export async function takeTurns(
       if (round >= 0) seconds[i].push(typeof own === 'number' ? own : wall)
     }
   }
-  const standings = contestants.map(({ name: who, precision, ours = false }, i) => ({
-    name: who,
-    precision,
-    ours,
-    seconds: seconds[i],
-    typical: whole === undefined ? median(seconds[i]) : mean(seconds[i]),
-  }))
+  const standings = contestants
+    .map(({ name: who, precision, ours = false }, i) => ({
+      name: who,
+      precision,
+      ours,
+      seconds: seconds[i],
+      typical: whole === undefined ? median(seconds[i]) : mean(seconds[i]),
+    }))
+    // of who has failed there is nothing
+    .filter((one) => one.seconds.length > 0)
   for (const standing of standings) printStanding(name, cost, standing, whole)
   if (contestants.length > 1 && busy.length > 0) {
     const share = Math.max(...busy)
@@ -127,9 +155,12 @@ export function bestPeer(standings: readonly Standing[], ours: Standing): Standi
   return standings.filter((one) => !one.ours && exact(one)).sort((a, b) => a.typical - b.typical)[0]
 }
 
-/** The median over rounds of (peer's time) / (our time), and the range: above 1, ours is faster. */
+/** Rounds that both took part in: the first ones. */
+const together = (ours: Standing, peer: Standing) => Math.min(ours.seconds.length, peer.seconds.length)
+
+/** The median over the rounds of both of (peer's time) / (our time), and the range: above 1, ours is faster. */
 export function compared(ours: Standing, peer: Standing): { ratio: number; low: number; high: number } {
-  const ratios = ours.seconds.map((s, i) => peer.seconds[i] / s)
+  const ratios = ours.seconds.slice(0, together(ours, peer)).map((s, i) => peer.seconds[i] / s)
   return { ratio: median(ratios), low: Math.min(...ratios), high: Math.max(...ratios) }
 }
 

@@ -1,6 +1,7 @@
-/** The projection onto a vocabulary with its loss, for benches: operands, and what should come out in float64. */
+/** Losses over a vocabulary, for benches: what should come out in float64, and operands of the projection with its loss. */
+import type { InputData } from '../../src/graph/runtime.js'
 import { random } from '../../test/support/random.js'
-import { activation, type OpBench, type Operand, once, sum, weight } from './op.js'
+import { activation, type Expected, type OpBench, type Operand, once, sum, weight } from './op_program.js'
 
 export function vocabularyCase(M: number, E: number, V: number): OpBench<Record<string, never>> {
   const labels = random(5).integers(M, 0, V)
@@ -33,5 +34,20 @@ export function vocabularyCase(M: number, E: number, V: number): OpBench<Record<
         dbias: (v) => sum(M, (m) => dlogit(m, v)),
       }
     },
+  }
+}
+
+/** What cross_entropy of rows of C logits should give. */
+export function crossEntropyExpected(C: number) {
+  return ({ logits, labels, dloss }: Readonly<Record<string, InputData>>): Record<string, Expected> => {
+    const lse = once((n) => Math.log(sum(C, (c) => Math.exp(logits[n * C + c]))))
+    return {
+      loss: (n) => lse(n) - logits[n * C + labels[n]],
+      lse,
+      dlogits(i) {
+        const n = Math.floor(i / C)
+        return dloss[n] * (Math.exp(logits[i] - lse(n)) - (i % C === labels[n] ? 1 : 0))
+      },
+    }
   }
 }

@@ -60,4 +60,50 @@ test('where rounds are parts of a whole their mean counts', async () => {
   assert.is(found.typical, 3)
 })
 
+/** Takes so many seconds a turn, of which it tells. */
+function sleeper(name: string, milliseconds: number, ours = false): Contestant {
+  return { name, precision: 'f32', ours, run: () => new Promise((done) => setTimeout(done, milliseconds)) }
+}
+
+test('who has used up a share of the budget sits out the rest, after one round at least', async () => {
+  const all = [sleeper('fast', 1, true), sleeper('slow', 120), sleeper('slower', 500)]
+  const found = await takeTurns('t', {}, all, { rounds: 4, warmup: 0, budget: 1.2 })
+  const rounds = found.map(({ seconds }) => seconds.length)
+  assert.is(rounds[0], 4)
+  // a share is 0.4 s; a machine under load may keep a turn waiting
+  assert.ok(rounds[1] >= 1 && rounds[1] <= 3, `${rounds}`)
+  assert.is(rounds[2], 1)
+  assert.is(compared(found[0], found[2]).low, compared(found[0], found[2]).high)
+})
+
+test('a peer that fails drops out and the others go on; of ours nothing is forgiven', async () => {
+  const fails = (name: string, ours: boolean): Contestant => {
+    let turns = 0
+    return {
+      name,
+      precision: 'f32',
+      ours,
+      run: async () => {
+        turns++
+        if (turns === 2) throw new Error('lost')
+        return 1
+      },
+    }
+  }
+  const said: string[] = []
+  const failed = (name: string, error: Error) => said.push(`${name}: ${error.message}`)
+  const options = { rounds: 3, warmup: 0, failed }
+  const found = await takeTurns('t', {}, [sleeper('ours', 1, true), fails('bad', false)], options)
+  assert.equal(
+    found.map(({ name, seconds }) => [name, seconds.length]),
+    [['ours', 3]],
+  )
+  assert.equal(said, ['bad: lost'])
+  const outcome = await takeTurns('t', {}, [fails('ours', true)], options).then(
+    () => 'nothing',
+    (error: Error) => error.message,
+  )
+  assert.is(outcome, 'lost')
+})
+
 test.run()

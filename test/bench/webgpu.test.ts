@@ -5,10 +5,12 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { agree, type Results } from '../../bench/support/agree.js'
-import { type PeerRequest, SIZES, webgpuCases } from '../../bench/support/webgpu/cases.js'
-import { openLabPage } from '../../bench/support/webgpu/chromium_peer.js'
+import { SIZES, webgpuCases } from '../../bench/support/webgpu/cases.js'
+import { openLabPages } from '../../bench/support/webgpu/chromium_peer.js'
+import type { PeerRequest } from '../../bench/support/webgpu/contract.js'
 import { openOurs, openPeer, type PeerModule, type SampledResults } from '../../bench/support/webgpu/lab.js'
 import { kernelSources } from '../../src/device/webgpu/wgsl_node.js'
+import { random } from '../support/random.js'
 import { skip } from '../support/skip.js'
 import { withSwiftshader } from '../support/swiftshader.js'
 
@@ -26,6 +28,9 @@ test('cases of a size have names of their own', () => {
       'weight gradient',
       'attention',
       'layernorm',
+      'residual',
+      'dropout',
+      'vocabulary',
       'LAMB',
       'step',
     ])
@@ -68,6 +73,67 @@ function entropy({ operands: { logits, labels, dloss } }: PeerRequest) {
   return { loss, dlogits }
 }
 
+/** The same of logits x W^T + bias, with the gradients of x, W and bias. */
+function projectedEntropy({ operands: { x, weight, bias, labels, dloss } }: PeerRequest) {
+  const [M, E] = x.shape
+  const V = weight.shape[0]
+  const request = { transposeA: 0, transposeB: 1 }
+  const { y } = product({ kind: 'product', sizes: request, operands: { a: x, b: weight, bias } })
+  const logits = { shape: [M, V], data: y }
+  const { loss, dlogits } = entropy({ kind: '', sizes: {}, operands: { logits, labels, dloss } })
+  const found = {
+    loss,
+    dx: new Float32Array(M * E),
+    dweight: new Float32Array(V * E),
+    dbias: new Float32Array(V),
+  }
+  for (let m = 0; m < M; m++)
+    for (let v = 0; v < V; v++) {
+      found.dbias[v] += dlogits[m * V + v]
+      for (let e = 0; e < E; e++) {
+        found.dx[m * E + e] += dlogits[m * V + v] * weight.data[v * E + e]
+        found.dweight[v * E + e] += dlogits[m * V + v] * x.data[m * E + e]
+      }
+    }
+  return found
+}
+
+/** Normalization of the residual and of what a mask of its own leaves of x. */
+function dropoutNorm({ sizes: { eps, p }, operands }: PeerRequest) {
+  const { x, residual, weight: w, bias, dy } = operands
+  const [N, H] = x.shape
+  const draw = random(3)
+  const factor = Float64Array.from(x.data, () => (draw.uniform(0, 1) < p ? 0 : 1 / (1 - p)))
+  const zero = () => new Float32Array(N * H)
+  const found = {
+    y: zero(),
+    sum: zero(),
+    dx: zero(),
+    dresidual: zero(),
+    dweight: new Float32Array(H),
+    dbias: new Float32Array(H),
+  }
+  for (let n = 0; n < N; n++) {
+    const at = (h: number) => n * H + h
+    const all = Array.from({ length: H }, (_, h) => h)
+    const mean = (f: (h: number) => number) => all.reduce((sum, h) => sum + f(h), 0) / H
+    for (const h of all) found.sum[at(h)] = residual.data[at(h)] + factor[at(h)] * x.data[at(h)]
+    const middle = mean((h) => found.sum[at(h)])
+    const rstd = 1 / Math.sqrt(mean((h) => (found.sum[at(h)] - middle) ** 2) + eps)
+    const hat = (h: number) => (found.sum[at(h)] - middle) * rstd
+    const g = (h: number) => dy.data[at(h)] * w.data[h]
+    const [gMean, hatMean] = [mean(g), mean((h) => g(h) * hat(h))]
+    for (const h of all) {
+      found.y[at(h)] = hat(h) * w.data[h] + bias.data[h]
+      found.dresidual[at(h)] = rstd * (g(h) - gMean - hat(h) * hatMean)
+      found.dx[at(h)] = found.dresidual[at(h)] * factor[at(h)]
+      found.dweight[h] += dy.data[at(h)] * hat(h)
+      found.dbias[h] += dy.data[at(h)]
+    }
+  }
+  return found
+}
+
 async function assertRejects(promise: Promise<unknown>, message: RegExp): Promise<void> {
   const said = await promise.then(
     () => 'nothing',
@@ -90,7 +156,12 @@ function loops(spoil: (results: Record<string, Float32Array>) => void = () => {}
   return {
     open: async () => ({
       description: { peer: 'loops' },
-      kinds: { product: work(product), cross_entropy: work(entropy) },
+      kinds: {
+        product: work(product),
+        cross_entropy: work(entropy),
+        linear_cross_entropy: work(projectedEntropy),
+        dropout_add_layernorm: work(dropoutNorm),
+      },
       sync: async () => {},
     }),
   }
@@ -103,7 +174,7 @@ const { create } = await import('webgpu')
 const gpu = create(['disable-dawn-features=timestamp_quantization'])
 const ours = await openOurs(gpu, kernelSources()).catch((error: Error) => error.message)
 const names = webgpuCases('quick').map(({ name }) => name)
-const compared = names.filter((name) => /^(nano ffn |cross-entropy)/.test(name))
+const compared = names.filter((name) => /^(nano ffn |cross-entropy|vocabulary)/.test(name))
 if (typeof ours === 'string') skip(test, 'what a peer is asked for is what ours computes', ours)
 else {
   for (const name of compared)
@@ -139,15 +210,34 @@ else {
       }),
       '',
     )
-    assert.equal(await failing.prepare('quick', compared[0]), { missing: 'out of memory' })
+    assert.equal(await failing.prepare('quick', compared[0]), { failed: 'out of memory' })
   })
 
-  const page = await openLabPage(['ours'])
-  if ('reason' in page) skip(test, 'ours in a page of Chromium computes what ours in Node does', page.reason)
+  test('with dropout a peer is judged by the mask that its sum shows', async () => {
+    const name = names.find((one) => /^dropout.* forward and backward$/.test(one))!
+    const { results } = await ours.prepare('quick', name)
+    const found = await (await openPeer(loops(), '')).prepare('quick', name)
+    assert.equal([Object.keys(found.results ?? {}), Object.keys(results!)], [['dbias'], ['dbias']])
+    agree(name, values(found.results!), values(results!), 1e-4)
+    const spoilt: [spoil: (results: Record<string, Float32Array>) => void, said: RegExp][] = [
+      [({ y }) => y.fill(0, 5, 6), /wrong by its own mask: y\[5\]/],
+      [({ dx, dresidual }) => dx.set(dresidual), /wrong by its own mask: dx/],
+      [({ sum, dbias }) => sum.fill(dbias[0], 9, 10), /wrong by its own mask: sum\[9\]/],
+      [({ sum, y }) => sum.set(y.fill(0)), /wrong: its dropout drops a share of/],
+    ]
+    for (const [spoil, said] of spoilt) {
+      const { failed = '' } = await (await openPeer(loops(spoil), '')).prepare('quick', name)
+      assert.match(failed, said)
+    }
+  })
+
+  const pages = await openLabPages(['ours'])
+  if ('reason' in pages)
+    skip(test, 'ours in a page of Chromium computes what ours in Node does', pages.reason)
   else
     test('ours in a page of Chromium computes what ours in Node does', async () => {
+      const inPage = await pages.open('ours')
       try {
-        const inPage = await page.open('ours')
         assert.match(`${inPage.description.adapter} ${inPage.description.architecture}`, /swiftshader/i)
         for (const name of ['nano ffn 32 weight gradient', 'step nano_2x16']) {
           const want = await ours.prepare('quick', name)
@@ -158,7 +248,8 @@ else {
         assert.ok((await inPage.turn(1)) > 0)
         await assertRejects(inPage.prepare('quick', 'no case'), /there is no case no case of size quick/)
       } finally {
-        page.close()
+        inPage.close()
+        pages.close()
       }
     })
 

@@ -9,6 +9,7 @@ import {
   jit,
   nn,
   numpy as np,
+  random,
   tree,
   valueAndGrad,
   vjp,
@@ -28,7 +29,16 @@ export async function open() {
   defaultDevice('webgpu')
   return {
     description: { peer: 'jax-js', backend: 'webgpu' },
-    kinds: { product, attention, layernorm, cross_entropy: crossEntropy, lamb, albert_step: albertStep },
+    kinds: {
+      product,
+      attention,
+      layernorm,
+      dropout_add_layernorm: dropoutAddLayernorm,
+      cross_entropy: crossEntropy,
+      linear_cross_entropy: linearCrossEntropy,
+      lamb,
+      albert_step: albertStep,
+    },
     async sync() {
       const all = pending.splice(0)
       await blockUntilReady(all.map(tree.ref))
@@ -104,9 +114,47 @@ function layernorm({ sizes: { eps, backward }, operands }) {
   }, arrays(operands))
 }
 
-/** Of each row; labels are picked by rows of ones and zeros, as in jax's own examples. */
+/** Normalization of a residual and what dropout leaves of x; the mask is drawn in each run. The sum shows it. */
+function dropoutAddLayernorm({ sizes: { eps, p, backward }, operands }) {
+  const { dy, ...rest } = arrays(operands)
+  const { shape } = operands.x
+  const summed = (x, residual, keep) => residual.add(p > 0 ? x.mul(keep).mul(1 / (1 - p)) : x)
+  const drawn = (key) => random.bernoulli(key, 1 - p, [...shape]).astype(np.float32)
+  const given = { ...rest, ...(p > 0 && { key: random.key(7) }) }
+  if (!backward) {
+    dy.dispose()
+    return pure(({ x, residual, weight, bias, key }) => {
+      const sum = summed(x, residual, p > 0 ? drawn(key) : undefined)
+      return { y: normalize(sum.ref, weight, bias, eps), ...shown(sum, p) }
+    }, given)
+  }
+  return pure(
+    ({ x, residual, weight, bias, key, dy }) => {
+      const keep = p > 0 ? drawn(key) : undefined
+      const sum = p > 0 ? summed(x.ref, residual.ref, keep.ref) : undefined
+      const norm = (x, residual, weight, bias) => normalize(summed(x, residual, keep), weight, bias, eps)
+      const [y, pull] = vjp(norm, [x, residual, weight, bias])
+      const [dx, dresidual, dweight, dbias] = pull(dy)
+      return { y, dx, dresidual, dweight, dbias, ...(p > 0 && { sum }) }
+    },
+    { ...given, dy },
+  )
+}
+
+/** Without dropout nobody asks for the sum. */
+function shown(sum, p) {
+  if (p > 0) return { sum }
+  sum.dispose()
+  return {}
+}
+
+/**
+ * Of each row. Labels are picked by comparison: nn.oneHot takes rows of an identity, which of a vocabulary of 30,000 is a buffer of
+ * 3.6 GB that no device makes.
+ */
 function entropyOf(logits, labels) {
-  const rows = nn.oneHot(labels, logits.shape[1])
+  const [N, C] = logits.shape
+  const rows = np.equal(labels.reshape([N, 1]), np.arange(C).reshape([1, C])).astype(np.float32)
   return np.negative(np.sum(nn.logSoftmax(logits).mul(rows), -1))
 }
 
@@ -115,6 +163,15 @@ function crossEntropy({ operands }) {
     const [loss, pull] = vjp((x) => entropyOf(x, labels), [logits])
     const [dlogits] = pull(dloss)
     return { loss, dlogits }
+  }, arrays(operands))
+}
+
+function linearCrossEntropy({ operands }) {
+  return pure(({ x, weight, bias, labels, dloss }) => {
+    const lossOf = (x, weight, bias) => entropyOf(np.matmul(x, np.transpose(weight)).add(bias), labels)
+    const [loss, pull] = vjp(lossOf, [x, weight, bias])
+    const [dx, dweight, dbias] = pull(dloss)
+    return { loss, dx, dweight, dbias }
   }, arrays(operands))
 }
 

@@ -8,7 +8,16 @@ export async function open() {
   const backend = tf.backend()
   return {
     description: { peer: 'TensorFlow.js', version: tf.version.tfjs, backend: tf.getBackend() },
-    kinds: { product, attention, layernorm, cross_entropy: crossEntropy, lamb, albert_step: albertStep },
+    kinds: {
+      product,
+      attention,
+      layernorm,
+      dropout_add_layernorm: dropoutAddLayernorm,
+      cross_entropy: crossEntropy,
+      linear_cross_entropy: linearCrossEntropy,
+      lamb,
+      albert_step: albertStep,
+    },
     async sync() {
       backend.endComputePassEncoder()
       backend.submitQueue()
@@ -75,6 +84,35 @@ function layernorm({ sizes: { eps, backward }, operands }) {
   })
 }
 
+/** Normalization of a residual and what dropout leaves of x; with dropout the sum, which shows the mask, is a result. */
+function dropoutAddLayernorm({ sizes: { eps, p, backward }, operands }) {
+  const { x, residual, weight, bias, dy } = tensors(operands)
+  let sum
+  const norm = (x, residual, weight, bias) => {
+    sum = tf.keep(tf.add(residual, p > 0 ? tf.dropout(x, p) : x))
+    return normalize(sum, weight, bias, eps)
+  }
+  const both = tf.valueAndGrads(norm)
+  const compute = () => {
+    if (!backward) return { y: norm(x, residual, weight, bias) }
+    const { value: y, grads } = both([x, residual, weight, bias], dy)
+    return { y, dx: grads[0], dresidual: grads[1], dweight: grads[2], dbias: grads[3] }
+  }
+  const { first, run } = pure(compute)
+  return {
+    async first() {
+      const results = await first()
+      results.sum = await sum.data()
+      sum.dispose()
+      return results
+    },
+    run() {
+      run()
+      sum.dispose()
+    },
+  }
+}
+
 /** Its own softmaxCrossEntropy, which wants the labels as rows of ones and zeros. */
 function entropyOf(logits, labels) {
   const rows = tf.cast(tf.oneHot(labels, logits.shape[1]), 'float32')
@@ -87,6 +125,17 @@ function crossEntropy({ operands }) {
   return pure(() => {
     const { value: loss, grad } = both(logits, dloss)
     return { loss, dlogits: grad }
+  })
+}
+
+function linearCrossEntropy({ operands }) {
+  const { x, weight, bias, labels, dloss } = tensors(operands)
+  const both = tf.valueAndGrads((a, b, bias) =>
+    entropyOf(tf.fused.matMul({ a, b, transposeB: true, bias }), labels),
+  )
+  return pure(() => {
+    const { value: loss, grads } = both([x, weight, bias], dloss)
+    return { loss, dx: grads[0], dweight: grads[1], dbias: grads[2] }
   })
 }
 

@@ -1,4 +1,7 @@
-/** Ours and peers side by side in a page of headless Chromium, on SwiftShader: bundles made by esbuild, served on this machine. */
+/**
+ * Ours and peers in pages of headless Chromium, on SwiftShader: bundles made by esbuild, served on this machine. Each library has a
+ * browser of its own, so that one that loses its device or hangs disturbs no other.
+ */
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -8,7 +11,7 @@ import { build } from 'esbuild'
 import { kernelSources } from '../../../src/device/webgpu/wgsl_node.js'
 import { type Chromium, openChromium } from '../../../test/support/chromium.js'
 import { peerFile } from '../peers.js'
-import type { Lab } from './lab.js'
+import { type Lab, LIMIT } from './lab.js'
 
 /** Where the WebAssembly of a library lies. */
 const RESOURCES = peerFile('node_modules/onnxruntime-web/dist')
@@ -19,40 +22,69 @@ const TYPES: Record<string, string> = {
   '.json': 'application/json',
   '.wasm': 'application/wasm',
 }
-/** Seconds for one command. */
-const LIMIT = 900
-
-export interface LabPage {
-  /** Rejects where that library does not start in a page. */
-  open(library: string): Promise<Lab>
+/** A library in a browser. */
+export interface PageLab extends Lab {
+  /** Ends the browser, whatever it does. */
   close(): void
 }
 
-/** Or why there is none. */
-export async function openLabPage(libraries: readonly string[]): Promise<LabPage | { reason: string }> {
-  const opened = await openChromium({ webgpu: true })
-  if ('reason' in opened) return opened
-  const { chromium } = opened
+export interface LabPages {
+  /** Rejects where that library does not start in a page. */
+  open(library: string): Promise<PageLab>
+  close(): void
+}
+
+/** Or why there are none. */
+export async function openLabPages(libraries: readonly string[]): Promise<LabPages | { reason: string }> {
   const server = await serve(await bundles(libraries))
-  const close = () => {
-    chromium.close()
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+  const end = () => {
     server.close()
     server.closeAllConnections()
   }
+  const first = await openPage(url)
+  if ('reason' in first) {
+    end()
+    return first
+  }
+  let spare: Chromium | undefined = first.chromium
+  return {
+    async open(library) {
+      const opened = spare ? { chromium: spare } : await openPage(url)
+      spare = undefined
+      if ('reason' in opened) throw new Error(opened.reason)
+      try {
+        return await labIn(opened.chromium, library)
+      } catch (error) {
+        opened.chromium.close()
+        throw error
+      }
+    },
+    close() {
+      spare?.close()
+      end()
+    },
+  }
+}
+
+/** A browser that shows the page and has an adapter. */
+async function openPage(url: string): Promise<{ chromium: Chromium } | { reason: string }> {
+  const opened = await openChromium({ webgpu: true })
+  if ('reason' in opened) return opened
+  const { chromium } = opened
   try {
-    const { port } = server.address() as AddressInfo
-    await chromium.send('Page.navigate', { url: `http://127.0.0.1:${port}/` })
+    await chromium.send('Page.navigate', { url })
     await waitFor(chromium, "'start' in globalThis")
     if (!(await chromium.evaluate('navigator.gpu.requestAdapter().then((adapter) => adapter !== null)')))
       throw new Error('navigator.gpu has no adapter there')
+    return opened
   } catch (error) {
-    close()
+    chromium.close()
     return { reason: `no WebGPU in Chromium: ${(error as Error).message}` }
   }
-  return { close, open: (library) => labIn(chromium, library) }
 }
 
-async function labIn(chromium: Chromium, library: string): Promise<Lab> {
+async function labIn(chromium: Chromium, library: string): Promise<PageLab> {
   const ask = async (command: string, ...argv: unknown[]) => {
     await chromium.evaluate(`void start(${[command, ...argv].map((arg) => JSON.stringify(arg)).join(', ')})`)
     const end = performance.now() + 1000 * LIMIT
@@ -65,8 +97,9 @@ async function labIn(chromium: Chromium, library: string): Promise<Lab> {
   }
   return {
     description: (await ask('open', library)) as Lab['description'],
-    prepare: (size, name) => ask('prepare', library, size, name) as ReturnType<Lab['prepare']>,
-    turn: (count) => ask('turn', library, count) as Promise<number>,
+    prepare: (size, name) => ask('prepare', size, name) as ReturnType<Lab['prepare']>,
+    turn: (count) => ask('turn', count) as Promise<number>,
+    close: () => chromium.close(),
   }
 }
 

@@ -7,12 +7,13 @@ import type { Device } from '../../../src/device/device.js'
 import { openWebgpu } from '../../../src/device/webgpu/device.js'
 import type { KernelSources } from '../../../src/device/webgpu/source.js'
 import type { InputData } from '../../../src/graph/runtime.js'
-import { type PeerRequest, type Size, webgpuCases } from './cases.js'
+import { type Size, webgpuCases } from './cases.js'
+import type { Ours, PeerRequest } from './contract.js'
 
 export interface PeerModule {
   open(resources: string): Promise<{
     readonly description: Readonly<Record<string, unknown>>
-    readonly kinds: Readonly<Record<string, (request: PeerRequest) => Work | Promise<Work>>>
+    readonly kinds: Readonly<Record<string, (request: PeerRequest) => Answer | Promise<Answer>>>
     /** Resolves when all that runs have asked for is done. */
     sync(): Promise<void>
   }>
@@ -26,6 +27,12 @@ interface Work {
   run(): unknown
   free?(): void
 }
+
+/** Or why this library does not do it. */
+type Answer = Work | { readonly missing: string }
+
+/** Seconds for one command; what takes longer hangs. */
+export const LIMIT = 300
 
 /** Elements of a result that are compared, spread over all of it. */
 const MOST = 16_384
@@ -42,6 +49,8 @@ export type SampledResults = Readonly<Record<string, Sampled>>
 export interface Prepared {
   /** Why this library does not do it. */
   readonly missing?: string
+  /** What went wrong where it should. */
+  readonly failed?: string
   readonly results?: SampledResults
   /** Of one run, as ours declares them. */
   readonly flops?: number
@@ -58,7 +67,7 @@ export interface Lab {
 
 export async function openOurs(gpu: GPU, sources: KernelSources): Promise<Lab & { device: Device }> {
   const device = await openWebgpu(gpu, sources)
-  let current: Awaited<ReturnType<ReturnType<typeof webgpuCases>[number]['ours']>> | undefined
+  let current: Ours | undefined
   return {
     device,
     description: device.info.facts,
@@ -84,14 +93,18 @@ export async function openPeer(module: PeerModule, resources: string): Promise<L
     async prepare(size, name) {
       current?.free?.()
       current = undefined
-      const request = caseOf(size, name).request()
+      const one = caseOf(size, name)
+      const request = one.request()
       const make = kinds[request.kind]
       if (!make) return { missing: `it has no ${request.kind}` }
       try {
-        current = await make(request)
-        return { results: sampled(await current.first()) }
+        const answer = await make(request)
+        if ('missing' in answer) return answer
+        current = answer
+        const found = await current.first()
+        return { results: sampled(one.judge?.(found) ?? found) }
       } catch (error) {
-        return { missing: `${(error as Error).message ?? error}`.split('\n')[0] }
+        return { failed: `${(error as Error).message ?? error}`.split('\n')[0] }
       }
     },
     async turn(count) {

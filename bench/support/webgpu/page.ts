@@ -6,21 +6,20 @@ import type { KernelSources } from '../../../src/device/webgpu/source.js'
 import type { Size } from './cases.js'
 import { type Lab, openOurs, openPeer, type PeerModule } from './lab.js'
 
-const labs = new Map<string, Lab>()
+let lab: Lab
 let running: Promise<unknown> = Promise.resolve()
 
 const commands = {
   async open(library: string) {
     const { gpu } = (globalThis as unknown as { navigator: { gpu: GPU } }).navigator
-    const lab =
+    lab =
       library === 'ours'
         ? await openOurs(gpu, (await (await fetch('/sources.json')).json()) as KernelSources)
         : await openPeer((await import(`/${library}.js`)) as PeerModule, '/resources/')
-    labs.set(library, lab)
     return lab.description
   },
-  prepare: (library: string, size: Size, name: string) => labs.get(library)!.prepare(size, name),
-  turn: (library: string, count: number) => labs.get(library)!.turn(count),
+  prepare: (size: Size, name: string) => lab.prepare(size, name),
+  turn: (count: number) => lab.turn(count),
 }
 
 const answer = (task: Promise<unknown>) =>

@@ -1,19 +1,19 @@
 /**
  * Races on WebGPU: ours and the peers that run there take turns, in processes of Node on the adapter that the npm package `webgpu`
- * finds, and side by side in a page of Chromium. The first results of each peer must be ours before anything is timed.
+ * finds, and in pages of Chromium. Ours is checked by an oracle, and the first results of each peer must be ours, before anything
+ * is timed. Who computes something else, fails or hangs is named and left out of that case, and the others go on; each race is
+ * written as it ends.
  */
 import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { agree, type Results } from '../agree.js'
 import { quick } from '../bench.js'
 import { isCase } from '../case.js'
-import { type Peer, startPeer } from '../peer.js'
 import { INSTALL, peerFile, peersWanted, skipPeer } from '../peers.js'
 import { type Contestant, race } from '../race.js'
 import { recordPeer } from '../record.js'
 import { type Size, webgpuCases } from './cases.js'
-import { type LabPage, openLabPage } from './chromium_peer.js'
 import type { Lab, Prepared, SampledResults } from './lab.js'
+import { inNode, type OpenLab, openChromiumPlace, type Place, Racer } from './places.js'
 
 interface WebgpuPeer {
   readonly name: string
@@ -35,91 +35,89 @@ export const WEBGPU_PEERS: readonly WebgpuPeer[] = [
   },
 ]
 
-/** A place where libraries run. */
-interface Place {
-  readonly name: string
-  open(module: string): Promise<Lab & { close?(): Promise<void> }>
-  close(): void
-}
-
-const inNode: Place = {
-  name: 'Node',
-  async open(module) {
-    const program = fileURLToPath(new URL('lab_process.js', import.meta.url))
-    const library = module === 'ours' ? module : peerFile(`webgpu/${module}.mjs`)
-    const peer: Peer = startPeer(process.execPath, [program, library])
-    const description = await peer.ready
-    return {
-      description,
-      prepare: async (size, name) => (await peer.ask(`prepare ${size} ${name}`)) as Prepared,
-      turn: async (count) => (await peer.ask(`turn ${count}`)).seconds as number,
-      close: () => peer.close(),
-    }
-  },
-  close() {},
-}
-
-function inChromium(page: LabPage): Place {
-  return { name: 'Chromium', open: (module) => page.open(module), close: () => page.close() }
-}
-
-/** Seconds of a turn, about. */
+/** Seconds of a turn, about, and runs of it at most. */
 const TURN = quick ? 0 : 0.3
 const MOST = 64
+/** Seconds for all turns of a case. */
+const BUDGET = { op: 8, step: 60 }
 /** Largest difference from ours, of its own value and the root mean square of all; of losses these are one and the same. */
 const TOLERANCE = { op: 1e-4, step: 5e-5 }
 /** 10^9 operations a second, below which an adapter is one in software. */
 const SOFTWARE = 50
 
-/** Races the cases that are wanted, in every place. */
-export async function raceWebgpu(wanted: (name: string) => boolean): Promise<void> {
-  const places: Place[] = [inNode]
-  if (peersWanted) {
-    const page = await openLabPage(['ours', ...WEBGPU_PEERS.filter(isInstalled).map(({ module }) => module)])
-    if ('reason' in page) skipPeer('webgpu', 'Chromium', page.reason)
-    else places.push(inChromium(page))
-  }
-  try {
-    let size: Size | undefined
-    for (const place of places) {
-      const labs = await openAll(place)
-      try {
-        size ??= quick ? 'quick' : await sizeFor(labs[0].lab)
-        for (const { name } of webgpuCases(size))
-          if (wanted(name) && isCase(titleOf(name, place.name))) await raceCase(place.name, labs, size, name)
-      } finally {
-        await Promise.all(labs.map(({ lab }) => lab.close?.()))
-      }
-    }
-  } finally {
-    for (const place of places) place.close()
-  }
+/** What went wrong, ours or a peer's: wrong answers, crashes, what hung. */
+const faults: string[] = []
+
+function fault(title: string, who: string, reason: string): void {
+  faults.push(`${title}: ${who}: ${reason}`)
+  if (who === 'ours') console.error(`${title}: ours: ${reason}`)
+  else skipPeer(title, who, reason)
 }
 
-interface OpenLab {
-  readonly name: string
-  readonly lab: Awaited<ReturnType<Place['open']>>
+/** Races the cases that are wanted, in every place. Where anything went wrong the exit status becomes 1. */
+export async function raceWebgpu(wanted: (name: string) => boolean): Promise<void> {
+  let size: Size | undefined = quick ? 'quick' : undefined
+  const namesIn = (place: string, of: Size) =>
+    webgpuCases(of)
+      .map(({ name }) => name)
+      .filter((name) => wanted(name) && isCase(titleOf(name, place)))
+  for (const [where, open] of [['Node', async () => inNode] as const, ['Chromium', openPages] as const]) {
+    // the first one tells the size
+    if (size !== undefined && namesIn(where, size).length === 0) continue
+    const place = await open()
+    if (!place) continue
+    const ours = new Racer('ours', () => place.open('ours'))
+    try {
+      size ??= await sizeFor(await ours.open())
+      const names = namesIn(where, size)
+      const peers = names.length > 0 ? await openPeers(place) : []
+      try {
+        for (const name of names) await raceCase(place, ours, peers, size, name)
+      } finally {
+        for (const peer of peers) peer.end()
+      }
+    } finally {
+      ours.end()
+      place.close()
+    }
+  }
+  if (faults.length === 0) return
+  console.error(`\n${faults.length} wrong answers or failures:\n${faults.join('\n')}`)
+  process.exitCode = 1
+}
+
+/** Chromium, where it runs; ours alone is raced in Node. */
+async function openPages(): Promise<Place | undefined> {
+  if (!peersWanted) return undefined
+  const place = await openChromiumPlace([
+    'ours',
+    ...WEBGPU_PEERS.filter(isInstalled).map(({ module }) => module),
+  ])
+  if (!('reason' in place)) return place
+  skipPeer('webgpu', 'Chromium', place.reason)
+  return undefined
 }
 
 const isInstalled = ({ npm }: WebgpuPeer) => existsSync(peerFile(`node_modules/${npm}`))
 
-/** Ours first. */
-async function openAll(place: Place): Promise<OpenLab[]> {
-  const labs: OpenLab[] = [{ name: 'ours', lab: await place.open('ours') }]
+/** Those that start there. */
+async function openPeers(place: Place): Promise<Racer[]> {
+  const racers: Racer[] = []
   for (const peer of peersWanted ? WEBGPU_PEERS : []) {
-    const skip = (reason: string) => skipPeer(place.name, `${peer.name} in ${place.name}`, reason)
-    if (!isInstalled(peer)) skip(`not installed: ${INSTALL.node}`)
-    else if (place === inNode && peer.notInNode) skip(peer.notInNode)
-    else
+    const title = `${peer.name} in ${place.name}`
+    if (!isInstalled(peer)) skipPeer(place.name, title, `not installed: ${INSTALL.node}`)
+    else if (place === inNode && peer.notInNode) skipPeer(place.name, title, peer.notInNode)
+    else {
+      const racer = new Racer(peer.name, () => place.open(peer.module))
       try {
-        const lab = await place.open(peer.module)
-        recordPeer(`${peer.name} in ${place.name}`, lab.description)
-        labs.push({ name: peer.name, lab })
+        recordPeer(title, (await racer.open()).description)
+        racers.push(racer)
       } catch (error) {
-        skip((error as Error).message)
+        fault(place.name, title, (error as Error).message)
       }
+    }
   }
-  return labs
+  return racers
 }
 
 /** Whether the adapter is a GPU, told by a small product. */
@@ -133,40 +131,81 @@ async function sizeFor(lab: Lab): Promise<Size> {
 /** What `--case` looks at. */
 const titleOf = (name: string, place: string) => `${name}, ${place}`
 
-async function raceCase(place: string, labs: readonly OpenLab[], size: Size, name: string): Promise<void> {
-  const title = titleOf(name, place)
-  const [ours, ...others] = labs
-  const { results, flops, bytes } = await ours.lab.prepare(size, name)
-  const want = values(results!)
-  const racing = [ours]
-  for (const peer of others) {
-    const { missing, results: found } = await peer.lab.prepare(size, name)
-    if (missing !== undefined) skipPeer(title, peer.name, missing)
-    else {
-      sameLengths(`${title}: ${peer.name}`, found!, results!)
-      agree(
-        `${title}: ${peer.name}`,
-        values(found!),
-        want,
-        TOLERANCE[name.startsWith('step ') ? 'step' : 'op'],
-      )
-      racing.push(peer)
+async function raceCase(
+  place: Place,
+  ours: Racer,
+  peers: readonly Racer[],
+  size: Size,
+  name: string,
+): Promise<void> {
+  const title = titleOf(name, place.name)
+  const kind = name.startsWith('step ') ? 'step' : 'op'
+  let want: Prepared | undefined
+  const contestants: Contestant[] = []
+  const failed = (racer: Racer, error: unknown) => {
+    fault(title, racer.name, (error as Error).message)
+    racer.end()
+  }
+  for (const racer of [ours, ...peers]) {
+    try {
+      const lab = await racer.open()
+      const found = await lab.prepare(size, name)
+      if (found.missing !== undefined) {
+        skipPeer(title, racer.name, found.missing)
+        continue
+      }
+      const wrong = found.failed ?? (want && difference(found.results!, want.results!, TOLERANCE[kind]))
+      if (wrong !== undefined) {
+        fault(title, racer.name, wrong)
+        continue
+      }
+      const count = await warm(lab)
+      contestants.push({
+        name: racer.name,
+        precision: 'f32',
+        ours: racer === ours,
+        run: () => lab.turn(count),
+      })
+      want ??= found
+    } catch (error) {
+      failed(racer, error)
+      // there is nothing to compare with
+      if (racer === ours) return
     }
   }
-  const count = Math.max(1, Math.min(MOST, Math.round(TURN / (await ours.lab.turn(1)))))
-  const contestants = racing.map(({ name: who, lab }, i): Contestant => {
-    return { name: who, precision: 'f32', ours: i === 0, run: () => lab.turn(count) }
-  })
-  await race(title, { flops: flops || undefined, bytes: bytes || undefined }, contestants)
+  try {
+    await race(title, { flops: want!.flops || undefined, bytes: want!.bytes || undefined }, contestants, {
+      rounds: quick ? 1 : 5,
+      warmup: 0,
+      budget: BUDGET[kind],
+      failed: (who, error) => failed(peers.find((peer) => peer.name === who)!, error),
+    })
+  } catch (error) {
+    failed(ours, error)
+  }
+}
+
+/** Runs that make a turn; they have run by then. */
+async function warm(lab: OpenLab): Promise<number> {
+  const count = Math.max(1, Math.min(MOST, Math.round(TURN / (await lab.turn(1)))))
+  if (count > 1) await lab.turn(count)
+  return count
+}
+
+/** How the results of a peer differ from ours, if they do. */
+function difference(found: SampledResults, want: SampledResults, tolerance: number): string | undefined {
+  for (const [name, { length }] of Object.entries(want))
+    if (found[name]?.length !== length)
+      return `wrong: ${name} has ${found[name]?.length} values (want ${length})`
+  try {
+    agree('wrong', values(found), values(want), tolerance)
+    return undefined
+  } catch (error) {
+    return (error as Error).message
+  }
 }
 
 function values(results: SampledResults): Results {
   const entries = Object.entries(results).map(([name, { values: all }]) => [name, Float32Array.from(all)])
   return Object.fromEntries(entries)
-}
-
-function sameLengths(who: string, found: SampledResults, want: SampledResults): void {
-  for (const [name, { length }] of Object.entries(want))
-    if (found[name]?.length !== length)
-      throw new Error(`${who}: ${name} has ${found[name]?.length} values (want ${length})`)
 }
