@@ -48,10 +48,10 @@ inline V max(V a, V b) { return {vbslq_f32(vcgtq_f32(a.v, b.v), a.v, b.v)}; }
 inline V min(V a, V b) { return {vbslq_f32(vcltq_f32(a.v, b.v), a.v, b.v)}; }
 inline V sqrt(V a) { return {vsqrtq_f32(a.v)}; }
 inline V round(V a) { return {vrndnq_f32(a.v)}; }
-inline V pow2(V n) { return {vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(vcvtq_s32_f32(n.v), vdupq_n_s32(127)), 23))}; }
-inline V times_pow2(V a, V n) {  // in two halves, since 2^128 does not fit
-  const V h = round(n * set1(0.5f));
-  return a * pow2(h) * pow2(n - h);
+// a 2^n for whole n by adding to the exponent: a and the result are neither denormal nor infinite, or a is NaN and so is n. (In the
+// exponential 2^128 comes with an a below 1, 2^-126 with one of at least 1.)
+inline V times_pow2(V a, V n) {
+  return {vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(a.v), vshlq_n_s32(vcvtq_s32_f32(n.v), 23)))};
 }
 inline V select_less(V a, V b, V yes, V no) { return {vbslq_f32(vcltq_f32(a.v, b.v), yes.v, no.v)}; }
 inline V masked(uint32x4_t mask, V a) { return {vreinterpretq_f32_u32(vandq_u32(mask, vreinterpretq_u32_f32(a.v)))}; }
