@@ -13,7 +13,8 @@
 #include <cpuid.h>
 #elif defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
-#elif defined(__APPLE__)
+#endif
+#if defined(__APPLE__)
 #include <sys/sysctl.h>
 #endif
 
@@ -148,11 +149,40 @@ unsigned physical_cores() {
   return logical == 0 ? 1 : logical;
 }
 
+#if defined(__aarch64__) && defined(__linux__)
+
+// AArch64's Linux tells numbers: those of the processors on which the instruction sets differ, others stay numbers.
+std::string name_of_numbers(const std::string& implementer, const std::string& part) {
+  static const struct { const char *implementer, *part, *name; } known[] = {
+      {"0x41", "0xd08", "Arm Cortex-A72"},  {"0x41", "0xd0b", "Arm Cortex-A76"},   {"0x41", "0xd0c", "Arm Neoverse N1"},
+      {"0x41", "0xd40", "Arm Neoverse V1"}, {"0x41", "0xd49", "Arm Neoverse N2"},  {"0x41", "0xd4f", "Arm Neoverse V2"},
+      {"0x41", "0xd84", "Arm Neoverse V3"}, {"0x41", "0xd8e", "Arm Neoverse N3"},  {"0x46", "0x001", "Fujitsu A64FX"},
+      {"0x61", "0x023", "Apple M1"},        {"0x61", "0x033", "Apple M2"},         {"0xc0", "0xac3", "AmpereOne"},
+  };
+  for (const auto& one : known)
+    if (implementer == one.implementer && part == one.part) return one.name;
+  return "AArch64 processor of implementer " + implementer + ", part " + part;
+}
+
+#endif
+
 std::string processor_name() {
 #if defined(__linux__)
   std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);)
-    if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
+  std::string implementer, part;
+  for (std::string line; std::getline(file, line);) {
+    const auto value = [&] { return line.substr(line.find(':') + 2); };
+    if (line.rfind("model name", 0) == 0) return value();
+    if (line.rfind("CPU implementer", 0) == 0) implementer = value();
+    if (line.rfind("CPU part", 0) == 0) part = value();
+  }
+#if defined(__aarch64__)
+  if (!implementer.empty() && !part.empty()) return name_of_numbers(implementer, part);
+#endif
+#elif defined(__APPLE__)
+  char name[128];
+  size_t size = sizeof name;
+  if (sysctlbyname("machdep.cpu.brand_string", name, &size, nullptr, 0) == 0) return name;
 #endif
   return "unknown processor";
 }

@@ -61,7 +61,8 @@ __attribute__((always_inline)) inline void load_row(const float* b, uint32_t tai
 }
 
 // The micro-kernels stand in functions of their own, so that the compiler gives every register to the accumulators, the
-// products of kTileRows x NV vectors.
+// products of kTileRows x NV vectors. Every loop over these is unrolled by request: left to itself GCC may keep them in memory where
+// there are several loops over K, and stores all of them in each step.
 //
 // A: element (r, k) at a[r * a_row + k * a_column]; rows from `rows` on repeat the first. B: row k at b + k * b_row, of which
 // all but the last vector are whole and the last has `tail` floats (kWholeB: all are whole). C: row r at c + r * c_row, which
@@ -133,6 +134,7 @@ __attribute__((always_inline)) inline void packed_step(V (&acc)[kTileRows][NV], 
 #if defined(BIOALBERT_PRODUCTS_BY_LANE)
   static_assert(kTileRows % W == 0, "a step of A is whole vectors");
   V av[kTileRows / W];
+#pragma GCC unroll 2
   for (uint32_t i = 0; i < kTileRows / W; i++) av[i] = load(a + i * W);
 #pragma GCC unroll 8
   for (uint32_t r = 0; r < kTileRows; r++)
@@ -155,7 +157,9 @@ constexpr uint32_t kAhead = 4;
 template <uint32_t NV>
 __attribute__((noinline)) void packed_product(uint32_t K, const float* a, const float* b, const float* next, float* sums) {
   V acc[kTileRows][NV];
+#pragma GCC unroll 8
   for (uint32_t r = 0; r < kTileRows; r++)
+#pragma GCC unroll 3
     for (uint32_t v = 0; v < NV; v++) acc[r][v] = zero();
   uint32_t left = K;
   for (; left >= kAhead; left -= kAhead) {
@@ -167,7 +171,9 @@ __attribute__((noinline)) void packed_product(uint32_t K, const float* a, const 
     b += kAhead * kTileColumns;
   }
   for (; left > 0; left--, a += kTileRows, b += kTileColumns) packed_step<NV>(acc, a, b);
+#pragma GCC unroll 8
   for (uint32_t r = 0; r < kTileRows; r++)
+#pragma GCC unroll 3
     for (uint32_t v = 0; v < NV; v++) store(sums + (r * NV + v) * W, acc[r][v]);
 }
 
