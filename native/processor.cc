@@ -13,17 +13,12 @@
 #include <cpuid.h>
 #elif defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
-#elif defined(__APPLE__)
+#endif
+#if defined(__APPLE__)
 #include <sys/sysctl.h>
 #endif
 
 namespace {
-
-bool has(const std::vector<std::string>& isas, const char* isa) {
-  for (const std::string& one : isas)
-    if (one == isa) return true;
-  return false;
-}
 
 #if defined(__x86_64__)
 
@@ -69,18 +64,33 @@ bool may_use_tiles() {
 
 #elif defined(__aarch64__)
 
-// What the system says of the processor: products of 8-bit integers (FEAT_DotProd).
-bool has_dot_product() {
-#if defined(__linux__)
-  constexpr unsigned long kDotProduct = 1ul << 20;  // HWCAP_ASIMDDP
-  return (getauxval(AT_HWCAP) & kDotProduct) != 0;
-#elif defined(__APPLE__)
+// What the system says of the processor: products of groups of 8-bit integers, and of 2 x 2 of bf16 and of 8-bit integers.
+struct Features {
+  bool dot_product = false, bf16 = false, int8_products = false;  // FEAT_DotProd, FEAT_BF16, FEAT_I8MM
+};
+
+#if defined(__APPLE__)
+bool feature(const char* name) {
   int found = 0;
   size_t size = sizeof found;
-  return sysctlbyname("hw.optional.arm.FEAT_DotProd", &found, &size, nullptr, 0) == 0 && found != 0;
-#else
-  return false;
+  return sysctlbyname(name, &found, &size, nullptr, 0) == 0 && found != 0;
+}
 #endif
+
+Features features() {
+  Features f;
+#if defined(__linux__)
+  constexpr unsigned long kDotProduct = 1ul << 20, kInt8Products = 1ul << 13, kBf16 = 1ul << 14;  // HWCAP_ASIMDDP, HWCAP2_I8MM, _BF16
+  const unsigned long first = getauxval(AT_HWCAP), second = getauxval(AT_HWCAP2);
+  f.dot_product = (first & kDotProduct) != 0;
+  f.int8_products = (second & kInt8Products) != 0;
+  f.bf16 = (second & kBf16) != 0;
+#elif defined(__APPLE__)
+  f.dot_product = feature("hw.optional.arm.FEAT_DotProd");
+  f.int8_products = feature("hw.optional.arm.FEAT_I8MM");
+  f.bf16 = feature("hw.optional.arm.FEAT_BF16");
+#endif
+  return f;
 }
 
 #endif
@@ -97,14 +107,18 @@ std::vector<std::string> supported_isas() {
   if (f.bf16) isas.push_back("avx512_bf16");
   if (f.bf16 && f.tiles && may_use_tiles()) isas.push_back("amx");
 #elif defined(__aarch64__)
+  const Features f = features();
   isas.push_back("neon");
-  if (has_dot_product()) isas.push_back("neon_int8");
+  if (f.dot_product) isas.push_back("neon_int8");
+  if (f.dot_product && f.bf16 && f.int8_products) isas.push_back("neon_bf16");
 #endif
   return isas;
 }
 
 std::vector<std::string> emulated_isas() {
-  if (has(supported_isas(), "avx512")) return {"avx512_bf16_emulated", "amx_emulated"};
+#if defined(__x86_64__)
+  if (features().avx512) return {"avx512_bf16_emulated", "amx_emulated"};
+#endif
   return {};
 }
 
@@ -135,11 +149,40 @@ unsigned physical_cores() {
   return logical == 0 ? 1 : logical;
 }
 
+#if defined(__aarch64__) && defined(__linux__)
+
+// AArch64's Linux tells numbers: those of the processors on which the instruction sets differ, others stay numbers.
+std::string name_of_numbers(const std::string& implementer, const std::string& part) {
+  static const struct { const char *implementer, *part, *name; } known[] = {
+      {"0x41", "0xd08", "Arm Cortex-A72"},  {"0x41", "0xd0b", "Arm Cortex-A76"},   {"0x41", "0xd0c", "Arm Neoverse N1"},
+      {"0x41", "0xd40", "Arm Neoverse V1"}, {"0x41", "0xd49", "Arm Neoverse N2"},  {"0x41", "0xd4f", "Arm Neoverse V2"},
+      {"0x41", "0xd84", "Arm Neoverse V3"}, {"0x41", "0xd8e", "Arm Neoverse N3"},  {"0x46", "0x001", "Fujitsu A64FX"},
+      {"0x61", "0x023", "Apple M1"},        {"0x61", "0x033", "Apple M2"},         {"0xc0", "0xac3", "AmpereOne"},
+  };
+  for (const auto& one : known)
+    if (implementer == one.implementer && part == one.part) return one.name;
+  return "AArch64 processor of implementer " + implementer + ", part " + part;
+}
+
+#endif
+
 std::string processor_name() {
 #if defined(__linux__)
   std::ifstream file("/proc/cpuinfo");
-  for (std::string line; std::getline(file, line);)
-    if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
+  std::string implementer, part;
+  for (std::string line; std::getline(file, line);) {
+    const auto value = [&] { return line.substr(line.find(':') + 2); };
+    if (line.rfind("model name", 0) == 0) return value();
+    if (line.rfind("CPU implementer", 0) == 0) implementer = value();
+    if (line.rfind("CPU part", 0) == 0) part = value();
+  }
+#if defined(__aarch64__)
+  if (!implementer.empty() && !part.empty()) return name_of_numbers(implementer, part);
+#endif
+#elif defined(__APPLE__)
+  char name[128];
+  size_t size = sizeof name;
+  if (sysctlbyname("machdep.cpu.brand_string", name, &size, nullptr, 0) == 0) return name;
 #endif
   return "unknown processor";
 }

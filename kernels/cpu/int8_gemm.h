@@ -16,6 +16,8 @@
 #include "simd/dot.h"
 #if defined(BIOALBERT_TILES_INT8)
 #include "simd/tile.h"
+#elif defined(BIOALBERT_QUADS)
+#include "simd/quad.h"
 #endif
 
 namespace {
@@ -31,6 +33,18 @@ struct Int8Scope {
 };
 #endif
 constexpr uint32_t kInt8Vectors = kInt8TileColumns / W;
+
+// Rows of quantised activations that stand side by side: for each group of steps those of one row after the other.
+#if defined(BIOALBERT_INT8_BY_LANE) || defined(BIOALBERT_QUADS)
+constexpr uint32_t kTogether = kInt8TileRows;
+static_assert(kGroup % W == 0, "a vector is quantised into one group");
+#else
+constexpr uint32_t kTogether = 1;
+#endif
+template <uint32_t together>
+constexpr size_t place_of(uint32_t k) {
+  return together == 1 ? k : size_t(k / kGroup) * (together * kGroup) + k % kGroup;
+}
 
 constexpr uint32_t kMostK = 32768;  // src/ops/pack_int8.ts refuses more
 static_assert(int64_t(255 + 128) * 127 * kMostK < INT32_MAX, "sums fit 32 bits");
@@ -72,14 +86,15 @@ inline float largest_magnitude(const float* x, uint32_t n) {
   return found;
 }
 
-// Quantises n values and returns their scale; `to` has room for whole vectors, in which zeros follow the values.
-template <class T>
+// Quantises n values and returns their scale; `to` has room for whole vectors, in which zeros follow the values. `together` rows
+// stand side by side.
+template <uint32_t together, class T>
 inline float quantise(const float* x, uint32_t n, T* to) {
   const float most = largest_magnitude(x, n);
   const bool is_finite = most <= 3.402823466e38f;
   const V factor = set1(is_finite && most >= kTiniest ? 127.0f / most : 0.0f);
   vectors(n, [&](uint32_t i, uint32_t m) {
-    store_quantised(to + i, is_finite ? load_n(x + i, m) * factor : zero());
+    store_quantised(to + place_of<together>(i), is_finite ? load_n(x + i, m) * factor : zero());
   });
   return is_finite ? (most >= kTiniest ? most * (1.0f / 127.0f) : 0.0f) : NAN;
 }
@@ -106,13 +121,23 @@ __attribute__((noinline)) void int8_product(uint32_t groups, const Quantised* a,
   tile_store<2>(sums + 16 * kInt8TileColumns, row), tile_store<3>(sums + 16 * kInt8TileColumns + 16, row);
 }
 
+#elif defined(BIOALBERT_QUADS)
+
+// The same for eight rows.
+__attribute__((noinline)) void int8_product(uint32_t groups, const Quantised* a, size_t, uint32_t, const int8_t* b, const int32_t*,
+                                            int32_t* sums) {
+  quads_product<kInt8TileColumns / 2, kInt8TileRows * kGroup, kPanelStep>(groups, a, b, sums, kInt8TileColumns, false);
+}
+static_assert(kInt8TileRows == kQuadRows, "rows of a product");
+
 #else
 
-// The sums of kTileRows rows of `groups` groups with one panel, row by row; rows from `rows` on repeat the first.
+// The sums of kTileRows rows of `groups` groups with one panel, row by row. Rows from `rows` on repeat the first, or are whatever
+// lies there.
 __attribute__((noinline)) void int8_product(uint32_t groups, const Quantised* a, size_t a_row, uint32_t rows, const int8_t* b,
                                             const int32_t* start, int32_t* sums) {
   Sums acc[kTileRows][kTileVectors];
-  const Quantised* ar[kTileRows];
+  [[maybe_unused]] const Quantised* ar[kTileRows];
 #pragma GCC unroll 8
   for (uint32_t r = 0; r < kTileRows; r++) {
     ar[r] = a + (r < rows ? r * a_row : 0);
@@ -124,12 +149,22 @@ __attribute__((noinline)) void int8_product(uint32_t groups, const Quantised* a,
 #pragma GCC unroll 3
     for (uint32_t v = 0; v < kTileVectors; v++) bv[v] = load_weights(b + v * kVectorBytes);
     b += kPanelStep;
+#if defined(BIOALBERT_INT8_BY_LANE)
+    decltype(load_group(a)) av[kTileRows / W];
+#pragma GCC unroll 2
+    for (uint32_t i = 0; i < kTileRows / W; i++) av[i] = load_group(a + k * kTileRows + i * W * kGroup);
+#pragma GCC unroll 8
+    for (uint32_t r = 0; r < kTileRows; r++)
+#pragma GCC unroll 3
+      for (uint32_t v = 0; v < kTileVectors; v++) acc[r][v] = dot_lane(acc[r][v], av[r / W], r % W, bv[v]);
+#else
 #pragma GCC unroll 8
     for (uint32_t r = 0; r < kTileRows; r++) {
       const auto av = load_group(ar[r] + k);
 #pragma GCC unroll 3
       for (uint32_t v = 0; v < kTileVectors; v++) acc[r][v] = dot(acc[r][v], av, bv[v]);
     }
+#endif
   }
 #pragma GCC unroll 8
   for (uint32_t r = 0; r < kTileRows; r++)
@@ -169,7 +204,9 @@ inline void int8_gemm(Team& team, uint32_t rows, uint32_t out, uint32_t in, cons
   for (uint32_t r0 = 0; r0 < rows; r0 += tall) {
     const uint32_t m = rows - r0 < tall ? rows - r0 : tall;
     each_range(team, m, kQuantiseTask, [&](uint32_t begin, uint32_t end) {
-      for (uint32_t r = begin; r < end; r++) scales[r] = quantise(x + size_t(r0 + r) * in, in, q + r * stride);
+      for (uint32_t r = begin; r < end; r++)
+        scales[r] = quantise<kTogether>(x + size_t(r0 + r) * in, in,
+                                        q + r / kTogether * kTogether * stride + r % kTogether * kGroup);
     });
     each(team, across * ((m + kInt8Rows - 1) / kInt8Rows), [&](uint32_t t) {
       const uint32_t m0 = t / across * kInt8Rows, m1 = m - m0 < kInt8Rows ? m : m0 + kInt8Rows;

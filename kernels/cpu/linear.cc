@@ -85,7 +85,7 @@ void linear_backward_weight(Team& team, const T* dy, const T* x, float* dweight,
 
 }  // namespace
 
-#if defined(BIOALBERT_ISA_AVX512_VNNI)  // all others are the base's
+#if defined(BIOALBERT_INT8_ONLY)  // all others are the base's
 EXPORT_KERNELS(linear, KERNEL(linear_forward_int8))
 #else
 EXPORT_KERNELS(linear, KERNELS(linear_forward), KERNEL(linear_forward_int8), KERNELS(linear_backward_input),

@@ -68,7 +68,7 @@ void linear_gelu_backward_activation(Team& team, const T* dy, const T* z, T* dz,
 
 }  // namespace
 
-#if defined(BIOALBERT_ISA_AVX512_VNNI)  // all others are the base's
+#if defined(BIOALBERT_INT8_ONLY)  // all others are the base's
 EXPORT_KERNELS(linear_gelu, KERNEL(linear_gelu_forward_int8))
 #else
 EXPORT_KERNELS(linear_gelu, KERNELS(linear_gelu_forward), KERNEL(linear_gelu_forward_int8),

@@ -20,7 +20,7 @@ void pack_int8_forward(Team& team, const float* weight, int8_t* packed, uint32_t
       float scale = 0;
       int32_t sum = 0;
       if (begin + c < end) {
-        scale = quantise(weight + size_t(begin + c) * in, in, channel);
+        scale = quantise<1>(weight + size_t(begin + c) * in, in, channel);
         for (uint32_t k = 0; k < in; k++) sum += channel[k];
         memset(channel + in, 0, filled - in);
       } else {

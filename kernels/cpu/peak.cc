@@ -35,7 +35,7 @@ void peak_multiply_add(Team& team, float* y, uint32_t tasks, uint32_t steps) {
   });
 }
 
-#if defined(BIOALBERT_TILES_INT8)
+#if defined(BIOALBERT_TILES_INT8) || defined(BIOALBERT_QUADS)
 
 void peak_multiply_add_int8(Team& team, float* y, uint32_t tasks, uint32_t steps) {
   TileScope scope;
@@ -99,7 +99,7 @@ void peak_copy(Team& team, const float* x, float* y, uint32_t n) {
 
 }  // namespace
 
-#if defined(BIOALBERT_ISA_AVX512_VNNI) || defined(BIOALBERT_ISA_NEON_INT8)  // all others are the base's
+#if defined(BIOALBERT_INT8_ONLY)  // all others are the base's
 EXPORT_KERNELS(peak, KERNEL(peak_multiply_add_int8))
 #else
 EXPORT_KERNELS(peak, KERNEL(peak_multiply_add), KERNEL(peak_multiply_add_int8),

@@ -1,4 +1,4 @@
-// Products of bf16 operands in tiles, sums in f32: a micro-kernel of 2 x 2 tiles of C, 32 x 32 floats (simd/block.h).
+// Products of bf16 operands where instructions multiply bf16, sums in f32: a micro-kernel of 32 x 32 floats of C (simd/block.h).
 //
 // Tiles starve before they tire: what counts is that operands lie in L1 or come from L2 in the order of reading, and where
 // C goes. So operands are panels (tile_pack.h), and K is walked in blocks of kBlockSteps tiles, so that such a block of a panel
@@ -40,7 +40,7 @@ inline void pack_operand(Team& team, Matrix B, uint32_t K, uint32_t N, float* to
 // The vector from `column` on, a multiple of W, of row r of blocks of C that lie side by side.
 template <class Float>
 inline Float* vector_of(Float* c, uint32_t r, uint32_t column) {
-  return c + column / kSide * kBlockWords + (r / 16 * 2 + column % kSide / 16) * kTileWords + r % 16 * 16;
+  return c + column / kSide * kBlockWords + in_block(r, column % kSide);
 }
 
 // f(value, row, column, n) for the vectors of the upper left rows x columns of a block of C.

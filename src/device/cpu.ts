@@ -38,6 +38,13 @@ export function cpuInfo(): { name: string; cores: number; isas: string[]; emulat
   return loadAddon().processor()
 }
 
+/** What a processor that has not got an instruction set is told: those of the other architecture are nowhere near. */
+function whyNot(isa: string): string {
+  const here = process.arch === 'arm64' ? 'AArch64' : process.arch === 'x64' ? 'x86-64' : process.arch
+  const home = /^neon/.test(isa) ? 'AArch64' : /^(avx|amx)/.test(isa) ? 'x86-64' : here
+  return home === here ? 'not available here' : `one of ${home}, and this is ${here}`
+}
+
 /** Opens the CPU device. Throws a UsageError for an instruction set that is not there. */
 export function openCpu(options: CpuOptions = {}): Device {
   const addon = loadAddon()
@@ -45,7 +52,7 @@ export function openCpu(options: CpuOptions = {}): Device {
   const isa = options.isa ?? isaFromEnvironment() ?? processor.isas.at(-1)!
   if (![...processor.isas, ...processor.emulated].includes(isa))
     throw new UsageError(
-      `instruction set ${isa} is not available here (want one of ${processor.isas.join(', ')})`,
+      `instruction set ${isa} is ${whyNot(isa)} (want one of ${processor.isas.join(', ')})`,
     )
   const threads = options.threads ?? threadsFromEnvironment() ?? processor.cores
   if (!Number.isInteger(threads) || threads < 1 || threads > 1024)

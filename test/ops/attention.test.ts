@@ -331,7 +331,7 @@ onEveryNarrowIsa(
 
 // By tiles keys are held up to 1,920 rows of a head of 256 and queries up to 576 in the backward pass. The reference is the
 // kernel in f32; what a result of bf16 is rounded by, at most 2^-9 of the largest, stands for the naive error.
-for (const isa of narrowIsas().filter((name) => name.startsWith('amx') || name.startsWith('avx512_bf16')))
+for (const isa of narrowIsas().filter((name) => /^(amx|avx512_bf16|neon_bf16)/.test(name)))
   for (const [S, backward, causal] of [
     [2000, false, false],
     [600, true, false],
@@ -342,7 +342,7 @@ for (const isa of narrowIsas().filter((name) => name.startsWith('amx') || name.s
       const c: AttentionCase = { lengths: [S], heads: 1, D: 256, causal }
       const given = attentionInputs(c, 3)
       const [want, found] = [
-        await withDevice({ isa: 'avx512', threads: 1 }, (device) =>
+        await withDevice({ isa: isa === 'neon_bf16' ? 'neon' : 'avx512', threads: 1 }, (device) =>
           run(device, c, 0.1, 'f32', given, backward),
         ),
         await withDevice({ isa, threads: 1 }, (device) => run(device, c, 0.1, 'bf16', given, backward)),

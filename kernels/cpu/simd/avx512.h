@@ -50,6 +50,10 @@ inline __mmask16 kept(const uint32_t* bits, uint32_t threshold) {
 }
 // bits[i] >= threshold ? a : 0
 inline V keep(const uint32_t* bits, uint32_t threshold, V a) { return {_mm512_maskz_mov_ps(kept(bits, threshold), a.v)}; }
+// The lanes of a whose bits from bit `from` of the word on are set, 0 in the others.
+inline V only(uint32_t word, uint32_t from, V a) { return {_mm512_maskz_mov_ps(__mmask16(word >> from), a.v)}; }
+// The first n lanes of a, those of b behind them.
+inline V first_or(uint32_t n, V a, V b) { return {_mm512_mask_blend_ps(first(n), b.v, a.v)}; }
 inline float sum(V a) { return _mm512_reduce_add_ps(a.v); }
 inline float largest(V a) { return _mm512_reduce_max_ps(a.v); }
 

@@ -7,9 +7,12 @@
 //   load_group(a)     kGroup steps of one row for all columns
 //   dot(s, a, b)      s + sum over the group of (q + kOffset) w
 //
-// Tiles (tdpbssd) and AArch64's sdot sum products of two s8, so nothing is offset. VNNI (vpdpbusd) sums four products of a u8 with an s8, so activations are offset and the sums start at -kOffset times the
-// sum of the weights. Elsewhere both are widened to 16 bits and pmaddwd sums two products, which fit 32 bits; pmaddubsw would
-// sum them in 16 bits and saturate.
+// Tiles (tdpbssd) and AArch64's sdot and smmla sum products of two s8, so nothing is offset. VNNI (vpdpbusd) sums four products of a
+// u8 with an s8, so activations are offset and the sums start at -kOffset times the sum of the weights. Elsewhere both are widened
+// to 16 bits and pmaddwd sums two products, which fit 32 bits; pmaddubsw would sum them in 16 bits and saturate.
+//
+// sdot takes a lane of a register as an operand, so there rows stand side by side (BIOALBERT_INT8_BY_LANE), and load_group and dot are
+// a register of several rows and dot_lane.
 #pragma once
 #include "../kernel.h"
 
@@ -66,12 +69,24 @@ inline Sums dot(Sums s, __m256i a, __m256i b) { return {_mm256_add_epi32(s.v, _m
 struct Sums {
   int32x4_t v;
 };
-#if defined(__ARM_FEATURE_DOTPROD)
+#if defined(BIOALBERT_QUADS)  // two rows at a time, see simd/quad.h: only how operands are stored is needed here
+constexpr uint32_t kGroup = 8;
+constexpr int32_t kOffset = 0;
+using Quantised = int8_t;
+#elif defined(__ARM_FEATURE_DOTPROD)
+#define BIOALBERT_INT8_BY_LANE
 constexpr uint32_t kGroup = 4;
 constexpr int32_t kOffset = 0;
 using Quantised = int8_t;
 inline int8x16_t load_weights(const int8_t* b) { return vld1q_s8(b); }
-inline Sums dot(Sums s, int8x16_t a, int8x16_t b) { return {vdotq_s32(s.v, a, b)}; }
+inline int8x16_t load_group(const Quantised* a) { return vld1q_s8(a); }
+inline Sums dot_lane(Sums s, int8x16_t a, uint32_t lane, int8x16_t b) {  // a known number, which the instruction holds
+  return {lane == 0   ? vdotq_laneq_s32(s.v, b, a, 0)
+          : lane == 1 ? vdotq_laneq_s32(s.v, b, a, 1)
+          : lane == 2 ? vdotq_laneq_s32(s.v, b, a, 2)
+                      : vdotq_laneq_s32(s.v, b, a, 3)};
+}
+inline Sums dot(Sums s, int8x16_t a, int8x16_t b) { return dot_lane(s, a, 0, b); }
 #else
 constexpr uint32_t kGroup = 2;
 constexpr int32_t kOffset = 0;
@@ -158,9 +173,7 @@ inline void store_quantised(int8_t* to, V a) {
 
 #elif defined(BIOALBERT_NEON)
 
-#if defined(__ARM_FEATURE_DOTPROD)
-inline int8x16_t load_group(const Quantised* a) { return vreinterpretq_s8_s32(vdupq_n_s32(word_at(a))); }
-#else
+#if !defined(__ARM_FEATURE_DOTPROD)
 inline int16x8_t load_group(const Quantised* a) { return vreinterpretq_s16_s32(vdupq_n_s32(word_at(a))); }
 #endif
 inline Sums load_sums(const int32_t* p) { return {vld1q_s32(p)}; }

@@ -48,16 +48,26 @@ inline V max(V a, V b) { return {vbslq_f32(vcgtq_f32(a.v, b.v), a.v, b.v)}; }
 inline V min(V a, V b) { return {vbslq_f32(vcltq_f32(a.v, b.v), a.v, b.v)}; }
 inline V sqrt(V a) { return {vsqrtq_f32(a.v)}; }
 inline V round(V a) { return {vrndnq_f32(a.v)}; }
-inline V pow2(V n) { return {vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(vcvtq_s32_f32(n.v), vdupq_n_s32(127)), 23))}; }
-inline V times_pow2(V a, V n) {  // in two halves, since 2^128 does not fit
-  const V h = round(n * set1(0.5f));
-  return a * pow2(h) * pow2(n - h);
+// a 2^n for whole n by adding to the exponent: a and the result are neither denormal nor infinite, or a is NaN and so is n. (In the
+// exponential 2^128 comes with an a below 1, 2^-126 with one of at least 1.)
+inline V times_pow2(V a, V n) {
+  return {vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(a.v), vshlq_n_s32(vcvtq_s32_f32(n.v), 23)))};
 }
 inline V select_less(V a, V b, V yes, V no) { return {vbslq_f32(vcltq_f32(a.v, b.v), yes.v, no.v)}; }
-inline V keep(const uint32_t* bits, uint32_t threshold, V a) {
-  const uint32x4_t kept = vcgeq_u32(vld1q_u32(bits), vdupq_n_u32(threshold));
-  return {vreinterpretq_f32_u32(vandq_u32(kept, vreinterpretq_u32_f32(a.v)))};
+inline V masked(uint32x4_t mask, V a) { return {vreinterpretq_f32_u32(vandq_u32(mask, vreinterpretq_u32_f32(a.v)))}; }
+inline uint32x4_t at_least(const uint32_t* bits, uint32_t threshold) { return vcgeq_u32(vld1q_u32(bits), vdupq_n_u32(threshold)); }
+inline V keep(const uint32_t* bits, uint32_t threshold, V a) { return masked(at_least(bits, threshold), a); }
+constexpr uint32x4_t kLane = {0, 1, 2, 3}, kLaneBit = {1, 2, 4, 8};
+// The lanes i in which bits[i] >= threshold, as bits of a word.
+inline uint32_t kept(const uint32_t* bits, uint32_t threshold) {
+  return vaddvq_u32(vandq_u32(at_least(bits, threshold), kLaneBit));
 }
+// The lanes of a whose bits from bit `from` of the word on are set, 0 in the others.
+inline V only(uint32_t word, uint32_t from, V a) {
+  return masked(vtstq_u32(vdupq_n_u32(word), vshlq_u32(kLaneBit, vdupq_n_s32(int32_t(from)))), a);
+}
+// The first n lanes of a, those of b behind them.
+inline V first_or(uint32_t n, V a, V b) { return {vbslq_f32(vcltq_u32(kLane, vdupq_n_u32(n)), a.v, b.v)}; }
 inline float sum(V a) { return vaddvq_f32(a.v); }  // of neighbours first
 inline float largest(V a) {
   const float x = a.v[0] > a.v[1] ? a.v[0] : a.v[1], y = a.v[2] > a.v[3] ? a.v[2] : a.v[3];
@@ -66,10 +76,14 @@ inline float largest(V a) {
 
 inline V widen(uint16x4_t halves) { return {vreinterpretq_f32_u32(vshll_n_u16(halves, 16))}; }
 inline uint16x4_t narrow(V x) {  // as to_bf16
+#if defined(__ARM_FEATURE_BF16)
+  return vreinterpret_u16_bf16(vcvt_bf16_f32(x.v));
+#else
   const uint32x4_t u = vreinterpretq_u32_f32(x.v), high = vshrq_n_u32(u, 16);
   const uint32x4_t even = vaddq_u32(vdupq_n_u32(0x7fff), vandq_u32(high, vdupq_n_u32(1)));
   const uint32x4_t rounded = vshrq_n_u32(vaddq_u32(u, even), 16), number = vceqq_f32(x.v, x.v);
   return vmovn_u32(vbslq_u32(number, rounded, vorrq_u32(high, vdupq_n_u32(0x40))));
+#endif
 }
 inline const uint16_t* bits_of(const bf16* p) { return reinterpret_cast<const uint16_t*>(p); }
 inline V load(const bf16* p) { return widen(vld1_u16(bits_of(p))); }

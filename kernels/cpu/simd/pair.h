@@ -9,15 +9,11 @@
 // broadcast for each row. So 16 products wait for 10 loads, of which two are whole vectors: multiplying is the limit where A
 // and B lie in L1, and there is room for one of them to come from L2.
 #pragma once
-#include "../kernel.h"
-#include "block.h"
+#include "tile_order.h"
 
 namespace {
 
-// Nothing to configure; tile.h has more to do.
-struct TileScope {
-  TileScope() {}
-};
+using TileScope = NoScope;
 
 #if defined(BIOALBERT_ISA_AVX512_BF16)
 
