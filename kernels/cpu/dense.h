@@ -4,7 +4,7 @@
 //   dense_weight    dweight[out,in] += dy^T x (always f32)
 //
 // f32: `weight` is the matrix [out,in] itself. bf16: it is a packed operand that pack.cc wrote, opaque to everyone else;
-// panel_gemm.h (the f32 micro-kernel on rounded values) or tile_gemm.h (tiles of AMX) says what is in it.
+// panel_gemm.h (the f32 micro-kernel on rounded values) or tile_gemm.h (instructions that multiply bf16) says what is in it.
 #pragma once
 #include "gemm.h"
 #if defined(BIOALBERT_TILES)
