@@ -30,7 +30,7 @@ import {
   firstVariants,
   runnable,
 } from './choice.js'
-import { Health } from './health.js'
+import { Health, type Waiting } from './health.js'
 import { type Compiling, Pipelines } from './pipelines.js'
 import { encodeSteps, type ProgramSource, WebgpuPrepared } from './program.js'
 import { WebgpuQueue } from './queue.js'
@@ -40,7 +40,7 @@ import { type KernelSources, readKernels, type Variants, type WgslKernel } from 
 const QUERIES = 4096
 
 export interface WebgpuOptions {
-  /** Hears how many kernels are compiled, of those that programs asked for so far. */
+  /** Hears how many kernels are compiled, of those that programs asked for since all before them were. */
   readonly compiling?: Compiling
   /** Largest buffer and binding, in bytes, where that is to be less than the adapter allows (tests). */
   readonly mostBytes?: number
@@ -50,6 +50,8 @@ export interface WebgpuOptions {
   readonly store?: ChoiceStore
   /** Whether variants that are not known are measured when the device opens (default: on a GPU); the first ones are used otherwise. */
   readonly measure?: boolean
+  /** Hears when the device is waited for: in Node the thread of JavaScript then pauses. */
+  readonly waiting?: Waiting
 }
 
 /** Opens the default adapter of `gpu`. Throws a UsageError with the reason when there is none. */
@@ -106,7 +108,7 @@ export class WebgpuDevice implements ProgramSource, Chooser {
     readonly adapter: AdapterReport,
     readonly device: GPUDevice,
     private readonly sources: KernelSources,
-    { compiling, mostBytes = Number.POSITIVE_INFINITY }: WebgpuOptions,
+    { compiling, waiting, mostBytes = Number.POSITIVE_INFINITY }: WebgpuOptions,
   ) {
     const hasTimestamps = adapter.features.includes('timestamp-query')
     this.timelineClock = hasTimestamps ? 'device' : 'host'
@@ -114,7 +116,7 @@ export class WebgpuDevice implements ProgramSource, Chooser {
     const most = Math.min(maxBufferSize, maxStorageBufferBindingSize, mostBytes)
     this.block = Math.floor(most / OFFSET_ALIGNMENT) * OFFSET_ALIGNMENT
     this.use(firstVariants(runnable(sources, adapter.features)))
-    this.health = new Health(device)
+    this.health = new Health(device, waiting)
     this.queue = new WebgpuQueue(device, this.health)
     this.pipelines = new Pipelines(device, this.health, compiling)
   }

@@ -5,6 +5,7 @@ import { webgpuVariantsFromEnvironment } from '../../environment.js'
 import { UsageError } from '../../error.js'
 import { cacheFolder } from '../../paths.js'
 import { openWebgpu, type WebgpuDevice, type WebgpuOptions } from './device.js'
+import { Pauses } from './pauses.js'
 import { fileStore } from './store.js'
 import { missingVulkan } from './vulkan.js'
 import { kernelSources } from './wgsl_node.js'
@@ -41,6 +42,7 @@ export async function openWebgpuInNode(options: NodeOptions = {}): Promise<Webgp
   return openWebgpu(gpu, kernelSources(), {
     store: fileStore(join(cacheFolder(), 'webgpu')),
     variants: webgpuVariantsFromEnvironment(),
+    waiting: new Pauses(),
     ...options,
   })
 }

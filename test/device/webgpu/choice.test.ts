@@ -192,8 +192,8 @@ else {
       // or the adapter is known to be one in software
       measure: true,
       ...options,
-      compiling: (_, total) => {
-        compiled = total
+      compiling: (done) => {
+        if (done > 0) compiled++
       },
     })
     const variants = device.info.properties?.variants as Record<string, string>
