@@ -30,7 +30,7 @@ test('off a terminal it prints a plain line every few seconds, with rate and tim
   }
   bar.stop()
   const lines = text().trimEnd().split('\n')
-  assert.is(lines.length, 6)
+  assert.is(lines.length, 5)
   assert.is(lines[0], 'train:  20/100 steps (20%)  4.00 steps/s  20 s left  loss 20')
   assert.is(lines.at(-1), 'train:  100/100 steps (100%)  4.00 steps/s  loss 100')
   assert.not.ok(text().includes('\u001b') || text().includes('\r'))
