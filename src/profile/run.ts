@@ -2,7 +2,7 @@
 import type { Device } from '../device/device.js'
 import { higherPeaks, measurePeaks, type Peaks } from '../device/peak.js'
 import type { Program } from '../device/program.js'
-import { compile, type MemoryPlan, memoryPlan, Runtime } from '../graph/runtime.js'
+import { type MemoryPlan, memoryOn, Runtime } from '../graph/runtime.js'
 import { refuseTooLarge } from '../training/memory.js'
 import type { StepRecord } from './profile.js'
 import type { TracedStep } from './trace.js'
@@ -29,7 +29,7 @@ export async function record(
   told: (done: number, total: number) => void = () => undefined,
 ): Promise<Recording> {
   const { parameters, graph, initial, inputs, scalars } = workload
-  refuseTooLarge(memoryPlan(parameters, compile({ step: graph }).values()), device)
+  refuseTooLarge(memoryOn(device, parameters, { step: graph }), device)
   const before = await measurePeaks(device)
   const runtime = new Runtime(device, parameters, { step: graph })
   try {

@@ -129,7 +129,7 @@ else {
     assert.ok(facts.parameters > 10_000 && facts.layers > 0 && facts.hiddenSize > 0)
     const compiled = heard.filter(({ kind }) => kind === 'compiling')
     const total = compiled.length - 1
-    assert.ok(total > 10, `${total} kernels`)
+    assert.ok(total > 5, `${total} kernels`)
     assert.equal(
       compiled,
       Array.from({ length: total + 1 }, (_, done) => ({ kind: 'compiling', done, total })),

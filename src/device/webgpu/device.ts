@@ -3,7 +3,7 @@
  * that a program which needs them is prepared; a run is one parameter write and one command buffer.
  */
 import { UsageError, UserError } from '../../error.js'
-import type { DeviceInfo, TimelineEvent } from '../device.js'
+import type { ArenaLayout, DeviceInfo, TimelineEvent } from '../device.js'
 import type { Program } from '../program.js'
 import { scalarBits } from '../scalars.js'
 import {
@@ -17,6 +17,7 @@ import {
   blockStarts,
   checkArenas,
   checkRange,
+  layoutOnly,
   mebibytes,
   OFFSET_ALIGNMENT,
   USAGE,
@@ -34,6 +35,7 @@ import { Health, type Waiting } from './health.js'
 import { type Compiling, Pipelines } from './pipelines.js'
 import { encodeSteps, type ProgramSource, WebgpuPrepared } from './program.js'
 import { WebgpuQueue } from './queue.js'
+import { bytesBeside, layOut } from './ranges.js'
 import { type KernelSources, readKernels, type Variants, type WgslKernel } from './source.js'
 
 /** Timestamps of one query set; the specification allows 4096. */
@@ -130,6 +132,11 @@ export class WebgpuDevice implements ProgramSource, Chooser {
       facts: { adapter: name, vendor, architecture, timestamps },
       properties: { ...adapterProperties(this.adapter), variants: this.chosen },
     }
+  }
+
+  /** WebGPU tells of no memory: what an adapter in software has is the machine's. */
+  get isMemoryUnknown(): boolean {
+    return !this.adapter.isSoftware
   }
 
   get isLost(): boolean {
@@ -245,6 +252,11 @@ export class WebgpuDevice implements ProgramSource, Chooser {
     this.programs.add(prepared)
     this.bytes += prepared.bytes
     return prepared
+  }
+
+  programBytes(program: Program, arenas: readonly ArenaLayout[]): number {
+    const thought = arenas.map((arena) => layoutOnly(arena, this.block))
+    return bytesBeside(layOut(program, this.kernels, thought, this.block))
   }
 
   async run(prepared: WebgpuPrepared, scalars: Readonly<Record<string, number>>): Promise<void> {

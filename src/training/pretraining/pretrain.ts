@@ -22,7 +22,7 @@ import { learningRate } from '../schedule.js'
 import { Collators, maskedCount, splitStep } from './batch.js'
 import { evaluatePretraining } from './evaluate.js'
 import { type Losses, type LossSums, means, mlmScale, noLosses, runLosses } from './programs.js'
-import { KIND, type PretrainSetup } from './setup.js'
+import { KIND, memoryOfRun, type PretrainSetup } from './setup.js'
 
 export interface PretrainRun {
   readonly out: string
@@ -85,7 +85,7 @@ export async function pretrain(
   device: Device,
   run: PretrainRun,
 ): Promise<PretrainResult> {
-  refuseTooLarge(setup.memory, device)
+  refuseTooLarge(memoryOfRun(setup, device), device)
   const release = lockFolder(run.out)
   let runtime: Runtime | undefined
   try {
