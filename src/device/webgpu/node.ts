@@ -5,9 +5,9 @@ import { webgpuVariantsFromEnvironment } from '../../environment.js'
 import { UsageError } from '../../error.js'
 import { cacheFolder } from '../../paths.js'
 import { openWebgpu, type WebgpuDevice, type WebgpuOptions } from './device.js'
-import { Pauses } from './pauses.js'
-import { fileStore } from './store.js'
-import { missingVulkan } from './vulkan.js'
+import { Pauses } from './pauses_node.js'
+import { fileStore } from './store_node.js'
+import { missingVulkan } from './vulkan_node.js'
 import { kernelSources } from './wgsl_node.js'
 
 /** How `openWebgpuInNode` is told otherwise than by the environment. */
