@@ -30,8 +30,8 @@ const layers = [
   'ops',
   'device',
 ]
-/** What programs write against, in Node and in a browser. */
-const entries = ['src/index.ts', 'src/browser.ts']
+/** What programs write against: what is there everywhere, and with it what Node and browsers have. */
+const entries = ['src/exports.ts', 'src/index.ts', 'src/browser.ts']
 /** Beside the layers: importable from anywhere. */
 const free = ['src/environment.ts', 'src/error.ts', 'src/files.ts', 'src/paths.ts']
 /** Files beside those of ops: contracts, the WGSL in front, what benches compare with, the test of all signatures. */

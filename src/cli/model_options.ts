@@ -30,7 +30,7 @@ export function memoryText(plan: MemoryPlan, working: number): string {
     `${bytes(plan.totalBytes + working)} (parameters ${bytes(plan.parameterBytes)}, gradients and moments ` +
     `${bytes(plan.gradientBytes + plan.optimizerBytes)}, ` +
     `${plan.operandBytes > 0 ? `packed weights ${bytes(plan.operandBytes)}, ` : ''}activations ${bytes(plan.activationBytes)}, ` +
-    `device ${bytes(working)})`
+    `device ${bytes(working + plan.programBytes)})`
   )
 }
 

@@ -1,11 +1,13 @@
 /** Progress of `predict`: documents and documents/s as they are written, the share of the bytes that were read, and the time left by it. */
 import type { Input } from '../data/documents/inputs.js'
 import { bytes, duration } from './output.js'
-import { progress } from './progress.js'
+import { compilingBar, progress, showCompiling } from './progress.js'
 
 export interface PredictionProgress {
   /** So many more bytes of the inputs. */
   read(bytes: number): void
+  /** So many kernels are compiled, of so many. */
+  compiling(done: number, total: number): void
   /** So many documents in all. */
   update(documents: number): void
   /** A line that --quiet does not keep back. */
@@ -13,12 +15,15 @@ export interface PredictionProgress {
   stop(): void
 }
 
-/** `done`: documents that an earlier run has behind it; they are read again and count for no rate. */
+/**
+ * `done`: documents that an earlier run has behind it; they are read again and count for no rate. `talks`: results go to the
+ * terminal as they come, so there is no bar beside them, but one before the first where kernels are compiled.
+ */
 export function predictionProgress(
   inputs: readonly Input[],
-  quiet: boolean | undefined,
-  done = 0,
+  { quiet: isQuiet = false, talks = false, done = 0 },
 ): PredictionProgress {
+  const quiet = isQuiet || talks
   const whole = inputs.some(({ bytes }) => bytes === undefined)
     ? undefined
     : inputs.reduce((sum, { bytes = 0 }) => sum + bytes, 0)
@@ -38,6 +43,7 @@ export function predictionProgress(
     read(more) {
       read += more
     },
+    compiling: talks ? compilingBar({ quiet: isQuiet }) : showCompiling(() => bar),
     update: (documents) => bar.update(documents, details()),
     complain(text) {
       if (quiet) process.stderr.write(`bioalbert: ${text}\n`)

@@ -30,6 +30,10 @@ export interface Progress {
   update(done: number, details?: string): void
   /** Sets what else to show, without news of the units. */
   detail(details: string): void
+  /** Sets how many units make the whole. */
+  expect(total: number): void
+  /** What is done until now took time that the rest will not: the rate is that of what comes. */
+  restart(): void
   /** Adds to the units done. */
   increment(more?: number, details?: string): void
   /** Prints a line of its own, above the bar. */
@@ -43,15 +47,16 @@ const barInterval = 100
 
 /** Starts showing progress at once. */
 export function progress(options: ProgressOptions): Progress {
-  const { total, label, unit = 'items', quiet = false, every = 5000, now = () => performance.now() } = options
+  const { label, unit = 'items', quiet = false, every = 5000, now = () => performance.now() } = options
   const stream = options.stream ?? process.stderr
   const onTerminal = 'isTTY' in stream && stream.isTTY === true
-  const rate = movingRate(options.done ?? 0, now())
+  let { total } = options
+  let rate = movingRate(options.done ?? 0, now())
   let done = options.done ?? 0
   let details = ''
   let stopped = quiet
   let printed = now()
-  let lines = 0
+  let lastLine = ''
 
   const bar =
     !quiet && onTerminal
@@ -88,10 +93,13 @@ export function progress(options: ProgressOptions): Progress {
     if (time - printed < (bar === undefined ? every : barInterval)) return
     printed = time
     if (bar !== undefined) bar.update(done)
-    else {
-      stream.write(`${text('')}\n`)
-      lines++
-    }
+    else printLine()
+  }
+
+  function printLine(): void {
+    const line = text('')
+    if (line !== lastLine) stream.write(`${line}\n`)
+    lastLine = line
   }
 
   const self: Progress = {
@@ -106,6 +114,13 @@ export function progress(options: ProgressOptions): Progress {
       if (stopped) return
       details = more
       show()
+    },
+    expect(units) {
+      total = units
+      bar?.setTotal(units)
+    },
+    restart() {
+      rate = movingRate(done, now())
     },
     increment(more = 1, also) {
       self.update(done + more, also)
@@ -126,16 +141,35 @@ export function progress(options: ProgressOptions): Progress {
         bar.update(done)
         bar.stop()
         // A short piece of work that never printed has nothing to conclude.
-      } else if (lines > 0 || now() - printed >= every) stream.write(`${text('')}\n`)
+      } else if (lastLine !== '' || now() - printed >= every) printLine()
     },
   }
   return self
 }
 
-/** Shows on a bar, from the moment that there is one, how many kernels a device has compiled. */
-export function showCompiling(bar: () => Progress | undefined): (done: number, total: number) => void {
-  return (done, total) =>
+type Compiling = (done: number, total: number) => void
+
+/** Shows on a bar, from the moment that there is one, how many kernels a device has compiled; their time counts for no rate. */
+export function showCompiling(bar: () => Progress | undefined): Compiling {
+  return (done, total) => {
     bar()?.detail(done < total ? `compiling kernels ${count(done)} of ${count(total)}` : '')
+    if (done === total) bar()?.restart()
+  }
+}
+
+/** Shows on a bar of its own how many kernels a device has compiled, where no other bar is there. */
+export function compilingBar(
+  options: Pick<ProgressOptions, 'quiet' | 'every' | 'stream' | 'now'>,
+): Compiling {
+  let bar: Progress | undefined
+  return (done, total) => {
+    bar ??= progress({ ...options, label: 'compile', unit: 'kernels', total })
+    bar.expect(total)
+    bar.update(done)
+    if (done < total) return
+    bar.stop()
+    bar = undefined
+  }
 }
 
 function drawBar(share: number): string {

@@ -36,6 +36,13 @@ export interface DeviceBuffer {
   readonly label: string
 }
 
+/** What `alloc` is asked for. */
+export interface ArenaLayout {
+  readonly bytes: number
+  readonly label: string
+  readonly cuts?: readonly number[]
+}
+
 export interface Prepared {
   readonly program: Program
 }
@@ -64,6 +71,8 @@ export interface Device {
   readonly bytes: number
   /** Bytes that buffers can still take, where the device has memory of its own; undefined where that is the machine's. */
   readonly available?: number
+  /** Whether it is of its own, or may be, and nobody can tell how much there is. */
+  readonly isMemoryUnknown?: boolean
   /**
    * Where a buffer may lie in several blocks: bytes of a block at most. A kernel sees a range that lies across blocks through a
    * copy, so values are best placed across no multiple of it. Undefined where memory is one piece.
@@ -81,6 +90,11 @@ export interface Device {
   read(buffer: DeviceBuffer, offset: number, bytes: number): Promise<ArrayBuffer>
   /** Binds a program to one buffer per arena of it, in its order. */
   prepare(program: Program, arenas: readonly DeviceBuffer[]): Prepared
+  /**
+   * Bytes that a program over such arenas would hold beside them, before any of it is allocated; left out where that is nothing, or
+   * not known. Throws as `prepare` does.
+   */
+  programBytes?(program: Program, arenas: readonly ArenaLayout[]): number
   /** Scalars by name; one that the program uses and that is missing is an error. */
   run(prepared: Prepared, scalars: Readonly<Record<string, number>>): Promise<void>
   /** As `run`, and tells when each call ran and for how long. */

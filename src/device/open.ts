@@ -5,7 +5,7 @@ import { openCuda } from './cuda.js'
 import type { Device, DeviceChoice } from './device.js'
 
 export interface OpenOptions extends CpuOptions {
-  /** WebGPU: hears how many kernels are compiled, of those that programs asked for so far. */
+  /** WebGPU: hears how many kernels are compiled, of those that programs asked for since all before them were. */
   readonly compiling?: (done: number, total: number) => void
   /** WebGPU: whether to measure which variants of kernels are fastest, where that is not known yet (default true). */
   readonly measure?: boolean

@@ -2,7 +2,7 @@
  * Compiled graphs on a device: plans and prepares several programs (training, evaluation, ...) over the same
  * parameters, gives them one activation arena, and runs them. One run is one call into the device.
  */
-import type { Device, DeviceBuffer, Prepared, TimelineEvent } from '../device/device.js'
+import type { ArenaLayout, Device, DeviceBuffer, Prepared, TimelineEvent } from '../device/device.js'
 import { calls, type Program } from '../device/program.js'
 import { UserError } from '../error.js'
 import { byteSize, capacity, elements, isFloat, isHalf, shapeText } from '../ops/shape.js'
@@ -30,6 +30,8 @@ export interface MemoryPlan {
   /** Other forms of parameters that are kept, such as packed weights. */
   readonly operandBytes: number
   readonly activationBytes: number
+  /** What programs hold beside all of these on the device; 0 where that is nothing, not known, or no device was asked. */
+  readonly programBytes: number
   readonly totalBytes: number
 }
 
@@ -86,8 +88,49 @@ export function memoryPlan(parameters: ParameterSet, programs: Iterable<Compiled
     optimizerBytes,
     operandBytes,
     activationBytes,
+    programBytes: 0,
     totalBytes: parameterBytes + gradientBytes + optimizerBytes + operandBytes + activationBytes,
   }
+}
+
+/**
+ * What graphs need together on a device: as values lie in its blocks, and with what their programs hold beside them. Throws a
+ * UserError where one of them cannot run there.
+ */
+export function memoryOn(
+  device: Pick<Device, 'block' | 'programBytes'>,
+  parameters: ParameterSet,
+  graphs: Readonly<Record<string, Graph>>,
+): MemoryPlan {
+  const programs = compile(graphs, device.block)
+  const plan = memoryPlan(parameters, programs.values())
+  const layouts = arenaLayouts(device, parameters, programs.values())
+  let programBytes = 0
+  for (const { program } of programs.values())
+    programBytes +=
+      device.programBytes?.(
+        program,
+        program.arenas.map(({ name }) => layouts.get(name)!),
+      ) ?? 0
+  return { ...plan, programBytes, totalBytes: plan.totalBytes + programBytes }
+}
+
+/** What each arena of programs has to be allocated as. */
+function arenaLayouts(
+  { block }: Pick<Device, 'block'>,
+  parameters: ParameterSet,
+  programs: Iterable<CompiledProgram>,
+): Map<string, ArenaLayout> {
+  const bytes = new Map([['parameters', parameters.arenaElements * 4]])
+  for (const { program } of programs)
+    for (const arena of program.arenas)
+      bytes.set(arena.name, Math.max(arena.bytes, bytes.get(arena.name) ?? 0))
+  return new Map(
+    [...bytes].map(([label, size]) => {
+      const isLaidOut = STATE_ARENAS.includes(label as StateArena) && block !== undefined && size > block
+      return [label, { bytes: size, label, cuts: isLaidOut ? arenaCuts(parameters, block) : undefined }]
+    }),
+  )
 }
 
 /** What was asked for in all, behind an error of the device. */
@@ -148,28 +191,25 @@ export class Runtime {
     this.memory = sharing
       ? { ...plan, parameterBytes: 0, totalBytes: plan.totalBytes - parameterBytes }
       : plan
+    const layouts = arenaLayouts(device, parameters, this.programs.values())
     this.state = sharing?.state ?? {
-      buffer: this.allocate(parameterBytes, 'parameters'),
+      buffer: this.allocate(layouts.get('parameters')!),
       version: 0,
       users: 0,
     }
     this.state.users++
     this.arenas.set('parameters', this.state.buffer)
     try {
-      this.allocateAndPrepare()
+      this.allocateAndPrepare(layouts)
     } catch (error) {
       this.free()
       throw error
     }
   }
 
-  private allocateAndPrepare(): void {
-    const bytes = new Map<string, number>()
-    for (const { program } of this.programs.values())
-      for (const arena of program.arenas)
-        bytes.set(arena.name, Math.max(arena.bytes, bytes.get(arena.name) ?? 0))
-    for (const [name, size] of bytes)
-      if (!this.arenas.has(name)) this.arenas.set(name, this.allocate(size, name))
+  private allocateAndPrepare(layouts: ReadonlyMap<string, ArenaLayout>): void {
+    for (const [name, layout] of layouts)
+      if (!this.arenas.has(name)) this.arenas.set(name, this.allocate(layout))
     for (const [name, { program }] of this.programs)
       this.prepared.set(
         name,
@@ -185,11 +225,9 @@ export class Runtime {
     return this.state.users > 0
   }
 
-  private allocate(bytes: number, name: string): DeviceBuffer {
-    const { block } = this.device
-    const isLaidOut = STATE_ARENAS.includes(name as StateArena) && block !== undefined && bytes > block
+  private allocate({ bytes, label, cuts }: ArenaLayout): DeviceBuffer {
     try {
-      return this.device.alloc(bytes, name, isLaidOut ? arenaCuts(this.parameters, block) : undefined)
+      return this.device.alloc(bytes, label, cuts)
     } catch (error) {
       throw new UserError(`${(error as Error).message}; ${plannedText(this.memory)}`)
     }

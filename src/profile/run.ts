@@ -2,7 +2,7 @@
 import type { Device } from '../device/device.js'
 import { higherPeaks, measurePeaks, type Peaks } from '../device/peak.js'
 import type { Program } from '../device/program.js'
-import { compile, type MemoryPlan, memoryPlan, Runtime } from '../graph/runtime.js'
+import { type MemoryPlan, memoryOn, Runtime } from '../graph/runtime.js'
 import { refuseTooLarge } from '../training/memory.js'
 import type { StepRecord } from './profile.js'
 import type { TracedStep } from './trace.js'
@@ -21,10 +21,15 @@ export interface Recording {
   readonly workingBytes: number
 }
 
-/** Records `steps` steps. Throws a UserError when memory does not suffice. */
-export async function record(workload: Workload, device: Device, steps: number): Promise<Recording> {
+/** Records `steps` steps; `told` hears of every step, with those that warm up. Throws a UserError when memory does not suffice. */
+export async function record(
+  workload: Workload,
+  device: Device,
+  steps: number,
+  told: (done: number, total: number) => void = () => undefined,
+): Promise<Recording> {
   const { parameters, graph, initial, inputs, scalars } = workload
-  refuseTooLarge(memoryPlan(parameters, compile({ step: graph }).values()), device)
+  refuseTooLarge(memoryOn(device, parameters, { step: graph }), device)
   const before = await measurePeaks(device)
   const runtime = new Runtime(device, parameters, { step: graph })
   try {
@@ -37,6 +42,7 @@ export async function record(workload: Workload, device: Device, steps: number):
       const events = await runtime.timeline('step', {}, { ...scalars, draw: i + WARM_UP })
       const end = performance.now()
       if (i >= 0) recorded.push({ start, running, end, ms: end - start, events })
+      told(i + WARM_UP + 1, steps + WARM_UP)
     }
     const { memory } = runtime
     const recording = {

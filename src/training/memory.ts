@@ -16,9 +16,9 @@ export function availableMemory(): number | undefined {
 /** What a person hears in place of figures where that is so. */
 export const UNKNOWN_MEMORY = 'how much memory is free cannot be known here (0 bytes are reported)'
 
-/** Whether a device's buffers lie in memory of its own, whatever the machine has. */
+/** Whether a device's buffers lie in memory of its own, whatever the machine has, or may do so: it tells once it is open. */
 export function hasOwnMemory(device: DeviceChoice): boolean {
-  return device.startsWith('cuda')
+  return device.startsWith('cuda') || device === 'webgpu'
 }
 
 /**
@@ -27,9 +27,10 @@ export function hasOwnMemory(device: DeviceChoice): boolean {
  */
 export function refuseTooLarge(
   plan: MemoryPlan,
-  device?: Pick<Device, 'bytes' | 'available'>,
+  device?: Pick<Device, 'bytes' | 'available' | 'isMemoryUnknown'>,
   available = device?.available ?? availableMemory(),
 ): void {
+  if (device?.isMemoryUnknown) return
   // what a device of its own memory holds already is not free there
   const working = device?.available === undefined ? (device?.bytes ?? 0) : 0
   const need = plan.totalBytes + working

@@ -44,9 +44,8 @@ export async function finetuneModel(
     }),
     read: () => entityTexts(...texts),
   })
-  const device = await devices.get()
+  const device = await devices.get(tell)
   const { total } = run.schedule
-  tell({ kind: 'compiling', done: 0, total: 1 })
   const {
     steps,
     interrupted,
@@ -54,7 +53,6 @@ export async function finetuneModel(
     kept,
   } = await finetuneInMemory(run, device, {
     onStart() {
-      tell({ kind: 'compiling', done: 1, total: 1 })
       control.start()
     },
     onStep: ({ step, loss }) => tell({ kind: 'step', step, total, loss, milliseconds: control.milliseconds }),

@@ -41,18 +41,16 @@ export async function writeLetters(
   for (const [name, value] of Object.entries({ steps, letters }))
     if (!Number.isInteger(value) || value < 1)
       throw new UserError(`${name}: found ${value}, expected a positive whole number`)
-  const device = await devices.get()
+  const device = await devices.get(tell)
   const model = letterModel(data.alphabet.length, sizes)
   const rows = sizes.batch * sizes.length
   const loss = (c: Capture) =>
     mean(crossEntropy(model.logits(c, rows, sizes.batch), c.input('next', [rows], 'i32')).loss)
-  tell({ kind: 'compiling', done: 0, total: 1 })
   const optimizer = { name: 'adamw', beta2: 0.99, biasCorrection: true } as const
   const trainer = await Trainer.create({ device, parameters: model.parameters, loss, optimizer })
   const judge = trainer.evaluator((c) => ({ loss: loss(c) }))
   const writer = trainer.evaluator((c) => ({ logits: model.logits(c, dynamic('rows', sizes.length), 1) }))
   try {
-    tell({ kind: 'compiling', done: 1, total: 1 })
     control.start()
     let step = 0
     while (step < steps && !control.wantsStop) {

@@ -58,12 +58,10 @@ export class LoadedModel {
       return new LoadedModel(opened, { ...facts, maxLength: maxPositions })
     }
     const folder = taskOf(opened, TASKS)
-    const device = await devices.get()
-    tell({ kind: 'compiling', done: 0, total: 1 })
+    const device = await devices.get(tell)
     const predictor = await loadTask(folder, device)
     const { task, context } = folder
     await predictor.logits(task.examples(task.parse(WARM_UP, { file: name, line: 1 }), context, false))
-    tell({ kind: 'compiling', done: 1, total: 1 })
     const facts = {
       name,
       task: task.name,

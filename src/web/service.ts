@@ -2,10 +2,9 @@
  * Answers the requests of protocol.ts: a device, the loaded model, and what is done with both, each in a file of its own. Every
  * request ends in one result or one failure, and no failure ends the worker.
  */
-import type { Device } from '../device/device.js'
 import { UserError } from '../error.js'
 import { Annotator } from './annotator.js'
-import { DeviceHolder } from './device.js'
+import { DeviceHolder, type OpenDevice } from './device.js'
 import { finetuneModel } from './finetuning.js'
 import { writeLetters } from './letters.js'
 import { LoadedModel, readFiles } from './model.js'
@@ -14,7 +13,7 @@ import type { Answer, Request, Requests } from './protocol.js'
 import { RunControl } from './run_control.js'
 
 /** Answers all that comes through a port. `open` opens the device, and again if one was lost. */
-export function serve(port: Port, open: () => Promise<Device>): void {
+export function serve(port: Port, open: OpenDevice): void {
   const handlers = new Service(open).handlers
   port.onmessage = ({ data }) => {
     void answer(port, handlers, data)
@@ -53,7 +52,7 @@ class Service {
   private made?: ReadonlyMap<string, Uint8Array>
   private run?: RunControl
 
-  constructor(open: () => Promise<Device>) {
+  constructor(open: OpenDevice) {
     this.devices = new DeviceHolder(open)
     this.annotator = new Annotator(() => this.model)
   }

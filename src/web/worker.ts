@@ -3,4 +3,4 @@ import { openDevice } from '../device/open_browser.js'
 import type { Port } from './port.js'
 import { serve } from './service.js'
 
-serve(globalThis as unknown as Port, () => openDevice('webgpu'))
+serve(globalThis as unknown as Port, (compiling) => openDevice('webgpu', { compiling }))

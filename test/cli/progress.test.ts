@@ -3,7 +3,7 @@ import { Writable } from 'node:stream'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { bytes, duration, table } from '../../src/cli/output.js'
-import { type Progress, progress, showCompiling } from '../../src/cli/progress.js'
+import { compilingBar, type Progress, progress, showCompiling } from '../../src/cli/progress.js'
 
 const test = suite('progress and output')
 
@@ -30,7 +30,7 @@ test('off a terminal it prints a plain line every few seconds, with rate and tim
   }
   bar.stop()
   const lines = text().trimEnd().split('\n')
-  assert.is(lines.length, 6)
+  assert.is(lines.length, 5)
   assert.is(lines[0], 'train:  20/100 steps (20%)  4.00 steps/s  20 s left  loss 20')
   assert.is(lines.at(-1), 'train:  100/100 steps (100%)  4.00 steps/s  loss 100')
   assert.not.ok(text().includes('\u001b') || text().includes('\r'))
@@ -60,7 +60,31 @@ test('kernels that are compiled are shown on a bar that is there, until all are'
     compiling(done, total)
   }
   assert.is(text(), 'pretrain:  0/10 steps (0%)  compiling kernels 12 of 57\npretrain:  0/10 steps (0%)\n')
+  clock += 1000
+  bar.update(2)
+  assert.match(text(), /2\/10 steps \(20%\) {2}2\.00 steps\/s {2}4\.0 s left/, 'compiling counts for no rate')
   bar.stop()
+})
+
+test('kernels have a bar of their own where there is no other, one for each lot', () => {
+  let clock = 0
+  const { stream, text } = sink()
+  const compiling = compilingBar({ stream, every: 1000, now: () => clock })
+  for (const [done, total] of [
+    [0, 10],
+    [5, 20],
+    [20, 20],
+    [0, 4],
+    [4, 4],
+  ]) {
+    compiling(done, total)
+    clock += 1000
+  }
+  assert.is(
+    text(),
+    'compile:  5/20 kernels (25%)  5.00 kernels/s  3.0 s left\ncompile:  20/20 kernels (100%)  10.0 kernels/s\n' +
+      'compile:  4/4 kernels (100%)  4.00 kernels/s\n',
+  )
 })
 
 test('an unknown total shows the count and the rate alone', () => {

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import type { Device } from '../../src/device/device.js'
-import { openDevice } from '../../src/device/open.js'
+import { type OpenOptions, openDevice } from '../../src/device/open.js'
 import { endAs } from './end_as.js'
 import { swiftshaderEnvironment } from './swiftshader_driver.js'
 
@@ -29,9 +29,11 @@ export async function withSwiftshader(): Promise<void> {
 }
 
 /** The device, or why there is none. */
-export async function openWebgpuForTest(): Promise<{ device: Device } | { reason: string }> {
+export async function openWebgpuForTest(
+  options: OpenOptions = {},
+): Promise<{ device: Device } | { reason: string }> {
   try {
-    return { device: await openDevice('webgpu') }
+    return { device: await openDevice('webgpu', options) }
   } catch (error) {
     return { reason: (error as Error).message }
   }

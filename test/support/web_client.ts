@@ -1,5 +1,5 @@
 /** A page without a browser: asks a worker's service in this process as a page asks its worker, through cloned messages. */
-import type { Device } from '../../src/device/device.js'
+import type { OpenDevice } from '../../src/web/device.js'
 import type { Port } from '../../src/web/port.js'
 import type { Answer, Progress, Request, RequestName, Requests } from '../../src/web/protocol.js'
 import { serve } from '../../src/web/service.js'
@@ -20,7 +20,7 @@ export class WebClient {
   private readonly waiting = new Map<number, (answer: Answer) => void>()
 
   /** `listen` makes a service for a port; by default the one of the sources, on a device that `open` opens. */
-  constructor(open: () => Promise<Device>, listen: (port: Port) => void = (port) => serve(port, open)) {
+  constructor(open: OpenDevice, listen: (port: Port) => void = (port) => serve(port, open)) {
     this.port = {
       onmessage: null,
       // what cannot be cloned, or is not in the list of what moves, would fail in a browser too

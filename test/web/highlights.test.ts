@@ -1,6 +1,13 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Colours, follow, predictionLines, sureness } from '../../src/web/page/highlights.js'
+import {
+  Colours,
+  follow,
+  type Line,
+  predictionLines,
+  sureness,
+  unchanged,
+} from '../../src/web/page/highlights.js'
 import type { Entity } from '../../src/web/protocol.js'
 import { random } from '../support/random.js'
 
@@ -22,6 +29,34 @@ test('marks keep their words through insertions, deletions and replacements', ()
   assert.equal(words('severe fever and coughs'), ['severe fever', 'cough'])
   assert.equal(words(''), [])
   assert.equal(words('something else'), [])
+})
+
+test('of lines only those are drawn again that an edit changed, in text or entities', () => {
+  const { integer, pick } = random(6)
+  const line = (): Line => ({
+    text: pick(['fever', 'cough', '']),
+    entities: pick([
+      [],
+      [at(0, 2)],
+      [{ ...at(0, 2), type: 'Y' }],
+      [{ ...at(0, 2), confidence: 0.5 }],
+      [at(0, 1)],
+    ]),
+  })
+  const lines = (count: number) => Array.from({ length: count }, line)
+  for (let k = 0; k < 2000; k++) {
+    const before = lines(integer(0, 8))
+    const cut = integer(0, before.length + 1)
+    const until = integer(cut, before.length + 1)
+    const put = lines(integer(0, 3))
+    // others of the same contents
+    const after = structuredClone([...before.slice(0, cut), ...put, ...before.slice(until)])
+    const found = unchanged(before, after)
+    const drawn = after.slice(found.same, found.after)
+    assert.equal([...before.slice(0, found.same), ...drawn, ...before.slice(found.before)], after)
+    assert.ok(drawn.length <= put.length, `${drawn.length} of ${put.length}`)
+    assert.ok(found.same <= found.before && found.same <= found.after)
+  }
 })
 
 test('after any edit a mark covers the text that it covered', () => {

@@ -10,6 +10,7 @@ import { finetune } from '../../src/training/finetuning/finetune.js'
 import { evaluateLines, loadTask } from '../../src/training/finetuning/model.js'
 import { openTask } from '../../src/training/finetuning/model_node.js'
 import { setUpFinetuning } from '../../src/training/finetuning/setup_node.js'
+import type { OpenDevice } from '../../src/web/device.js'
 import type { Progress, Requests } from '../../src/web/protocol.js'
 import { skip } from '../support/skip.js'
 import { openWebgpuForTest, withSwiftshader } from '../support/swiftshader.js'
@@ -77,7 +78,8 @@ async function failure(promise: Promise<unknown>): Promise<Failed> {
   )
 }
 
-const opened = await openWebgpuForTest()
+let compiling: Parameters<OpenDevice>[0] = () => undefined
+const opened = await openWebgpuForTest({ compiling: (done, total) => compiling(done, total) })
 
 test('without a device that is said, and nothing else fails', async () => {
   const client = new WebClient(async () => {
@@ -95,7 +97,10 @@ test('without a device that is said, and nothing else fails', async () => {
 if ('reason' in opened) skip(test, 'the worker computes', opened.reason)
 else {
   const { device } = opened
-  const client = new WebClient(async () => device)
+  const client = new WebClient(async (told) => {
+    compiling = told
+    return device
+  })
   const dir = await taskModel('entities', { labels: LABELS, maxLength: 32 })
   const base = {
     train: new File([sentences(1, 20)], 'train.tsv'),
@@ -115,11 +120,20 @@ else {
   })
 
   test('a model folder is loaded, with other files among its own', async () => {
-    const facts = await client.ask('load', { files: [...filesOf(dir), new File(['x'], 'README.md')] })
+    const heard: Progress[] = []
+    const files = [...filesOf(dir), new File(['x'], 'README.md')]
+    const facts = await client.ask('load', { files }, (one) => heard.push(one))
     assert.equal(facts.labels, LABELS)
     assert.is(facts.task, 'entities')
     assert.is(facts.maxLength, 32)
     assert.ok(facts.parameters > 10_000 && facts.layers > 0 && facts.hiddenSize > 0)
+    const compiled = heard.filter(({ kind }) => kind === 'compiling')
+    const total = compiled.length - 1
+    assert.ok(total > 5, `${total} kernels`)
+    assert.equal(
+      compiled,
+      Array.from({ length: total + 1 }, (_, done) => ({ kind: 'compiling', done, total })),
+    )
   })
 
   test('entities and confidence are those of predict, over windows and lines', async () => {

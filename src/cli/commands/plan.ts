@@ -1,9 +1,13 @@
 /** `plan`: the memory of a run, of pretraining or of a task, known before it starts, without taking any. */
 import { Command, Option } from 'commander'
+import type { Device } from '../../device/device.js'
 import { openDevice } from '../../device/open.js'
 import { UsageError } from '../../error.js'
-import { compile, memoryPlan } from '../../graph/runtime.js'
+import type { Graph } from '../../graph/graph.js'
+import type { ParameterSet } from '../../graph/parameters.js'
+import { type MemoryPlan, memoryOn } from '../../graph/runtime.js'
 import { type ModelConfig, preset } from '../../model/config.js'
+import type { FloatType } from '../../ops/shape.js'
 import { taskNamed, taskNames } from '../../tasks/index.js'
 import { usualPrograms } from '../../training/finetuning/programs.js'
 import { availableMemory, UNKNOWN_MEMORY } from '../../training/memory.js'
@@ -54,16 +58,12 @@ async function run(options: Options): Promise<void> {
   const given = Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined))
   const config = preset(name, vocabulary, given)
   const { parameters, graphs, sizes } = programs(options, config, rows)
-  const memory = memoryPlan(parameters, compile(graphs).values())
   const device = await openDevice(options.device, { threads: options.threads, measure: false })
-  const working = device.bytes
-  const available = device.available ?? availableMemory()
-  try {
-    refusePrecision(precision, device)
-  } finally {
-    await device.destroy()
-  }
-  const total = memory.totalBytes + working
+  const { memory, held, available } = await planned(device, precision, parameters, graphs).finally(() =>
+    device.destroy(),
+  )
+  const working = held + memory.programBytes
+  const total = memory.totalBytes + held
   const result = {
     parameters: memory.parameters,
     parameter_bytes: memory.parameterBytes,
@@ -97,10 +97,24 @@ async function run(options: Options): Promise<void> {
       ),
       '',
       available === undefined
-        ? UNKNOWN_MEMORY
+        ? device.isMemoryUnknown
+          ? 'how much memory the adapter has is not told by WebGPU'
+          : UNKNOWN_MEMORY
         : `${bytes(available)} are available here: ${result.fits ? 'it fits' : 'it does not fit'}`,
     ].join('\n')
   })
+}
+
+/** What a run takes of a device, what the device holds already, and what it can still give, where that is known. */
+async function planned(
+  device: Device,
+  precision: FloatType,
+  parameters: ParameterSet,
+  graphs: Readonly<Record<string, Graph>>,
+): Promise<{ memory: MemoryPlan; held: number; available: number | undefined }> {
+  refusePrecision(precision, device)
+  const available = device.isMemoryUnknown ? undefined : (device.available ?? availableMemory())
+  return { memory: memoryOn(device, parameters, graphs), held: device.bytes, available }
 }
 
 /** The programs of a run, and how large its micro-batches are. */

@@ -102,8 +102,17 @@ async function predict(paths: string[], options: Options): Promise<void> {
     throw new UsageError(`${format} is a folder of files: want --out DIR`)
   const inputs = inputsOf(paths, options, task)
   const output = openOutput(inputs, folder, format, writer, options)
-  const device = await openDevice(options.device, { threads: options.threads })
-  const bar = predictionProgress(inputs.inputs, options.quiet || isTalking(options), output?.done.documents)
+  let compiling: PredictionProgress['compiling'] | undefined
+  const device = await openDevice(options.device, {
+    threads: options.threads,
+    compiling: (done, total) => compiling?.(done, total),
+  })
+  const bar = predictionProgress(inputs.inputs, {
+    quiet: options.quiet,
+    talks: isTalking(options),
+    done: output?.done.documents,
+  })
+  compiling = bar.compiling
   try {
     const predictor = await loadTask(folder, device, options.precision)
     const reads = readDocuments(inputs.inputs, {

@@ -5,7 +5,7 @@ import { openDevice } from '../../device/open.js'
 import { hasOwnMemory } from '../../training/memory.js'
 import { type PretrainResult, pretrain } from '../../training/pretraining/pretrain.js'
 import type { PretrainChoices } from '../../training/pretraining/settings.js'
-import { type PretrainSetup, setUpPretraining } from '../../training/pretraining/setup.js'
+import { memoryOfRun, type PretrainSetup, setUpPretraining } from '../../training/pretraining/setup.js'
 import { addModelOptions, memoryText, warnOfUnknownMemory } from '../model_options.js'
 import {
   addShared,
@@ -214,7 +214,7 @@ function choicesOf(o: Options): PretrainChoices {
 }
 
 function describe(setup: PretrainSetup, device: Device, { init }: Options): string[] {
-  const { settings, memory, stream, heldOut, capacity, resumed, continued, programs } = setup
+  const { settings, stream, heldOut, capacity, resumed, continued, programs } = setup
   const { config, schedule, optimizer, batch } = settings
   const { info } = stream
   const tokens = (batch * info.tokens) / info.instances
@@ -223,7 +223,7 @@ function describe(setup: PretrainSetup, device: Device, { init }: Options): stri
     `model: ${settings.preset ?? (continued || resumed ? 'of the checkpoint' : 'of --init')}, ${count(programs.parameters.count)} parameters (E ${config.embeddingSize}, ` +
       `H ${config.hiddenSize}, L ${config.layers}, A ${config.heads}, I ${config.intermediateSize}), dropout ${config.dropout}`,
     `device: ${device.info.name}, ${device.info.detail}`,
-    `memory: ${memoryText(memory, device.bytes)}, ${settings.precision}`,
+    `memory: ${memoryText(memoryOfRun(setup, device), device.bytes)}, ${settings.precision}`,
     `data: ${count(info.instances)} instances, ${count(info.tokens)} tokens${info.masking === 'dynamic' ? ' a pass' : ''}; ` +
       (heldOut.length > 0
         ? `${count(heldOut.length)} held out, unigram baseline of MLM accuracy ${percent(setup.baseline)}`

@@ -17,6 +17,7 @@ import { refusePrecision } from '../../training/precision.js'
 import { memoryText, warnOfUnknownMemory } from '../model_options.js'
 import { addInferencePrecision, addShared, type InferenceOptions, positiveInteger } from '../options.js'
 import { count, note, printResult, table } from '../output.js'
+import { compilingBar, type Progress, progress } from '../progress.js'
 
 interface Options
   extends Pick<InferenceOptions, 'device' | 'precision' | 'threads' | 'seed' | 'json' | 'quiet'> {
@@ -68,12 +69,15 @@ async function run(kind: Kind, options: Options): Promise<void> {
   const { trace, roofline, rows, steps, by } = options
   for (const file of [trace, roofline]) if (file !== undefined) refuseNoFolder(file)
   const workload = makeWorkload({ ...options, kind, recompute: options.recompute ?? false })
-  const device = await openDevice(options.device, { threads: options.threads })
+  const device = await openDevice(options.device, {
+    threads: options.threads,
+    compiling: compilingBar({ quiet: options.quiet }),
+  })
   try {
     refusePrecision(options.precision, device)
     warnOfUnknownMemory()
     note(`profiling ${steps} steps on ${device.info.detail}`, options.quiet)
-    const recording = await record(workload, device, steps)
+    const recording = await recordWithBar(workload, device, options)
     const { program, peaks } = recording
     const { sizes } = workload
     const profile = summarize({ program, sizes, steps: recording.steps, tokens: rows, peaks, by })
@@ -98,6 +102,23 @@ async function run(kind: Kind, options: Options): Promise<void> {
     )
   } finally {
     await device.destroy()
+  }
+}
+
+/** Shows the steps as they go, those that warm up among them, from the moment that the first is there. */
+async function recordWithBar(
+  workload: Workload,
+  device: Device,
+  { steps, quiet }: Options,
+): Promise<Recording> {
+  let bar: Progress | undefined
+  try {
+    return await record(workload, device, steps, (done, total) => {
+      bar ??= progress({ label: 'profile', unit: 'steps', total, done, quiet })
+      bar.update(done)
+    })
+  } finally {
+    bar?.stop()
   }
 }
 

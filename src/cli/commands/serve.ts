@@ -15,6 +15,7 @@ import {
   positiveNumber,
 } from '../options.js'
 import { note, printResult, warn } from '../output.js'
+import { compilingBar } from '../progress.js'
 
 interface Options extends InferenceOptions {
   model: string
@@ -67,7 +68,10 @@ async function serve(options: Options): Promise<void> {
   const { model, maxLength, precision, quiet, json } = options
   const folder = openTask(model, { maxLength })
   const { task, context } = folder
-  const device = await openDevice(options.device, { threads: options.threads })
+  const device = await openDevice(options.device, {
+    threads: options.threads,
+    compiling: compilingBar({ quiet }),
+  })
   try {
     const runner = await loadTask(folder, device, precision)
     let fail: (error: unknown) => void = () => undefined

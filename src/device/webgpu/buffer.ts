@@ -4,7 +4,7 @@
  * blocks is bound through a copy, or the kernel runs once a block (program.ts).
  */
 import { UserError } from '../../error.js'
-import type { DeviceBuffer } from '../device.js'
+import type { ArenaLayout, DeviceBuffer } from '../device.js'
 
 /** GPUBufferUsage, which Node has not as a global. */
 export const USAGE = {
@@ -79,6 +79,17 @@ export function blockStarts(bytes: number, most: number, label: string, cuts?: r
     starts.push(cut)
   }
   return starts
+}
+
+/** A buffer that is thought of only: it has ranges and no memory. */
+export function layoutOnly({ bytes, label, cuts }: ArenaLayout, most: number): WebgpuBuffer {
+  const starts = blockStarts(bytes, most, label, cuts)
+  const blocks = starts.map((start, i) => ({
+    gpu: undefined as never,
+    start,
+    bytes: (starts[i + 1] ?? bytes) - start,
+  }))
+  return new WebgpuBuffer(blocks, bytes, label)
 }
 
 /** Throws a UserError if an arena of the program was freed. */

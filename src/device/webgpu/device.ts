@@ -3,7 +3,7 @@
  * that a program which needs them is prepared; a run is one parameter write and one command buffer.
  */
 import { UsageError, UserError } from '../../error.js'
-import type { DeviceInfo, TimelineEvent } from '../device.js'
+import type { ArenaLayout, DeviceInfo, TimelineEvent } from '../device.js'
 import type { Program } from '../program.js'
 import { scalarBits } from '../scalars.js'
 import {
@@ -17,6 +17,7 @@ import {
   blockStarts,
   checkArenas,
   checkRange,
+  layoutOnly,
   mebibytes,
   OFFSET_ALIGNMENT,
   USAGE,
@@ -30,17 +31,18 @@ import {
   firstVariants,
   runnable,
 } from './choice.js'
-import { Health } from './health.js'
+import { Health, type Waiting } from './health.js'
 import { type Compiling, Pipelines } from './pipelines.js'
 import { encodeSteps, type ProgramSource, WebgpuPrepared } from './program.js'
 import { WebgpuQueue } from './queue.js'
+import { bytesBeside, layOut } from './ranges.js'
 import { type KernelSources, readKernels, type Variants, type WgslKernel } from './source.js'
 
 /** Timestamps of one query set; the specification allows 4096. */
 const QUERIES = 4096
 
 export interface WebgpuOptions {
-  /** Hears how many kernels are compiled, of those that programs asked for so far. */
+  /** Hears how many kernels are compiled, of those that programs asked for since all before them were. */
   readonly compiling?: Compiling
   /** Largest buffer and binding, in bytes, where that is to be less than the adapter allows (tests). */
   readonly mostBytes?: number
@@ -50,6 +52,8 @@ export interface WebgpuOptions {
   readonly store?: ChoiceStore
   /** Whether variants that are not known are measured when the device opens (default: on a GPU); the first ones are used otherwise. */
   readonly measure?: boolean
+  /** Hears when the device is waited for: in Node the thread of JavaScript then pauses. */
+  readonly waiting?: Waiting
 }
 
 /** Opens the default adapter of `gpu`. Throws a UsageError with the reason when there is none. */
@@ -106,7 +110,7 @@ export class WebgpuDevice implements ProgramSource, Chooser {
     readonly adapter: AdapterReport,
     readonly device: GPUDevice,
     private readonly sources: KernelSources,
-    { compiling, mostBytes = Number.POSITIVE_INFINITY }: WebgpuOptions,
+    { compiling, waiting, mostBytes = Number.POSITIVE_INFINITY }: WebgpuOptions,
   ) {
     const hasTimestamps = adapter.features.includes('timestamp-query')
     this.timelineClock = hasTimestamps ? 'device' : 'host'
@@ -114,7 +118,7 @@ export class WebgpuDevice implements ProgramSource, Chooser {
     const most = Math.min(maxBufferSize, maxStorageBufferBindingSize, mostBytes)
     this.block = Math.floor(most / OFFSET_ALIGNMENT) * OFFSET_ALIGNMENT
     this.use(firstVariants(runnable(sources, adapter.features)))
-    this.health = new Health(device)
+    this.health = new Health(device, waiting)
     this.queue = new WebgpuQueue(device, this.health)
     this.pipelines = new Pipelines(device, this.health, compiling)
   }
@@ -128,6 +132,11 @@ export class WebgpuDevice implements ProgramSource, Chooser {
       facts: { adapter: name, vendor, architecture, timestamps },
       properties: { ...adapterProperties(this.adapter), variants: this.chosen },
     }
+  }
+
+  /** WebGPU tells of no memory: what an adapter in software has is the machine's. */
+  get isMemoryUnknown(): boolean {
+    return !this.adapter.isSoftware
   }
 
   get isLost(): boolean {
@@ -243,6 +252,11 @@ export class WebgpuDevice implements ProgramSource, Chooser {
     this.programs.add(prepared)
     this.bytes += prepared.bytes
     return prepared
+  }
+
+  programBytes(program: Program, arenas: readonly ArenaLayout[]): number {
+    const thought = arenas.map((arena) => layoutOnly(arena, this.block))
+    return bytesBeside(layOut(program, this.kernels, thought, this.block))
   }
 
   async run(prepared: WebgpuPrepared, scalars: Readonly<Record<string, number>>): Promise<void> {

@@ -7,6 +7,16 @@ import { UserError } from '../../error.js'
 
 type Scope = 'validation' | 'out-of-memory'
 
+/** Hears when the device is waited for. */
+export interface Waiting {
+  /** Somebody waits. */
+  begin(): void
+  /** What one of them waited for is there; others go on waiting. */
+  news(): void
+  /** Nobody waits. */
+  end(): void
+}
+
 export class Health {
   /** Programs that were handed over and are not known to be done. */
   readonly running: string[] = []
@@ -17,7 +27,10 @@ export class Health {
   /** Who waits for the device. */
   private readonly waiting = new Set<(error: UserError) => void>()
 
-  constructor(private readonly device: GPUDevice) {
+  constructor(
+    private readonly device: GPUDevice,
+    private readonly listener?: Waiting,
+  ) {
     device.addEventListener('uncapturederror', (event) => {
       this.complaint ??= event.error.message
     })
@@ -40,6 +53,7 @@ export class Health {
     this.lost = new UserError(message)
     for (const reject of this.waiting) reject(this.lost)
     this.waiting.clear()
+    this.listener?.end()
   }
 
   get isLost(): boolean {
@@ -57,10 +71,15 @@ export class Health {
       return Promise.reject(this.lost)
     }
     return new Promise((resolve, reject) => {
+      if (this.waiting.size === 0) this.listener?.begin()
       this.waiting.add(reject)
       promise
         .then(resolve, (error: Error) => reject(this.lost ?? error))
-        .finally(() => this.waiting.delete(reject))
+        .finally(() => {
+          this.waiting.delete(reject)
+          if (this.waiting.size > 0) this.listener?.news()
+          else this.listener?.end()
+        })
     })
   }
 

@@ -5,8 +5,9 @@ import { webgpuVariantsFromEnvironment } from '../../environment.js'
 import { UsageError } from '../../error.js'
 import { cacheFolder } from '../../paths.js'
 import { openWebgpu, type WebgpuDevice, type WebgpuOptions } from './device.js'
-import { fileStore } from './store.js'
-import { missingVulkan } from './vulkan.js'
+import { Pauses } from './pauses_node.js'
+import { fileStore } from './store_node.js'
+import { missingVulkan } from './vulkan_node.js'
 import { kernelSources } from './wgsl_node.js'
 
 /** How `openWebgpuInNode` is told otherwise than by the environment. */
@@ -41,6 +42,7 @@ export async function openWebgpuInNode(options: NodeOptions = {}): Promise<Webgp
   return openWebgpu(gpu, kernelSources(), {
     store: fileStore(join(cacheFolder(), 'webgpu')),
     variants: webgpuVariantsFromEnvironment(),
+    waiting: new Pauses(),
     ...options,
   })
 }

@@ -9,7 +9,7 @@ import type { WgslEntry, WgslKernel } from './source.js'
 /** Pipelines that are compiled at once. Where one begins its shader is parsed, in Node on the thread of JavaScript: not all of them in one go. */
 const AT_ONCE = 16
 
-/** Hears how many pipelines are compiled, of those that were asked for so far. */
+/** Hears how many pipelines are compiled, of those that were asked for since all before them were. */
 export type Compiling = (done: number, total: number) => void
 
 export interface Pipeline {
@@ -29,6 +29,7 @@ export class Pipelines {
   private readonly running = new Set<Promise<void>>()
   private total = 0
   private done = 0
+  private isTold = true
   private isEnded = false
 
   constructor(
@@ -70,15 +71,26 @@ export class Pipelines {
     ready.catch(() => undefined)
     const made: Pipeline = { key, layout, pipeline: undefined, ready }
     ofEntry.set(key, made)
+    if (this.done === this.total) this.done = this.total = 0
     this.total++
     this.queue.push(async () => {
       const compiled = this.compile(kernel, entry, constants, made)
       settle(compiled)
       await compiled.catch(() => undefined)
     })
-    this.report()
+    this.announce()
     this.next()
     return made
+  }
+
+  /** Tells how many are asked for, once all that a program asks for in one go are known. */
+  private announce(): void {
+    if (!this.isTold) return
+    this.isTold = false
+    queueMicrotask(() => {
+      this.isTold = true
+      this.report()
+    })
   }
 
   private report(): void {

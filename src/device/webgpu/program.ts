@@ -14,13 +14,11 @@ import type { Health } from './health.js'
 import type { Pipeline, Pipelines } from './pipelines.js'
 import {
   type Bindings,
-  bindingsOf,
-  checkCall,
-  checkRanges,
+  bytesBeside,
   type Execution,
-  formOf,
+  layOut,
+  SLOT_BYTES,
   start,
-  unroll,
   type Window,
 } from './ranges.js'
 import type { WgslEntry, WgslKernel } from './source.js'
@@ -68,7 +66,6 @@ interface Patch {
   readonly isFloat: boolean
 }
 
-const SLOT_BYTES = 256
 const MAX_WORKGROUPS = 65535
 
 export class WebgpuPrepared implements Prepared {
@@ -81,7 +78,6 @@ export class WebgpuPrepared implements Prepared {
   private readonly patches: Patch[] = []
   private readonly params: GPUBuffer
   private readonly stages: GPUBuffer[] = []
-  private readonly stageBytes: number[] = []
   private isWritten = false
   /** Bytes of device memory that this program holds beside the arenas. */
   readonly bytes: number
@@ -92,34 +88,23 @@ export class WebgpuPrepared implements Prepared {
     readonly program: Program,
     readonly arenas: readonly WebgpuBuffer[],
   ) {
-    const executions = [...unroll(program)]
-    for (const { call } of executions) checkCall(source.kernels, call)
-    for (const { call, iteration } of executions) checkRanges(program, call, iteration, arenas)
-    const planned = executions.map((execution) => {
-      const kernel = formOf(source.kernels.get(execution.call.kernel.name)!, execution.call)
-      return { execution, kernel, bindings: bindingsOf(execution, kernel, arenas, source.block) }
-    })
-    const bytes = Math.max(executions.length, 1) * SLOT_BYTES
-    this.words = new Uint32Array(bytes / 4)
+    const layout = layOut(program, source.kernels, arenas, source.block)
+    this.words = new Uint32Array(layout.parameterBytes / 4)
     this.floats = new Float32Array(this.words.buffer)
     this.ints = new Int32Array(this.words.buffer)
-    for (const { bindings } of planned)
-      bindings.staged.forEach((s, i) => {
-        this.stageBytes[i] = Math.max(this.stageBytes[i] ?? 0, s.bytes)
-      })
-    this.bytes = bytes + this.stageBytes.reduce((a, b) => a + b, 0)
+    this.bytes = bytesBeside(layout)
     const { device } = source
     this.params = device.createBuffer({
       label: `${program.name} parameters`,
-      size: bytes,
+      size: layout.parameterBytes,
       usage: USAGE.uniform | USAGE.copyTarget,
     })
     const usage = USAGE.storage | USAGE.copySource | USAGE.copyTarget
-    for (const size of this.stageBytes)
+    for (const size of layout.stageBytes)
       this.stages.push(device.createBuffer({ label: `${program.name} staging`, size, usage }))
     const pipelines = new Set<Pipeline>()
     try {
-      planned.forEach(({ execution, kernel, bindings }, i) => {
+      layout.executions.forEach(({ execution, kernel, bindings }, i) => {
         const step = this.makeStep(execution, kernel, bindings, i * SLOT_BYTES)
         this.steps.push(step)
         for (const { pipeline } of step.dispatches) pipelines.add(pipeline)

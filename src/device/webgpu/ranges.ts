@@ -19,7 +19,7 @@ export interface Execution {
 }
 
 /** Every execution of every call, in order. */
-export function* unroll(program: Program): Generator<Execution> {
+function* unroll(program: Program): Generator<Execution> {
   let index = 0
   for (const step of program.steps) {
     if (step.kind === 'call') {
@@ -72,7 +72,7 @@ function runsByBlocks({ code }: WgslKernel): boolean {
 }
 
 /** How an execution binds its ranges. Throws a UserError that names the slot where it cannot. */
-export function bindingsOf(
+function bindingsOf(
   { call, iteration }: Execution,
   kernel: WgslKernel,
   arenas: readonly WebgpuBuffer[],
@@ -134,8 +134,50 @@ function windowsOf(call: Call, wide: readonly number[], ranges: readonly { piece
   })
 }
 
+/** All executions of a program and how each is bound. */
+export interface ProgramLayout {
+  readonly executions: readonly {
+    readonly execution: Execution
+    readonly kernel: WgslKernel
+    readonly bindings: Bindings
+  }[]
+  /** Sizes of the buffers through which ranges are seen that cannot be bound where they lie. */
+  readonly stageBytes: readonly number[]
+  readonly parameterBytes: number
+}
+
+/** Bytes of the parameters of an execution: what offsets of uniform bindings are multiples of. */
+export const SLOT_BYTES = 256
+
+/** Throws a UserError that names the kernel when the program does not fit the device. */
+export function layOut(
+  program: Program,
+  kernels: ReadonlyMap<string, readonly WgslKernel[]>,
+  arenas: readonly WebgpuBuffer[],
+  block: number,
+): ProgramLayout {
+  const unrolled = [...unroll(program)]
+  for (const { call } of unrolled) checkCall(kernels, call)
+  for (const { call, iteration } of unrolled) checkRanges(program, call, iteration, arenas)
+  const stageBytes: number[] = []
+  const executions = unrolled.map((execution) => {
+    const kernel = formOf(kernels.get(execution.call.kernel.name)!, execution.call)
+    const bindings = bindingsOf(execution, kernel, arenas, block)
+    bindings.staged.forEach(({ bytes }, i) => {
+      stageBytes[i] = Math.max(stageBytes[i] ?? 0, bytes)
+    })
+    return { execution, kernel, bindings }
+  })
+  return { executions, stageBytes, parameterBytes: Math.max(executions.length, 1) * SLOT_BYTES }
+}
+
+/** Bytes that a program holds beside its arenas. */
+export function bytesBeside({ stageBytes, parameterBytes }: ProgramLayout): number {
+  return stageBytes.reduce((sum, bytes) => sum + bytes, parameterBytes)
+}
+
 /** The form of a kernel for the parameters of a call that no run changes. */
-export function formOf(forms: readonly WgslKernel[], call: Call): WgslKernel {
+function formOf(forms: readonly WgslKernel[], call: Call): WgslKernel {
   return formFor(forms, (name) => {
     const value = call.params[call.kernel.params.findIndex((p) => p.name === name)]
     return typeof value === 'number' ? value : undefined
@@ -143,7 +185,7 @@ export function formOf(forms: readonly WgslKernel[], call: Call): WgslKernel {
 }
 
 /** Compares what a call binds with what the WGSL kernel declares. */
-export function checkCall(kernels: ReadonlyMap<string, readonly WgslKernel[]>, call: Call): void {
+function checkCall(kernels: ReadonlyMap<string, readonly WgslKernel[]>, call: Call): void {
   const declared = call.kernel
   const kernel = kernels.get(declared.name)?.[0]
   if (!kernel) throw new UserError(`the webgpu device has no kernel ${declared.name}`)
@@ -160,12 +202,7 @@ export function checkCall(kernels: ReadonlyMap<string, readonly WgslKernel[]>, c
     throw new UserError(`kernel ${declared.name}: the parameters are ${found} on webgpu (want ${want})`)
 }
 
-export function checkRanges(
-  program: Program,
-  call: Call,
-  iteration: number,
-  arenas: readonly WebgpuBuffer[],
-): void {
+function checkRanges(program: Program, call: Call, iteration: number, arenas: readonly WebgpuBuffer[]): void {
   call.refs.forEach((ref, k) => {
     const from = start(ref, iteration)
     const arena = arenas[ref.arena]

@@ -6,7 +6,7 @@
 import { join } from 'node:path'
 import type { Device } from '../../device/device.js'
 import { lockFolder, writeFileAtomic } from '../../files.js'
-import { compile, memoryPlan, Runtime } from '../../graph/runtime.js'
+import { memoryOn, Runtime } from '../../graph/runtime.js'
 import { pruneCheckpoints, removeLeftovers } from '../checkpoint.js'
 import { refuseTooLarge } from '../memory.js'
 import { refusePrecision } from '../precision.js'
@@ -81,6 +81,6 @@ async function runPhases(
 function openRuntime(run: FinetuneRun, device: Device): Runtime {
   const { parameters } = run
   const graphs = programsOf(run)
-  refuseTooLarge(memoryPlan(parameters, compile(graphs).values()), device)
+  refuseTooLarge(memoryOn(device, parameters, graphs), device)
   return new Runtime(device, parameters, graphs)
 }

@@ -24,7 +24,7 @@ import { learningRate } from '../schedule.js'
 import { Collators, maskedCount, splitStep } from './batch.js'
 import { evaluatePretraining } from './evaluate.js'
 import { type Losses, type LossSums, means, mlmScale, noLosses, runLosses } from './programs.js'
-import { KIND, type PretrainSetup } from './setup.js'
+import { KIND, memoryOfRun, type PretrainSetup } from './setup.js'
 
 export interface PretrainRun {
   readonly out: string
@@ -93,7 +93,7 @@ export async function pretrain(
   run: PretrainRun,
 ): Promise<PretrainResult> {
   refusePrecision(setup.settings.precision, device)
-  refuseTooLarge(setup.memory, device)
+  refuseTooLarge(memoryOfRun(setup, device), device)
   const release = lockFolder(run.out)
   let runtime: Runtime | undefined
   try {

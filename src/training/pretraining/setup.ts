@@ -8,9 +8,10 @@ import { MANIFEST, manifestDigest, readManifest } from '../../data/instances/man
 import { type Instance, InstanceStream } from '../../data/instances/stream.js'
 import type { Tokenizer } from '../../data/tokenizer/tokenizer.js'
 import { loadTokenizer } from '../../data/tokenizer/tokenizer_node.js'
+import type { Device } from '../../device/device.js'
 import { UsageError, UserError } from '../../error.js'
 import { refuseExisting } from '../../files.js'
-import { compile, type MemoryPlan, memoryPlan } from '../../graph/runtime.js'
+import { compile, type MemoryPlan, memoryOn, memoryPlan } from '../../graph/runtime.js'
 import { openModel, readVocabularyContents } from '../../model/folder.js'
 import { checkVocabulary, type PretrainedModel, type VocabularyContents } from '../../model/pretrained.js'
 import type { PretrainingCapacity } from '../../model/pretraining.js'
@@ -167,6 +168,12 @@ export async function setUpPretraining(sources: PretrainSources): Promise<Pretra
     warnings: warnings(settings, manifest.pairs),
     arenas: start.arenas,
   }
+}
+
+/** What a run needs on a device: as `setup.memory` says, unless the device takes more for what it is. */
+export function memoryOfRun({ memory, programs }: PretrainSetup, device: Device): MemoryPlan {
+  if (device.programBytes === undefined && device.block === undefined) return memory
+  return memoryOn(device, programs.parameters, programs.graphs)
 }
 
 function origin(place: CheckpointPlace | undefined): Origin | undefined {

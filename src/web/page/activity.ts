@@ -24,12 +24,8 @@ export class Activity {
       // the number stands in the bar alone: read aloud it would never end
       this.show('Compiling kernels for this GPU; the first time takes longest')
       this.bar.hidden = false
-      // of one lot it is not known how far it is
-      if (total === 1) this.bar.removeAttribute('value')
-      else {
-        this.bar.max = total
-        this.bar.value = done
-      }
+      this.bar.max = total
+      this.bar.value = done
     }
     return true
   }

@@ -11,6 +11,8 @@ import type { ModelPanel } from './model.js'
 
 /** Milliseconds without a key after which the model reads the text. */
 const PAUSE = 150
+/** Milliseconds after which it is said that a text is being read: most are done before. */
+const SLOW = 1000
 /** Rows of the table; whatever is found is marked and exported. */
 const MOST_ROWS = 500
 
@@ -107,6 +109,8 @@ export class AnnotateTab {
     say(this.error, '')
     say(this.copied, '')
     if (this.model.facts === undefined || text.trim() === '') return this.empty(text)
+    if (this.shown === undefined) say(this.found, '')
+    const slow = setTimeout(() => this.activity.show('Reading the text'), SLOW)
     try {
       const annotation = await this.engine.ask('annotate', { text }, (progress) =>
         this.activity.tell(progress),
@@ -118,6 +122,8 @@ export class AnnotateTab {
       if (mine !== this.latest || messageOf(error) === 'superseded') return
       this.empty(text)
       say(this.error, messageOf(error))
+    } finally {
+      clearTimeout(slow)
     }
     this.activity.end()
   }

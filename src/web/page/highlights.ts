@@ -20,6 +20,42 @@ export function follow(entities: readonly Entity[], before: string, after: strin
   })
 }
 
+/** A line of a text with its entities, whose places are those in the line. */
+export interface Line {
+  readonly text: string
+  readonly entities: readonly Entity[]
+}
+
+/**
+ * How many lines at the beginning of both are the same, and where those at the end of both that are the same begin: in `before` and in
+ * `after`.
+ */
+export function unchanged(
+  before: readonly Line[],
+  after: readonly Line[],
+): { same: number; before: number; after: number } {
+  const most = Math.min(before.length, after.length)
+  let same = 0
+  while (same < most && isSame(before[same], after[same])) same++
+  let back = 0
+  while (back < most - same && isSame(before[before.length - 1 - back], after[after.length - 1 - back]))
+    back++
+  return { same, before: before.length - back, after: after.length - back }
+}
+
+function isSame(a: Line, b: Line): boolean {
+  return (
+    a.text === b.text &&
+    a.entities.length === b.entities.length &&
+    a.entities.every(({ start, end, type, confidence }, i) => {
+      const other = b.entities[i]
+      return (
+        start === other.start && end === other.end && type === other.type && confidence === other.confidence
+      )
+    })
+  )
+}
+
 /** The line under a mark, so that confidence is not told by colour. */
 export function sureness(confidence: number): 'sure' | 'likely' | 'unsure' {
   if (confidence >= 0.9) return 'sure'

@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert'
 import { blockStarts } from '../../../src/device/webgpu/buffer.js'
 import type { WebgpuDevice } from '../../../src/device/webgpu/device.js'
 import { openWebgpuInNode } from '../../../src/device/webgpu/node.js'
+import { compile, memoryOn, memoryPlan, Runtime } from '../../../src/graph/runtime.js'
 import { arenaCuts, segmentTables } from '../../../src/graph/segments.js'
 import { assignOffsets, type Storage } from '../../../src/graph/storage.js'
 import { type ModelConfig, preset } from '../../../src/model/config.js'
@@ -125,6 +126,55 @@ else {
         sameBits(got.parameters, want.parameters, { name: 'parameters' })
       })
     })
+
+  test('the memory that is planned is what the device then takes, whole and in blocks', async () => {
+    for (const [config, most] of [
+      [bert, undefined],
+      [albert, 128 * 1024],
+      [bert, 64 * 1024],
+    ] as const) {
+      const device = await openWebgpuInNode({ mostBytes: most })
+      try {
+        const { parameters, graphs } = pretrainingPrograms(config, capacity, DEFAULT_OPTIMIZER)
+        const planned = memoryOn(device, parameters, graphs)
+        assert.is(device.bytes, 0, 'planning takes nothing')
+        let taken = 0
+        const make = device.device.createBuffer.bind(device.device)
+        device.device.createBuffer = (descriptor) => {
+          // an arena of nothing is a buffer all the same
+          if (descriptor.size > 4) taken += descriptor.size
+          return make(descriptor)
+        }
+        const runtime = new Runtime(device, parameters, graphs)
+        assert.is(planned.totalBytes, device.bytes)
+        assert.is(planned.totalBytes, taken)
+        const parts = planned.parameterBytes + planned.gradientBytes + planned.optimizerBytes
+        assert.is(planned.totalBytes, parts + planned.activationBytes + planned.programBytes)
+        const whole = memoryPlan(parameters, compile(graphs).values())
+        assert.ok(planned.activationBytes >= whole.activationBytes)
+        // of BERT's stacks some lie across blocks, and are seen through copies
+        if (most === undefined) assert.is(planned.activationBytes, whole.activationBytes)
+        else
+          assert.ok(
+            planned.activationBytes > whole.activationBytes,
+            'holes at multiples of a block are counted',
+          )
+        runtime.free()
+        assert.is(device.bytes, 0)
+      } finally {
+        await device.destroy()
+      }
+    }
+  })
+
+  test('a model that the adapter cannot bind is refused by its plan', () =>
+    split(16 * 1024, async (device) => {
+      const { parameters, graphs } = pretrainingPrograms(albert, capacity, DEFAULT_OPTIMIZER)
+      assert.match(
+        await message(async () => memoryOn(device, parameters, graphs)),
+        /^UserError: .* this adapter (lets a kernel see|has at most|.*)/,
+      )
+    }))
 
   test('a range across blocks is read, written and seen by a kernel as if it were one piece', () =>
     split(1024, async (device) => {

@@ -17,7 +17,7 @@ import {
 import { openWebgpu, type WebgpuDevice, type WebgpuOptions } from '../../../src/device/webgpu/device.js'
 import { openWebgpuInNode } from '../../../src/device/webgpu/node.js'
 import { type KernelSources, readKernels } from '../../../src/device/webgpu/source.js'
-import { fileStore } from '../../../src/device/webgpu/store.js'
+import { fileStore } from '../../../src/device/webgpu/store_node.js'
 import { kernelSources } from '../../../src/device/webgpu/wgsl_node.js'
 import { message } from '../../support/conformance.js'
 import { skip } from '../../support/skip.js'
@@ -192,8 +192,8 @@ else {
       // or the adapter is known to be one in software
       measure: true,
       ...options,
-      compiling: (_, total) => {
-        compiled = total
+      compiling: (done) => {
+        if (done > 0) compiled++
       },
     })
     const variants = device.info.properties?.variants as Record<string, string>

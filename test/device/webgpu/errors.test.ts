@@ -69,28 +69,26 @@ test('a program whose kernel does not compile fails whenever it is run, others r
   await device.destroy()
 })
 
-test('progress of compilation counts up to all kernels of the programs', async () => {
+test('progress of compilation counts up to all kernels of a program, and begins anew with what the next one adds', async () => {
   const heard: [number, number][] = []
   const device = await openNull({ compiling: (done, total) => heard.push([done, total]) })
   const buffer = device.alloc(1024, 'x')
-  const steps = [
-    call(fill.forward, [at(0, 0, 4)], [4, 2]),
-    call(scale.forward, [at(0, 0, 4), at(0, 256, 4)], [4, 2]),
-  ]
-  const prepared = device.prepare(program([1024], steps), [buffer])
-  const total = heard.length
-  assert.ok(total >= steps.length)
-  assert.equal(
-    heard,
-    Array.from({ length: total }, (_, i) => [0, i + 1]),
-  )
-  await device.run(prepared, {})
-  assert.equal(
-    heard.slice(total),
-    Array.from({ length: total }, (_, i) => [i + 1, total]),
-  )
-  device.prepare(program([1024], steps), [buffer])
-  assert.is(heard.length, 2 * total, 'each is compiled once')
+  const filling = call(fill.forward, [at(0, 0, 4)], [4, 2])
+  const scaling = call(scale.forward, [at(0, 0, 4), at(0, 256, 4)], [4, 2])
+  const total = async (steps: Parameters<typeof program>[1]) => {
+    heard.length = 0
+    await device.run(device.prepare(program([1024], steps), [buffer]), {})
+    return heard.length - 1
+  }
+  const counted = (all: number) => Array.from({ length: all + 1 }, (_, done) => [done, all])
+  const first = await total([filling, filling])
+  assert.ok(first >= 1)
+  assert.equal(heard, counted(first))
+  const more = await total([filling, scaling])
+  assert.ok(more >= 1)
+  assert.equal(heard, counted(more))
+  await total([filling, scaling])
+  assert.equal(heard, [], 'each is compiled once')
   await device.destroy()
 })
 
