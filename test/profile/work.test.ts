@@ -127,11 +127,11 @@ test('products of 8-bit integers: as many operations, a byte an element of the w
   const packed = Math.ceil(((O + 64) * (I + 72)) / 64) * 64
   const bytes = 4 * (N * I + O + N * O) + packed
   assert.equal(found.get('linear_forward_int8'), { flops: product, modelFlops: product, bytes })
-  // the one element that z has
+  // the four elements that z has
   assert.equal(found.get('linear_gelu_forward_int8'), {
     flops: product,
     modelFlops: product,
-    bytes: bytes + 4,
+    bytes: bytes + 4 * 4,
   })
   const preparation = [...calls(programs.get('step preparation')!.program)]
   assert.equal(

@@ -44,10 +44,10 @@ const cases: [AttentionCase, number][] = [
   [{ lengths: [70], heads: 1, D: 64, scale: 3 }, 0],
 ]
 
-/** Of f16 heads of every form, and scores far from 0. */
+/** In f16 a case for heads of every form. */
 const everyCase = [
   ...cases.map(([c, p]) => [c, p, 'f32'] as const),
-  ...[1, 3, 5, 7, 8, 12].map((i) => [...cases[i], 'f16'] as const),
+  ...[1, 3, 5, 8].map((i) => [...cases[i], 'f16'] as const),
 ]
 
 /** Rows past the last sequence, in which there is NaN. */
@@ -75,6 +75,7 @@ else {
         const [x, dy] = [rounded(tensors.qkv.data), rounded(arriving)]
         const site = { p, seed: 9, draw: 4, stream: 6 }
         const want = attentionReference(c, exact, x, dy, keepOf(c, site))
+        const low = type === 'f16' && attentionReference(c, naive(f16), x, dy, keepOf(c, site))
         const there = tensors.qkv.shape[0]
         const [rows, H] = [there + PAST, heads * D]
         const attrs = { heads, sequences: lengths.length, p, stream: site.stream, causal }
@@ -118,8 +119,7 @@ else {
         ] as const) {
           const all = got[name]
           const found = all.subarray(0, there * width)
-          if (type === 'f16') {
-            const low = attentionReference(c, naive(f16), x, dy, keepOf(c, site))
+          if (low) {
             asGoodAsNaive(name, found, want[name], low[name], name === 'dqkv' ? 3 : 2)
           } else allclose(found, want[name], { rtol, atol: least * atol, name })
           sameBits(all.subarray(there * width), new Float32Array(PAST * width), {

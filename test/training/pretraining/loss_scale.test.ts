@@ -136,7 +136,7 @@ function sameEnd(out: string): void {
 }
 
 test('stopped after any step, or killed, and taken up, a run ends in the same bits', async () => {
-  for (const steps of [1, 2, 5, 7, 9, 10, 13]) {
+  for (const steps of [1, 6, 9, 10]) {
     const out = `stopped${steps}`
     await run(out, scaled, { limit, also, steps })
     await run(out, {}, { limit, also, resume: true })
