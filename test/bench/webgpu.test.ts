@@ -8,7 +8,15 @@ import { agree, type Results } from '../../bench/support/agree.js'
 import { SIZES, webgpuCases } from '../../bench/support/webgpu/cases.js'
 import { openLabPages } from '../../bench/support/webgpu/chromium_peer.js'
 import type { PeerRequest } from '../../bench/support/webgpu/contract.js'
-import { openOurs, openPeer, type PeerModule, type SampledResults } from '../../bench/support/webgpu/lab.js'
+import {
+  type Lab,
+  openOurs,
+  openPeer,
+  type PeerModule,
+  type SampledResults,
+} from '../../bench/support/webgpu/lab.js'
+import { Racer } from '../../bench/support/webgpu/places.js'
+import { faults, raceCase } from '../../bench/support/webgpu/race.js'
 import { kernelSources } from '../../src/device/webgpu/wgsl_node.js'
 import { random } from '../support/random.js'
 import { skip } from '../support/skip.js'
@@ -166,6 +174,54 @@ function loops(spoil: (results: Record<string, Float32Array>) => void = () => {}
     }),
   }
 }
+
+test('who is wrong, fails or dies is named and left out, is started anew, and the others go on', async () => {
+  const started: string[] = []
+  const ended: string[] = []
+  const racer = (name: string, change: Partial<Lab> = {}) =>
+    new Racer(name, async () => {
+      started.push(name)
+      return {
+        description: {},
+        prepare: async () => ({ results: { y: { length: 2, values: [1, 2] } }, flops: 1 }),
+        turn: async () => 0.2,
+        close: () => ended.push(name),
+        ...change,
+      }
+    })
+  const rejects = async () => {
+    throw new Error('lost')
+  }
+  const none = async () => ({ missing: 'it has none' })
+  const wrong = async () => ({ results: { y: { length: 2, values: [1, 3] } } })
+  const short = async () => ({ results: { y: { length: 1, values: [1] } } })
+  let turns = 0
+  const dies = async () => (++turns > 2 ? rejects() : 0.2)
+  const peers = [
+    racer('good'),
+    racer('without', { prepare: none }),
+    racer('wrong', { prepare: wrong }),
+    racer('short', { prepare: short }),
+    racer('failing', { prepare: async () => ({ failed: 'out of memory' }) }),
+    racer('dying', { turn: dies }),
+    racer('dead', { prepare: rejects }),
+  ]
+  const own = racer('ours')
+  await raceCase('here', own, peers, 'quick', 'case')
+  assert.equal(faults.splice(0), [
+    'case, here: wrong: wrong: y[1] is 3 (want 2)',
+    'case, here: short: wrong: y has 1 values (want 2)',
+    'case, here: failing: out of memory',
+    'case, here: dead: lost',
+    'case, here: dying: lost',
+  ])
+  assert.equal(ended, ['dead', 'dying'])
+  await raceCase('here', own, peers.slice(-1), 'quick', 'case')
+  assert.equal(started.slice(-2), ['dead', 'dead'])
+  assert.equal(faults.splice(0), ['case, here: dead: lost'])
+  await raceCase('here', racer('ours', { prepare: rejects }), peers, 'quick', 'case')
+  assert.equal(faults.splice(0), ['case, here: ours: lost'])
+})
 
 const values = (results: SampledResults): Results =>
   Object.fromEntries(Object.entries(results).map(([name, { values: all }]) => [name, Float32Array.from(all)]))

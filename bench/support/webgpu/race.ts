@@ -36,17 +36,17 @@ export const WEBGPU_PEERS: readonly WebgpuPeer[] = [
 ]
 
 /** Seconds of a turn, about, and runs of it at most. */
-const TURN = quick ? 0 : 0.3
+const TURN = quick ? 0 : 0.2
 const MOST = 64
 /** Seconds for all turns of a case. */
-const BUDGET = { op: 8, step: 60 }
+const BUDGET = { op: 6, step: 40 }
 /** Largest difference from ours, of its own value and the root mean square of all; of losses these are one and the same. */
 const TOLERANCE = { op: 1e-4, step: 5e-5 }
 /** 10^9 operations a second, below which an adapter is one in software. */
 const SOFTWARE = 50
 
 /** What went wrong, ours or a peer's: wrong answers, crashes, what hung. */
-const faults: string[] = []
+export const faults: string[] = []
 
 function fault(title: string, who: string, reason: string): void {
   faults.push(`${title}: ${who}: ${reason}`)
@@ -72,7 +72,7 @@ export async function raceWebgpu(wanted: (name: string) => boolean): Promise<voi
       const names = namesIn(where, size)
       const peers = names.length > 0 ? await openPeers(place) : []
       try {
-        for (const name of names) await raceCase(place, ours, peers, size, name)
+        for (const name of names) await raceCase(where, ours, peers, size, name)
       } finally {
         for (const peer of peers) peer.end()
       }
@@ -131,14 +131,15 @@ async function sizeFor(lab: Lab): Promise<Size> {
 /** What `--case` looks at. */
 const titleOf = (name: string, place: string) => `${name}, ${place}`
 
-async function raceCase(
-  place: Place,
+/** Races one case; whatever goes wrong becomes a fault. */
+export async function raceCase(
+  place: string,
   ours: Racer,
   peers: readonly Racer[],
   size: Size,
   name: string,
 ): Promise<void> {
-  const title = titleOf(name, place.name)
+  const title = titleOf(name, place)
   const kind = name.startsWith('step ') ? 'step' : 'op'
   let want: Prepared | undefined
   const contestants: Contestant[] = []
