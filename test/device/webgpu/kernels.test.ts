@@ -8,6 +8,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Kernel } from '../../../src/device/kernel.js'
 import type { Program } from '../../../src/device/program.js'
+import { runnable } from '../../../src/device/webgpu/choice.js'
 import { openWebgpu } from '../../../src/device/webgpu/device.js'
 import { parseExpression } from '../../../src/device/webgpu/expression.js'
 import {
@@ -119,12 +120,18 @@ function choices({ shared }: KernelSources): Record<string, string>[] {
   return all
 }
 
+/** Shapes of matrices of subgroups that adapters have: Metal's, and others that the constants of a variant allow. */
+const MATRICES = ['f32 -> f32 8x8x8', 'f32 -> f32 8x16x16']
+
 /** Kernels whose code differs, by what it enables; all that any choice of variants has. */
 function byFeatures(sources: KernelSources): Map<string, WgslKernel[]> {
   const groups = new Map<string, WgslKernel[]>()
   const seen = new Set<string>()
-  for (const variants of choices(sources))
-    for (const kernel of [...readKernels(sources, variants).values()].flat()) {
+  const all = choices(sources).flatMap((variants) =>
+    MATRICES.map((matrix) => ({ variants, found: readKernels(sources, variants, [matrix]) })),
+  )
+  for (const { variants, found } of all)
+    for (const kernel of [...found.values()].flat()) {
       if (seen.has(kernel.code)) continue
       seen.add(kernel.code)
       const features = kernel.families.flatMap((family) =>
@@ -332,6 +339,31 @@ test('shared code stands in front, in the variant that is chosen, with what it u
   assert.equal(apart.get('k_backward')![0].families, ['product', 'sums'])
   assert.throws(() => read({ product: 'no' }), /product has no variant no \(want plain, subgroup\)/)
   assert.throws(() => readKernels({ prelude: '', files, shared: {} }), /k.wgsl uses product, which is not/)
+})
+
+test('a variant that multiplies matrices of subgroups has the shape of the first that the adapter has of its kind', () => {
+  const shared = {
+    product: {
+      plain: 'const TILE = 1u;\nfn work() {}\n',
+      matrix: '// requires subgroups\n// multiplies f32 -> f32\nconst TILE = M * N + K;\nfn work() {}\n',
+    },
+  }
+  const files = { k: `// uses product\n${section('', 'ceil(rows / TILE)')}` }
+  const sources = { prelude: '', files, shared }
+  const groups = (variants: Record<string, string>, matrices: readonly string[]) =>
+    readKernels(sources, variants, matrices)
+      .get('k_forward')![0]
+      .entries[0].workgroups(() => 64)
+  const offered = ['f16 -> f32 16x16x16', 'f32 -> f32 4x2x8', 'f32 -> f32 8x8x8']
+  assert.is(groups({ product: 'matrix' }, offered), 4)
+  assert.is(groups({}, offered), 64, 'without a choice the one that needs nothing')
+  assert.throws(
+    () => groups({ product: 'matrix' }, offered.slice(0, 1)),
+    /product\/matrix multiplies f32 -> f32, of which/,
+  )
+  const names = (matrices: readonly string[]) => runnable(sources, ['subgroups'], matrices).product
+  assert.equal(names(offered), ['plain', 'matrix'])
+  assert.equal(names([]), ['plain'])
 })
 
 test.run()
