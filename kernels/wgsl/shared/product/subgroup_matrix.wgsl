@@ -1,7 +1,6 @@
 // Products by matrices of subgroups, for GPUs that have units for them (simdgroup_matrix of Metal, cooperative matrices of Vulkan).
 // uses product_blocks, product_steps
 // requires chromium-experimental-subgroup-matrix
-// requires subgroups
 // multiplies f32 -> f32
 //
 // Work split: a workgroup is four subgroups of 32 lanes and makes 64 x 64 results in steps of 16 k; a subgroup has 32 x 32 of them
