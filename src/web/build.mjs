@@ -11,7 +11,7 @@ import { build } from 'esbuild'
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 
 /** Comments that are read. */
-const READ = /^\/\/ (kernel |form |when:|workgroups:|uses |requires |suits )/
+const READ = /^\/\/ (kernel |form |f16 |when:|workgroups:|uses |requires |multiplies |suits )/
 
 /** WGSL without indentation, blank lines and comments that nothing reads. */
 export function shortened(text) {

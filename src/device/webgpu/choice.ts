@@ -10,9 +10,12 @@ import type { Program } from '../program.js'
 import type { AdapterReport } from './adapter.js'
 import {
   type KernelSources,
+  matrixConstants,
   suitsSoftware,
   type Variants,
   variantFeatures,
+  variantMatrices,
+  variantNames,
   type WgslKernel,
 } from './source.js'
 import type { Workload } from './workload.js'
@@ -42,17 +45,21 @@ const MOST_REPEATS = 64
 const TOLERANCE = 2e-5
 const SAMPLES = 200
 
-/** The variants of every family that has a choice of names, those that an adapter with these features can run. */
+/** The variants of every family that has a choice of names, those that an adapter with these features and matrices can run. */
 export function runnable(
   { shared }: KernelSources,
   features: readonly string[],
+  matrices: readonly string[] = [],
 ): Record<string, readonly string[]> {
   const families: Record<string, readonly string[]> = {}
   for (const [family, variants] of Object.entries(shared)) {
-    const names = Object.keys(variants)
+    const names = variantNames(variants)
     if (names.length === 1 && names[0] === '') continue
-    families[family] = names.filter((name) =>
-      variantFeatures(variants[name]).every((feature) => features.includes(feature)),
+    families[family] = names.filter(
+      (name) =>
+        variantFeatures(variants[name]).every((feature) => features.includes(feature)) &&
+        (variantMatrices(variants[name]) === undefined ||
+          matrixConstants(variants[name], matrices) !== undefined),
     )
     if (families[family].length === 0) throw new Error(`no variant of ${family} runs on every adapter`)
   }
@@ -132,7 +139,7 @@ export async function chooseVariants(
   sources: KernelSources,
   { store, measure }: { readonly store?: ChoiceStore; readonly measure?: boolean },
 ): Promise<Variants> {
-  const families = runnable(sources, adapter.features)
+  const families = runnable(sources, adapter.features, adapter.subgroupMatrices)
   const open = Object.entries(families).filter(([, variants]) => variants.length > 1)
   if (open.length === 0) return {}
   if (adapter.isSoftware && measure !== true) {

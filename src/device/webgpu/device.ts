@@ -117,7 +117,7 @@ export class WebgpuDevice implements ProgramSource, Chooser {
     const { maxBufferSize, maxStorageBufferBindingSize } = device.limits
     const most = Math.min(maxBufferSize, maxStorageBufferBindingSize, mostBytes)
     this.block = Math.floor(most / OFFSET_ALIGNMENT) * OFFSET_ALIGNMENT
-    this.use(firstVariants(runnable(sources, adapter.features)))
+    this.use(firstVariants(runnable(sources, adapter.features, adapter.subgroupMatrices)))
     this.health = new Health(device, waiting)
     this.queue = new WebgpuQueue(device, this.health)
     this.pipelines = new Pipelines(device, this.health, compiling)
@@ -146,7 +146,7 @@ export class WebgpuDevice implements ProgramSource, Chooser {
   /** Programs that are prepared from now on get these variants of shared code. */
   use(variants: Variants): void {
     const key = JSON.stringify(Object.entries(variants).sort())
-    const read = this.made.get(key) ?? readKernels(this.sources, variants)
+    const read = this.made.get(key) ?? readKernels(this.sources, variants, this.adapter.subgroupMatrices)
     this.made.set(key, read)
     this.kernels = read
   }
@@ -154,7 +154,7 @@ export class WebgpuDevice implements ProgramSource, Chooser {
   /** Settles which variants are used. */
   async choose({ variants, store, measure }: WebgpuOptions): Promise<void> {
     const { adapter, sources } = this
-    const families = runnable(sources, adapter.features)
+    const families = runnable(sources, adapter.features, adapter.subgroupMatrices)
     if (variants) {
       this.use({ ...firstVariants(families), ...checkVariants(variants, families) })
       this.chosen = variants

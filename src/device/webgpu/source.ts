@@ -24,7 +24,9 @@
  * Shared code is a family: a file `shared/<family>.wgsl`, or variants of it, `shared/<family>/<variant>.wgsl`, which declare the same
  * functions and differ in what they are fast on; one is chosen for an adapter. It stands in front of every section, or of one
  * if the line is in that. It may call functions that sections declare (WGSL knows no order of declarations), and use other
- * families. `// requires subgroups` in a variant names a feature of the adapter, `// suits adapters in software` says what it says; its `enable` line is put in front of the code.
+ * families. `// requires subgroups` in a variant names a feature of the adapter, whose `enable` line is put in front of the code; `// multiplies
+ * f32 -> f32` matrices of subgroups, of whose shapes there the first stands in front as constants M, N and K; `// suits adapters in
+ * software` says what it says.
  */
 import type { ParamSlot, ParamType } from '../kernel.js'
 import { type Expression, parseExpression } from './expression.js'
@@ -65,12 +67,34 @@ export interface KernelSources {
   readonly shared: Readonly<Record<string, Readonly<Record<string, string>>>>
 }
 
-/** The variant of each family to use; the first one of a family that is left out. */
+/** The variant of each family to use; the first one of a family that is left out (`variantNames`). */
 export type Variants = Readonly<Record<string, string>>
 
 /** Features of an adapter that a variant wants, by the names that WebGPU gives them. */
 export function variantFeatures(text: string): string[] {
   return [...text.matchAll(/^\/\/ requires ([\w-]+)\s*$/gm)].map(([, feature]) => feature)
+}
+
+/** The matrices of subgroups that a variant multiplies, operands and sums: `f32 -> f32`. */
+export function variantMatrices(text: string): string | undefined {
+  return /^\/\/ multiplies (\w+ -> \w+)$/m.exec(text)?.[1]
+}
+
+/** Of an adapter's matrices, `f32 -> f32 8x8x8`, the first that a variant multiplies, as constants. */
+export function matrixConstants(text: string, matrices: readonly string[]): string | undefined {
+  const kind = variantMatrices(text)
+  const shapes = matrices.map((matrix) => /^(\w+ -> \w+) (\d+)x(\d+)x(\d+)$/.exec(matrix))
+  const shape = shapes.find((found) => found !== null && found[1] === kind)
+  return shape
+    ?.slice(2)
+    .map((size, i) => `const ${'MNK'[i]} = ${size}u;\n`)
+    .join('')
+}
+
+/** The variants of a family: first those that every adapter can run, in the order of their names. */
+export function variantNames(variants: Readonly<Record<string, string>>): string[] {
+  const needs = (name: string) => Math.min(1, variantFeatures(variants[name]).length)
+  return Object.keys(variants).sort((a, b) => needs(a) - needs(b))
 }
 
 /** Whether a variant is the one for adapters that compute on the processor: `// suits adapters in software`. */
@@ -81,8 +105,15 @@ export function suitsSoftware(text: string): boolean {
 /** What WGSL calls the features that it has other names for. */
 const ENABLE: Readonly<Record<string, string>> = { 'shader-f16': 'f16' }
 
-/** All kernels of all files by name, each with its forms. Throws on a file that breaks the conventions above. */
-export function readKernels(sources: KernelSources, variants: Variants = {}): Map<string, WgslKernel[]> {
+/**
+ * All kernels of all files by name, each with its forms, for an adapter with these matrices of subgroups. Throws on a file that
+ * breaks the conventions above.
+ */
+export function readKernels(
+  sources: KernelSources,
+  variants: Variants = {},
+  matrices: readonly string[] = [],
+): Map<string, WgslKernel[]> {
   const { prelude, files } = sources
   const kernels = new Map<string, WgslKernel[]>()
   const homes = new Map<string, string>()
@@ -90,7 +121,7 @@ export function readKernels(sources: KernelSources, variants: Variants = {}): Ma
     const [helpers, ...sections] = text.split(/^\/\/ kernel (?=\w+\s*$)/m)
     if (sections.length === 0) throw new Error(`${stem}.wgsl has no line \`// kernel NAME\``)
     for (const section of sections.flatMap(formsOf)) {
-      const shared = sharedCode(stem, `${helpers}\n${section.text}`, sources, variants)
+      const shared = sharedCode(stem, `${helpers}\n${section.text}`, sources, variants, matrices)
       const front = [...shared.enable, prelude, ...shared.texts, helpers].join('\n')
       const { name, text: body } = section
       const forms = kernels.get(name) ?? []
@@ -132,7 +163,13 @@ function formsOf(section: string): { name: string; text: string }[] {
 }
 
 /** Shared code that a text names, and that that code names in turn, each once. */
-function sharedCode(stem: string, text: string, { shared }: KernelSources, variants: Variants) {
+function sharedCode(
+  stem: string,
+  text: string,
+  { shared }: KernelSources,
+  variants: Variants,
+  matrices: readonly string[],
+) {
   const families: string[] = []
   const texts: string[] = []
   const enable = new Set<string>()
@@ -142,11 +179,15 @@ function sharedCode(stem: string, text: string, { shared }: KernelSources, varia
         if (families.includes(family)) continue
         const found = shared[family]
         if (!found) throw new Error(`${user}.wgsl uses ${family}, which is not in the folder shared`)
-        const variant = variants[family] ?? Object.keys(found)[0]
+        const variant = variants[family] ?? variantNames(found)[0]
         if (found[variant] === undefined)
           throw new Error(`${family} has no variant ${variant} (want ${Object.keys(found).join(', ')})`)
         families.push(family)
-        texts.push(found[variant])
+        const kind = variantMatrices(found[variant])
+        const constants = matrixConstants(found[variant], matrices)
+        if (kind !== undefined && constants === undefined)
+          throw new Error(`${family}/${variant} multiplies ${kind}, of which the adapter has no matrices`)
+        texts.push(`${constants ?? ''}${found[variant]}`)
         for (const feature of variantFeatures(found[variant]))
           enable.add(`enable ${ENABLE[feature] ?? feature.replace(/-/g, '_')};`)
         add(`shared/${family}`, found[variant])

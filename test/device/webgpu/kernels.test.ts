@@ -1,6 +1,5 @@
 /**
- * The WGSL sources: what they declare is what the ops declare, all of them compile, and what breaks the conventions of
- * source.ts is refused with the kernel's name. Needs no adapter: Dawn's null backend compiles and runs nothing.
+ * The WGSL sources: what they declare is what the ops declare, and all of them compile. Needs no adapter: Dawn's null backend compiles and runs nothing.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,9 +9,7 @@ import * as assert from 'uvu/assert'
 import { inHalf, type Kernel } from '../../../src/device/kernel.js'
 import type { Program } from '../../../src/device/program.js'
 import { openWebgpu } from '../../../src/device/webgpu/device.js'
-import { parseExpression } from '../../../src/device/webgpu/expression.js'
 import {
-  formFor,
   type KernelSources,
   readKernels,
   variantFeatures,
@@ -24,6 +21,7 @@ import type { Op } from '../../../src/ops/op.js'
 import { cpuKernels } from '../../support/kernel_source.js'
 import { root } from '../../support/paths.js'
 import { skip } from '../../support/skip.js'
+import { section } from '../../support/wgsl_section.js'
 
 const test = suite('webgpu kernels')
 
@@ -137,12 +135,18 @@ function choices({ shared }: KernelSources): Record<string, string>[] {
   return all
 }
 
+/** Shapes of matrices of subgroups that adapters have: Metal's, and others that the constants of a variant allow. */
+const MATRICES = ['f32 -> f32 8x8x8', 'f32 -> f32 8x16x16']
+
 /** Kernels whose code differs, by what it enables; all that any choice of variants has. */
 function byFeatures(sources: KernelSources): Map<string, WgslKernel[]> {
   const groups = new Map<string, WgslKernel[]>()
   const seen = new Set<string>()
-  for (const variants of choices(sources))
-    for (const kernel of [...readKernels(sources, variants).values()].flat()) {
+  const all = choices(sources).flatMap((variants) =>
+    MATRICES.map((matrix) => ({ variants, found: readKernels(sources, variants, [matrix]) })),
+  )
+  for (const { variants, found } of all)
+    for (const kernel of [...found.values()].flat()) {
       if (seen.has(kernel.code)) continue
       seen.add(kernel.code)
       const features = kernel.families.flatMap((family) =>
@@ -240,141 +244,6 @@ test('the device itself needs nothing of Node', async () => {
     logLevel: 'silent',
   })
   assert.ok(outputFiles[0].text.includes('requestAdapter'))
-})
-
-test('numbers of workgroups follow from the parameters', () => {
-  const value = (text: string) =>
-    parseExpression(text)((name) => ({ rows: 130, hidden: 65 })[name] ?? Number.NaN)
-  assert.is(value('ceil(rows / 64) * ceil(hidden / 64)'), 6)
-  assert.is(value('rows - 2 * (hidden - 1)'), 2)
-  assert.is(value('max(min(rows, 7), 3)'), 7)
-  for (const text of ['ceil(rows', 'rows +', 'floor(rows)', '2 rows', 'rows = 2', ''])
-    assert.throws(() => parseExpression(text), /found|there is no/, text)
-})
-
-test('a source that breaks the conventions is refused by the name of its kernel', () => {
-  const entry = '// workgroups: 1\n@compute @workgroup_size(1)\nfn main() {}\n'
-  const x = '@group(0) @binding(0) var<storage, read_write> x: array<f32>;\n'
-  const read = (text: string) =>
-    readKernels({ prelude: '', shared: {}, files: { k: `// kernel k_forward\n${text}` } })
-  assert.is(read(x + entry).get('k_forward')![0].entries.length, 1)
-  const bad: [string, RegExp][] = [
-    [x, /k_forward: it has no entry point/],
-    [x + entry.replace('// workgroups: 1\n', ''), /k_forward: no line `\/\/ workgroups/],
-    [x + entry.replace(': 1', ': rows'), /k_forward: workgroups of main: no parameter or constant rows/],
-    [x.replace('binding(0)', 'binding(1)') + entry, /k_forward: x is @group\(0\) @binding\(1\)/],
-    [x.replace('read_write', 'read') + entry, /k_forward: x is not var<storage, read_write>/],
-    [`struct Params { rows: u32 }\n${x}${entry}`, /k_forward: struct Params and its uniform belong together/],
-  ]
-  for (const [text, message] of bad) assert.throws(() => read(text), message)
-  assert.throws(
-    () => readKernels({ prelude: '', shared: {}, files: { k: 'fn f() {}' } }),
-    /k.wgsl has no line/,
-  )
-})
-
-const section = (when: string, groups: string) =>
-  `// kernel k_forward\n${when}struct Params { rows: u32, in: u32 }\n` +
-  '@group(0) @binding(0) var<storage, read_write> x: array<f32>;\n@group(0) @binding(1) var<uniform> params: Params;\n' +
-  `// workgroups: ${groups}\n@compute @workgroup_size(1)\nfn main() { work(); }\n`
-
-test('of the forms of a kernel the first is taken whose condition holds for what is known', () => {
-  const files = {
-    k:
-      section('// when: in % 4 == 0 && rows <= 8\n', 'rows') +
-      section('// when: in % 2 == 0\n', '2') +
-      section('', '1'),
-  }
-  const forms = readKernels({ prelude: '', shared: {}, files }).get('k_forward')!
-  const chosen = (known: Record<string, number>) => forms.indexOf(formFor(forms, (name) => known[name]))
-  assert.is(chosen({ in: 8, rows: 8 }), 0)
-  assert.is(chosen({ in: 8, rows: 9 }), 1)
-  assert.is(chosen({ in: 8 }), 1, 'what a run sets is not known')
-  assert.is(chosen({ in: 7, rows: 1 }), 2)
-  const read = (k: string) => readKernels({ prelude: '', shared: {}, files: { k } })
-  assert.throws(() => read(section('// when: in == 1\n', '1')), /k_forward: the last of its forms/)
-  assert.throws(() => read(section('', '1') + section('', '1')), /k_forward: the last of its forms/)
-  assert.throws(
-    () => read(section('// when: in == 1\n', '1') + section('', '1').replaceAll('in: u32', 'out: u32')),
-    /form 2\): it declares x, rows, out \(want x, rows, in\)/,
-  )
-})
-
-test('forms that differ in shared code, constants and condition are lines of one section', () => {
-  const shared = {
-    vec4: { '': 'alias Vec = vec4f;\nconst WIDE = 4u;\n' },
-    single: { '': 'alias Vec = f32;\nconst WIDE = 1u;\n' },
-  }
-  const text = section(
-    '// form vec4, TILE = 8u when: in % 4 == 0\n// form single, TILE = 2u\n',
-    'ceil(rows / (TILE * WIDE))',
-  )
-  const files = { k: text.replace('array<f32>', 'array<Vec>') }
-  const [fours, single] = readKernels({ prelude: '', files, shared }).get('k_forward')!
-  assert.equal([fours.families, single.families], [['vec4'], ['single']])
-  assert.equal([fours.label, single.label], ['k_forward', 'k_forward (form 2)'])
-  assert.equal(
-    [fours, single].map(({ entries }) => entries[0].workgroups(() => 64)),
-    [2, 32],
-  )
-  assert.is(single.when, undefined)
-  assert.equal(fours.buffers, [{ name: 'x', type: 'f32' }])
-  assert.match(fours.code, /const TILE = 8u;/)
-  assert.not.match(fours.code, /const TILE = 2u;/)
-})
-
-test('a line for f16 makes a form of a kernel of its own, in which activations have another type in storage', () => {
-  const shared = {
-    plain: { '': 'alias Stored = Vec;\nalias Vec = vec4f;\n' },
-    halves: { '': 'alias Stored = vec2u;\n' },
-  }
-  const lines = '// form plain when: in % 4 == 0\n// f16 halves when: rows == 1\n// f16 halves\n'
-  const files = {
-    k: section(lines, 'rows').replace('array<f32>', 'array<Stored>') + section('', '1'),
-  }
-  const found = readKernels({ prelude: '', files, shared })
-  const [plain, any] = found.get('k_forward')!
-  const [one, many] = found.get('k_forward_f16')!
-  assert.equal(
-    [plain, any, one, many].map(({ label, buffers }) => `${label}: ${buffers[0].type}`),
-    ['k_forward: f32', 'k_forward (form 2): f32', 'k_forward_f16: u32', 'k_forward_f16 (form 2): u32'],
-  )
-  assert.is(many.when, undefined)
-  assert.equal(many.families, ['halves'])
-  const alone = { k: section('// f16 halves when: rows == 1\n', '1') }
-  assert.throws(
-    () => readKernels({ prelude: '', files: alone, shared }),
-    /kernel k_forward_f16: the last of its forms/,
-  )
-})
-
-test('shared code stands in front, in the variant that is chosen, with what it uses and enables', () => {
-  const shared = {
-    product: {
-      plain: '// uses sums\nconst TILE = 2u * 8u;\nfn work() { sum(); }\n',
-      subgroup: '// requires subgroups\n// requires shader-f16\nconst TILE = 4u;\nfn work() {}\n',
-    },
-    sums: { '': 'fn sum() { x[0] = 1; }\n' },
-  }
-  const files = { k: `// uses product\n${section('', 'ceil(rows / TILE)')}` }
-  const read = (variants: Record<string, string>) =>
-    readKernels({ prelude: '', files, shared }, variants).get('k_forward')![0]
-  const groups = (kernel: ReturnType<typeof read>) => kernel.entries[0].workgroups(() => 33)
-  const plain = read({})
-  assert.equal(plain.families, ['product', 'sums'])
-  assert.is(groups(plain), 3)
-  assert.equal(plain.entries[0].bindings, [0], 'x is reached through both')
-  const chosen = read({ product: 'subgroup' })
-  assert.is(groups(chosen), 9)
-  assert.match(chosen.code, /^enable subgroups;\nenable f16;\n/)
-  assert.not.match(plain.code, /enable/)
-  const one = `${section('// uses sums\n', '1').replace('work();', 'sum();')}${section('// uses product\n', '1').replace('k_forward', 'k_backward')}`
-  const apart = readKernels({ prelude: '', files: { k: one }, shared }, {})
-  assert.equal(apart.get('k_forward')![0].families, ['sums'], 'a line in a section is for that section')
-  assert.not.match(apart.get('k_forward')![0].code, /fn work/)
-  assert.equal(apart.get('k_backward')![0].families, ['product', 'sums'])
-  assert.throws(() => read({ product: 'no' }), /product has no variant no \(want plain, subgroup\)/)
-  assert.throws(() => readKernels({ prelude: '', files, shared: {} }), /k.wgsl uses product, which is not/)
 })
 
 test.run()

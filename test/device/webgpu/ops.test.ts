@@ -17,7 +17,7 @@ if ('reason' in opened) skip(test, 'every op on webgpu', opened.reason)
 else {
   const { device } = opened
   judge(device)
-  const folder = new URL('../../ops', import.meta.url)
+  const folder = new URL('../../ops/', import.meta.url)
   const files = readdirSync(folder).filter((file) => file.endsWith('.test.js'))
   await importSuites(files.sort().map((file) => new URL(file, folder)))
   test('all memory is given back', async () => {

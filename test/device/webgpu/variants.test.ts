@@ -37,7 +37,7 @@ if (!device) skip(test, 'rows a workgroup each, reductions by subgroups', reason
 else {
   const opened = device
   judge(opened)
-  await importSuites(STEMS.map((stem) => new URL(`../ops/${stem}.test.js`, import.meta.url)))
+  await importSuites(STEMS.map((stem) => new URL(`../../ops/${stem}.test.js`, import.meta.url)))
   test('all memory is given back', async () => {
     await opened.destroy()
     assert.is(opened.bytes, 0)
