@@ -41,7 +41,7 @@ async function run(name: string, choices: PretrainChoices, more: Run = {}) {
   const { tokenizer, instances } = data
   const sources = { choices, instances, tokenizer, out, resume, continueFrom, evalInstances: 8 }
   const setup = await setUpPretraining(sources)
-  const device = openCpu({ threads: 2 })
+  const device = openCpu({ threads: 1 })
   try {
     const options = { out, evalEvery: 100, saveEvery: 2, keep: 100, ...rest }
     return await pretrain(setup, overflowing(device, limit, also), options)
