@@ -16,9 +16,8 @@ namespace {
 constexpr uint32_t kTileRows = kRegisters >= 32 ? 8 : 6;
 constexpr uint32_t kTileVectors = kRegisters >= 32 ? 3 : 2;
 constexpr uint32_t kTileColumns = kTileVectors * W;
-// Vectors of C where A is read as it lies, its rows contiguous: beside lanes of W steps of every row fit fewer sums.
 #if defined(BIOALBERT_PRODUCTS_BY_LANE)
-constexpr uint32_t kLineVectors = 2;
+constexpr uint32_t kLineVectors = 2;  // of C where rows of A lie contiguous: lanes of W steps of each take registers, too
 #else
 constexpr uint32_t kLineVectors = kTileVectors;
 #endif
@@ -60,9 +59,8 @@ __attribute__((always_inline)) inline void load_row(const float* b, uint32_t tai
   for (uint32_t v = 0; v < NV; v++) to[v] = kWhole || v + 1 < NV ? load(b + v * W) : load_n(b + v * W, tail);
 }
 
-// The micro-kernels stand in functions of their own, so that the compiler gives every register to the accumulators, the
-// products of kTileRows x NV vectors. Every loop over these is unrolled by request: left to itself GCC may keep them in memory where
-// there are several loops over K, and stores all of them in each step.
+// The micro-kernels stand in functions of their own, so that the compiler gives every register to the accumulators, kTileRows x NV
+// vectors. Loops over these are unrolled by request: GCC may otherwise store all of them in each step of several loops over K.
 //
 // A: element (r, k) at a[r * a_row + k * a_column]; rows from `rows` on repeat the first. B: row k at b + k * b_row, of which
 // all but the last vector are whole and the last has `tail` floats (kWholeB: all are whole). C: row r at c + r * c_row, which
