@@ -1,7 +1,7 @@
 /**
  * The addon for AArch64 on another Linux: which compiler crosses (Debian's g++-aarch64-linux-gnu, else Zig, which brings headers and
- * libraries of every target), and the CMake build with it. BIOALBERT_ARM_CXX names another compiler, BIOALBERT_ZIG the words
- * that call Zig.
+ * libraries of every target), and the CMake build with it. BIOALBERT_ARM_CXX names another compiler, BIOALBERT_ZIG words
+ * that call Zig, either of which goes before what is found.
  */
 import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
@@ -36,13 +36,24 @@ export function findCrossCompiler(env: NodeJS.ProcessEnv = process.env): CrossCo
     return answers([named], '--version')
       ? { name: named, words: [named] }
       : { missing: `${named} (BIOALBERT_ARM_CXX) does not run` }
+  const calledZig = (words: readonly string[]) => ({
+    name: `${words.join(' ')} c++`,
+    words: [...words, 'c++', '-target', ZIG_TARGET],
+  })
+  if (env.BIOALBERT_ZIG) {
+    const words = env.BIOALBERT_ZIG.split(' ')
+    return answers(words, 'version')
+      ? calledZig(words)
+      : { missing: `${env.BIOALBERT_ZIG} (BIOALBERT_ZIG) does not run` }
+  }
   if (answers([GCC], '--version')) return { name: GCC, words: [GCC] }
-  const zigs = env.BIOALBERT_ZIG
-    ? [env.BIOALBERT_ZIG.split(' ')]
-    : [['python3', '-m', 'ziglang'], ['zig'], [join(root, 'native/build/zig/bin/python'), '-m', 'ziglang']]
+  const zigs = [
+    ['python3', '-m', 'ziglang'],
+    ['zig'],
+    [join(root, 'native/build/zig/bin/python'), '-m', 'ziglang'],
+  ]
   const zig = zigs.find((words) => answers(words, 'version'))
-  if (zig !== undefined)
-    return { name: `${zig.join(' ')} c++`, words: [...zig, 'c++', '-target', ZIG_TARGET] }
+  if (zig !== undefined) return calledZig(zig)
   return {
     missing: `no ${GCC} (Debian's g++-aarch64-linux-gnu) and no Zig (PyPI's ziglang, or zig on the path)`,
   }
