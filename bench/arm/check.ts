@@ -4,9 +4,7 @@
  * spills, and the share of the core's multiply-adds to be expected. Nothing is measured: what is printed is predicted.
  * Fails where the largest loop of a kind touches the stack or is to stay below its goal.
  */
-import { join } from 'node:path'
 import { findCrossCompiler } from '../../test/support/arm_build.js'
-import { root } from '../../test/support/paths.js'
 import { innerLoops, type Loop, leastOverhead, mainLoops, overhead } from './assembly.js'
 import { compilations, demangled } from './compile.js'
 import { complaintsOf } from './goals.js'
@@ -16,6 +14,8 @@ import { CORES, findMca, type Mca, mcaCore, mcaCycles, predict, shareOfPeak } fr
 const STEMS = ['linear', 'attention']
 /** Loops that add into fewer registers do not hold a block of a product: functions of a number, sums of a row. */
 const LEAST_SUMS = 8
+/** Loops that are printed of a file, those with the most products first. */
+const SHOWN = 10
 
 const percent = (share: number) => `${(100 * share).toFixed(0)}%`
 
@@ -54,15 +54,15 @@ function main(stems: readonly string[]): void {
   }
   const mca = findMca()
   console.log(`${compiler.name}, ${mca ? `${mca.command} (LLVM ${mca.version})` : 'no llvm-mca'}`)
-  const all = compilations(join(root, 'native', 'build', 'arm-assembly'), compiler)
+  const all = compilations(compiler)
   const counts = { passed: 0, failed: 0 }
   for (const { set, stem, assembly } of all.filter(({ stem }) => stems.includes(stem))) {
     const loops = innerLoops(assembly()).filter(({ sums }) => sums >= LEAST_SUMS)
     const names = demangled(loops.map(({ symbol }) => symbol))
     const named = loops.map((loop, i) => ({ loop, name: names[i] }))
-    console.log(`${stem}, ${set}: ${loops.length} loops`)
-    for (const { loop, name } of named.sort((a, b) => b.loop.products - a.loop.products))
-      console.log(describe(loop, name, mca))
+    const hottest = named.sort((a, b) => b.loop.products - a.loop.products).slice(0, SHOWN)
+    console.log(`${stem}, ${set}: ${hottest.length} of ${loops.length} loops`)
+    for (const { loop, name } of hottest) console.log(describe(loop, name, mca))
     for (const loop of mainLoops(loops)) {
       const complaints = complaintsOf(loop, mca)
       if (complaints.length === 0) counts.passed++

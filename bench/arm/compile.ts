@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { type CrossCompiler, configureCross } from '../../test/support/arm_build.js'
+import { root } from '../../test/support/paths.js'
 
 interface Command {
   file: string
@@ -19,8 +20,9 @@ export interface Compilation {
   assembly(): string
 }
 
-/** The kernel files of every instruction set but the one of plain C++; configures a build in `out`. */
-export function compilations(out: string, compiler: CrossCompiler): Compilation[] {
+/** The kernel files of every instruction set but the one of plain C++; configures a build. */
+export function compilations(compiler: CrossCompiler): Compilation[] {
+  const out = join(root, 'native', 'build', `${compiler.folder}-assembly`)
   configureCross(out, compiler, (command, argv) => {
     const { status, stdout, stderr } = spawnSync(command, argv, { encoding: 'utf8' })
     if (status !== 0) throw new Error(`${command} ${argv.join(' ')} failed:\n${stdout ?? ''}${stderr ?? ''}`)
@@ -51,7 +53,20 @@ export function demangled(symbols: readonly string[]): string[] {
       return stdout
         .trimEnd()
         .split('\n')
-        .map((name) => name.replaceAll('(anonymous namespace)::', '').replace(/^(?:void )?(.*?)\(.*$/, '$1'))
+        .map((name) =>
+          withoutParameters(name.replaceAll('(anonymous namespace)::', '').replace(/^void /, '')),
+        )
   }
   return [...symbols]
+}
+
+/** What stands in front of the list of parameters: its parenthesis is the first outside of angle brackets. */
+function withoutParameters(name: string): string {
+  let depth = 0
+  for (let i = 0; i < name.length; i++) {
+    if (name[i] === '<') depth++
+    else if (name[i] === '>') depth--
+    else if (name[i] === '(' && depth === 0) return name.slice(0, i)
+  }
+  return name
 }

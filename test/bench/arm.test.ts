@@ -1,5 +1,4 @@
 /** What is read of the assembly of AArch64, and the loop in which products of f32 spend their time. */
-import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { innerLoops, leastOverhead, mainLoops, overhead, productOf } from '../../bench/arm/assembly.js'
@@ -7,7 +6,6 @@ import { compilations, demangled } from '../../bench/arm/compile.js'
 import { complaintsOf } from '../../bench/arm/goals.js'
 import { CORES, findMca, predict, shareOfPeak } from '../../bench/arm/predict.js'
 import { findCrossCompiler } from '../support/arm_build.js'
-import { root } from '../support/paths.js'
 import { skip } from '../support/skip.js'
 
 const test = suite('assembly of AArch64')
@@ -134,11 +132,18 @@ test('of each kind the loop with the most sums is the main one', () => {
   )
 })
 
+test('functions go by their names without parameters', () => {
+  assert.equal(demangled(['_ZN12_GLOBAL__N_114packed_productILj3EEEvjPKfS2_S2_Pf', 'main']), [
+    'packed_product<3u>',
+    'main',
+  ])
+})
+
 const compiler = findCrossCompiler()
 if ('missing' in compiler) skip(test, 'the loop of the product of f32', compiler.missing)
 else
   test('the loop of the product of f32 does not touch the stack and is to reach its goal', () => {
-    const all = compilations(join(root, 'native', 'build', 'arm-assembly'), compiler)
+    const all = compilations(compiler)
     const { assembly } = all.find(({ set, stem }) => set === 'neon' && stem === 'linear')!
     const loops = innerLoops(assembly())
     const main = mainLoops(loops).find(({ kind }) => kind === 'f32')!

@@ -12,6 +12,8 @@ import { root } from './paths.js'
 export interface CrossCompiler {
   /** What it is, for people. */
   name: string
+  /** Folder below native/build: CMake cannot change the compiler of a build. */
+  folder: string
   /** The program and the words in front of its arguments. */
   words: readonly string[]
 }
@@ -34,10 +36,11 @@ export function findCrossCompiler(env: NodeJS.ProcessEnv = process.env): CrossCo
   const named = env.BIOALBERT_ARM_CXX
   if (named !== undefined)
     return answers([named], '--version')
-      ? { name: named, words: [named] }
+      ? { name: named, folder: 'arm-named', words: [named] }
       : { missing: `${named} (BIOALBERT_ARM_CXX) does not run` }
   const calledZig = (words: readonly string[]) => ({
     name: `${words.join(' ')} c++`,
+    folder: 'arm-zig',
     words: [...words, 'c++', '-target', ZIG_TARGET],
   })
   if (env.BIOALBERT_ZIG) {
@@ -46,7 +49,7 @@ export function findCrossCompiler(env: NodeJS.ProcessEnv = process.env): CrossCo
       ? calledZig(words)
       : { missing: `${env.BIOALBERT_ZIG} (BIOALBERT_ZIG) does not run` }
   }
-  if (answers([GCC], '--version')) return { name: GCC, words: [GCC] }
+  if (answers([GCC], '--version')) return { name: GCC, folder: 'arm', words: [GCC] }
   const zigs = [
     ['python3', '-m', 'ziglang'],
     ['zig'],
