@@ -132,12 +132,10 @@ test('of each kind the loop with the most sums is the main one', () => {
   )
 })
 
-test('functions go by their names without parameters', () => {
-  assert.equal(demangled(['_ZN12_GLOBAL__N_114packed_productILj3EEEvjPKfS2_S2_Pf', 'main']), [
-    'packed_product<3u>',
-    'main',
-  ])
-})
+const symbol = '_ZN12_GLOBAL__N_114packed_productILj3EEEvjPKfS2_S2_Pf'
+const [name] = demangled([symbol])
+if (name === symbol) skip(test, 'functions go by their names', 'no c++filt (of binutils or LLVM)')
+else test('functions go by their names without parameters', () => assert.is(name, 'packed_product<3u>'))
 
 const compiler = findCrossCompiler()
 if ('missing' in compiler) skip(test, 'the loop of the product of f32', compiler.missing)
@@ -147,7 +145,7 @@ else
     const { assembly } = all.find(({ set, stem }) => set === 'neon' && stem === 'linear')!
     const loops = innerLoops(assembly())
     const main = mainLoops(loops).find(({ kind }) => kind === 'f32')!
-    assert.match(demangled([main.symbol])[0], /^packed_product<3/)
+    assert.match(main.symbol, /packed_productILj3E/)
     assert.ok(main.sums >= 24, `${main.sums} sums`)
     assert.equal(complaintsOf(main, findMca()), [])
   })
