@@ -12,7 +12,6 @@ import { spawn, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { cacheFolder } from '../src/paths.js'
 import { buildCross, configureCross, crossLibraries, findCrossCompiler } from './support/arm_build.js'
@@ -87,10 +86,10 @@ function nodeBinary(): string | { missing: string } {
  */
 function emulatedNode(out: string, binary: string, libraries: string): string {
   const script = join(out, 'node')
-  const preload = join(out, 'exec_path.mjs')
-  // workers load it too
+  // --require: a worker that evaluates a text begins without what --import loads (Node 20)
+  const preload = join(out, 'exec_path.cjs')
   writeFileSync(preload, `process.execPath = ${JSON.stringify(script)}\n`)
-  const quoted = [libraries, binary, '--import', pathToFileURL(preload).href].map((word) => `'${word}'`)
+  const quoted = [libraries, binary, '--require', preload].map((word) => `'${word}'`)
   writeFileSync(
     script,
     `#!/bin/sh\nexec qemu-aarch64 -cpu "\${BIOALBERT_ARM_CPU:-max}" -L ${quoted.join(' ')} "$@"\n`,
