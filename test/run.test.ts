@@ -91,6 +91,27 @@ test('skips are counted and their reasons printed', () => {
   assert.is(status, 0)
 })
 
+test('--by-set tells what was found on each instruction set, and what on none', () => {
+  const { out, last } = runner(
+    {
+      'a.test.js':
+        `${uvu}import { onSet } from '${root}/dist/test/support/tally.js'\n` +
+        `test('a', onSet('wide', () => {}))\ntest('b', onSet('wide', () => { throw new Error('no') }))\n` +
+        `test('c', onSet('narrow', async () => {}))\ntest('d', () => {})\ntest.run()`,
+    },
+    '--by-set',
+  )
+  const lines = out.replace(/, [\d.]+ s$/gm, '').split('\n')
+  const after = (set: string) => lines.slice(lines.findIndex((line) => line.startsWith(set)) + 1)
+  for (const [set, counts] of [
+    ['wide', '1 passed, 1 failed'],
+    ['narrow', '1 passed, 0 failed'],
+    ['once', '1 passed, 0 failed'],
+  ])
+    assert.equal(after(set).slice(0, 2), [`  a.test.js: ${counts}`, `  all: ${counts}`], set)
+  assert.is(last, '3 passed, 1 failed, 0 skipped')
+})
+
 test('a filter selects by part of the path, and one that matches nothing fails', () => {
   const file = `${uvu}test('a', () => {})\ntest.run()`
   assert.is(runner({ 'a.test.js': file, 'b.test.js': file }, '/a.').last, '1 passed, 0 failed, 0 skipped')

@@ -3,6 +3,7 @@
  * A file fails that has no test, ends badly, does not end, or does not let its process exit. Closes with
  * `N passed, N failed, N skipped` alone on the last line; exit status 1 when anything failed.
  * Usage: node dist/test/run.js [--jobs N] [--timeout SECONDS] [--grace SECONDS] [--verbose] [PART_OF_PATH ...]
+ * `--by-set` adds what was found on each instruction set, file by file, with the seconds of all processors.
  * With `--built DIR` it runs the *.test.js of another folder, which its own tests use.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -26,6 +27,7 @@ const { values: options, positionals: filters } = parseArgs({
   allowPositionals: true,
   options: {
     built: { type: 'string' },
+    'by-set': { type: 'boolean', default: false },
     // How long a process may live on after its last test.
     grace: { type: 'string', default: '15' },
     jobs: { type: 'string', default: '2' },
@@ -161,9 +163,41 @@ function conclude(): void {
     console.log('no test file matches')
     failed++
   }
+  if (options['by-set']) printBySet()
   for (const file of bad) console.log(`failed: ${file}`)
   process.exitCode = failed > 0 ? 1 : 0
   console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`)
+}
+
+function printBySet(): void {
+  const of = (set: string) =>
+    outcomes.flatMap(({ file, report }) =>
+      (report?.sets ?? []).filter((tally) => tally.set === set).map((tally) => ({ file, ...tally })),
+    )
+  const line = (name: string, parts: { passed: number; failed: number; seconds: number }[]) => {
+    const sum = (key: 'passed' | 'failed' | 'seconds') => parts.reduce((total, part) => total + part[key], 0)
+    console.log(`  ${name}: ${sum('passed')} passed, ${sum('failed')} failed, ${sum('seconds').toFixed(1)} s`)
+  }
+  const sets = new Set(outcomes.flatMap(({ report }) => report?.sets.map(({ set }) => set) ?? []))
+  for (const set of sets) {
+    console.log(`${set}`)
+    const all = of(set)
+    for (const part of all) line(part.file, [part])
+    line('all', all)
+  }
+  console.log('once, on the best instruction set or on none; the start of the process included')
+  const rest = outcomes.flatMap(({ file, report }) => {
+    if (report === undefined) return []
+    const left = { file, passed: report.passed, failed: report.failed, seconds: report.seconds }
+    for (const { passed, failed, seconds } of report.sets) {
+      left.passed -= passed
+      left.failed -= failed
+      left.seconds -= seconds
+    }
+    return [left]
+  })
+  for (const part of rest) line(part.file, [part])
+  line('all', rest)
 }
 
 function killGroup(child: ChildProcess): void {

@@ -1,5 +1,6 @@
 /** ALBERT against transformers in float64: outputs, every gradient by name, ten LAMB and ten AdamW steps. */
 import { suite } from 'uvu'
+import { isFew } from '../support/cases.js'
 import { isJudged } from '../support/op_check.js'
 import { checkParity } from '../support/parity.js'
 
@@ -12,8 +13,8 @@ const all = [
   'token_classification',
   'token_classification_odd',
 ]
-// another device is slow where it is emulated: one of each kind, of odd sizes
-for (const name of isJudged() ? ['pretraining', 'token_classification_odd'] : all)
+// where all is slow: one of each kind, of odd sizes
+for (const name of isJudged() || isFew ? ['pretraining', 'token_classification_odd'] : all)
   checkParity(test, 'albert', name)
 
 test.run()

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert'
 import { dropoutAddLayernorm } from '../../src/ops/dropout_add_layernorm.js'
 import { dynamic } from '../../src/ops/shape.js'
 import { allclose } from '../support/allclose.js'
+import { ofEachKind } from '../support/cases.js'
 import { checkHalf, halfNormals, wide } from '../support/half_case.js'
 import { runKernel } from '../support/kernel_case.js'
 import { runOp } from '../support/op_case.js'
@@ -51,13 +52,15 @@ test('the generator of the test gives the published values of Philox 4x32-10', (
   )
 })
 
-for (const [rows, hidden, p] of [
-  [1, 2, 0],
-  [3, 5, 0],
-  [5, 37, 0.1],
-  [7, 64, 0.5],
-  [70, 9, 0.25],
-])
+for (const [rows, hidden, p] of ofEachKind({
+  'below and above a vector': [
+    [3, 5, 0],
+    [1, 2, 0],
+  ],
+  'whole vectors': [[7, 64, 0.5]],
+  tails: [[5, 37, 0.1]],
+  'rows of several tasks': [[70, 9, 0.25]],
+}))
   checkOp(test, `[${rows},${hidden}], p ${p}: outputs and gradients`, {
     inputs: {
       x: normals(1, rows, hidden),
@@ -177,14 +180,18 @@ onEveryIsa(test, 'backward writes the rows that are there and no more', async (d
   }
 })
 
-for (const [rows, hidden, p] of [
-  [3, 5, 0],
-  [70, 37, 0.1],
-  [9, 200, 0.5],
-  [67, 768, 0.1],
-  [2, 1024, 0.1],
-  [2, 2056, 0.1],
-].map(([rows, hidden, p]) => [rows, wide(hidden), p])) {
+for (const [rows, hidden, p] of ofEachKind({
+  'below and above a vector': [[3, 5, 0]],
+  'tails, rows of several tasks': [[70, 37, 0.1]],
+  'whole vectors': [
+    [9, 200, 0.5],
+    [67, 768, 0.1],
+  ],
+  'long rows': [
+    [2, 1024, 0.1],
+    [2, 2056, 0.1],
+  ],
+}).map(([rows, hidden, p]) => [rows, wide(hidden), p])) {
   const { draw, seed } = scalars
   checkHalf(test, `[${rows},${hidden}], p ${p}`, {
     inputs: {

@@ -5,6 +5,7 @@ import { cast } from '../../src/ops/cast.js'
 import { embedding } from '../../src/ops/embedding.js'
 import { dynamic } from '../../src/ops/shape.js'
 import { allclose, sameBits } from '../support/allclose.js'
+import { ofEachKind } from '../support/cases.js'
 import { BF16_KERNEL, bf16, narrowIsas } from '../support/half_case.js'
 import { type KernelBuffer, runKernel } from '../support/kernel_case.js'
 import { runOp } from '../support/op_case.js'
@@ -48,13 +49,18 @@ const tensors = (rows: number, width: number, V: number, T: number, P: number) =
   bias: normals(8, width),
 })
 
-for (const [rows, width, V, T, P, p] of [
-  [1, 2, 1, 1, 1, 0],
-  [5, 3, 7, 2, 4, 0],
-  [9, 67, 3, 2, 5, 0.1],
-  [75, 16, 11, 3, 2, 0.5],
-  [130, 5, 40, 1, 33, 0.25],
-])
+for (const [rows, width, V, T, P, p] of ofEachKind({
+  'below a vector': [
+    [5, 3, 7, 2, 4, 0],
+    [1, 2, 1, 1, 1, 0],
+  ],
+  tails: [[9, 67, 3, 2, 5, 0.1]],
+  'whole vectors, rows of several tasks': [[75, 16, 11, 3, 2, 0.5]],
+  'many words': [
+    [66, 5, 20, 1, 9, 0.25],
+    [130, 5, 40, 1, 33, 0.25],
+  ],
+}))
   checkOp(test, `N ${rows}, E ${width}, tables of ${V}, ${T}, ${P}, p ${p}: outputs and gradients`, {
     inputs: tensors(rows, width, V, T, P),
     build: (t, capture) =>

@@ -9,6 +9,7 @@ import { linear } from '../../src/ops/linear.js'
 import { type GeluForm, linearGelu } from '../../src/ops/linear_gelu.js'
 import { scale } from '../../src/ops/scale.js'
 import { allclose } from '../support/allclose.js'
+import { isFew, ofEachKind, once, onThreads } from '../support/cases.js'
 import { runOp } from '../support/op_case.js'
 import {
   checkOp,
@@ -37,28 +38,33 @@ function tensors(rows: number, inner: number, out: number) {
 }
 
 // sizes around the edges of tiles (8 x 48, 6 x 16), of blocks (128 rows, 384 of K, 384 and 3072 columns) and below them
-for (const [rows, inner, out] of [
-  [1, 1, 1],
-  [2, 3, 5],
-  [9, 49, 47],
-  [64, 16, 96],
-  [130, 385, 50],
-  [7, 800, 17],
-  [131, 20, 390],
-  [3, 5, 3080],
-  // runs of four elements, around the tiles of CUDA (64, 128), whole and cut in depth
-  [132, 24, 392],
-  [9, 1640, 8],
-  [520, 16, 12],
-])
-  onEveryIsa(test, `[${rows},${inner}] x [${out},${inner}]: y and its gradients`, async (device) => {
-    const { dy, ...inputs } = tensors(rows, inner, out)
-    const got = await runOp(
-      device,
-      inputs,
-      ({ x, weight, bias }, c) => c.apply(linear, [x, weight, bias], {}),
-      [dy],
-    )
+for (const [rows, inner, out] of ofEachKind({
+  'below a tile': [
+    [2, 3, 5],
+    [1, 1, 1],
+  ],
+  'around tiles': [[9, 49, 47]],
+  'whole tiles': [[64, 16, 96]],
+  'around blocks of rows': [
+    [130, 21, 50],
+    [130, 385, 50],
+    [131, 20, 390],
+  ],
+  'more than a block of K': [[7, 800, 17]],
+  'more than a task of columns': [[3, 5, 390]],
+  'more than a block of columns': [
+    [1, 2, 3080],
+    [3, 5, 3080],
+  ],
+  'runs of four elements, around the tiles of CUDA (64, 128)': [
+    [12, 24, 20],
+    [132, 24, 392],
+    [9, 1640, 8],
+    [520, 16, 12],
+  ],
+})) {
+  const { dy, ...inputs } = tensors(rows, inner, out)
+  const wanted = once(() => {
     const [x, w, b] = [inputs.x.data, inputs.weight.data, inputs.bias.data]
     const y = new Float64Array(rows * out)
     const dx = new Float64Array(rows * inner)
@@ -76,11 +82,22 @@ for (const [rows, inner, out] of [
         y[n * out + o] = s
         db[o] += g
       }
+    return { y, dx, dw, db }
+  })
+  onEveryIsa(test, `[${rows},${inner}] x [${out},${inner}]: y and its gradients`, async (device) => {
+    const got = await runOp(
+      device,
+      inputs,
+      ({ x, weight, bias }, c) => c.apply(linear, [x, weight, bias], {}),
+      [dy],
+    )
+    const { y, dx, dw, db } = wanted()
     allclose(got.outputs[0], y, { rtol: 1e-5, atol: 3e-6, name: 'y' })
     allclose(got.gradients.x, dx, { rtol: 1e-4, atol: 1e-6, name: 'dx' })
     allclose(got.gradients.weight, dw, { rtol: 1e-4, atol: 1e-6, name: 'dweight' })
     allclose(got.gradients.bias, db, { rtol: 1e-4, atol: 1e-6, name: 'dbias' })
   })
+}
 
 const dense = (
   x: ArrayLike<number>,
@@ -122,12 +139,17 @@ const kernelsOf = (capture: Capture): string[] => {
   return [...calls(program)].map((call) => call.kernel.name)
 }
 
-for (const [rows, inner, out] of [
-  [1, 1, 1],
-  [9, 49, 47],
-  [130, 50, 385],
-  [7, 800, 17],
-] as const)
+for (const [rows, inner, out] of ofEachKind({
+  'around tiles': [
+    [9, 49, 47],
+    [1, 1, 1],
+  ],
+  'around blocks': [
+    [130, 5, 17],
+    [130, 50, 385],
+    [7, 800, 17],
+  ],
+}))
   onEveryIsa(test, `[${rows},${inner}] x [${out},${inner}]: dx is added to what x has`, async (device) => {
     const { dy, ...inputs } = tensors(rows, inner, out)
     const also = normals(5, rows, inner).data as Float32Array
@@ -193,8 +215,8 @@ test('a GELU whose result has other uses is differentiated by itself', () => {
   assert.ok(labels(true).includes('linear_gelu_backward_activation'))
 })
 
-test('the same bits on 1, 2, 3 and 7 threads', () => {
-  const { dy, ...inputs } = tensors(300, 500, 400)
+test(`the same bits ${onThreads}`, () => {
+  const { dy, ...inputs } = isFew ? tensors(140, 60, 50) : tensors(300, 500, 400)
   return sameBitsOnThreads((device) =>
     runOp(device, inputs, ({ x, weight, bias }, c) => c.apply(linear, [x, weight, bias], {}), [dy]),
   )

@@ -5,6 +5,7 @@ import type { Device } from '../../src/device/device.js'
 import { linearCrossEntropy, VOCABULARY_CHUNK } from '../../src/ops/linear_cross_entropy.js'
 import { dynamic } from '../../src/ops/shape.js'
 import { allclose } from '../support/allclose.js'
+import { isFew, ofEachKind, once, onThreads } from '../support/cases.js'
 import { runKernel } from '../support/kernel_case.js'
 import { runOp } from '../support/op_case.js'
 import {
@@ -102,27 +103,36 @@ for (const [rows, width, vocabulary] of [
     atol: 3e-6,
   })
 
-for (const [rows, width, vocabulary] of [
-  [2, 8, VOCABULARY_CHUNK],
-  [101, 13, VOCABULARY_CHUNK + 1],
-  [97, 33, 3 * VOCABULARY_CHUNK - 7],
-  [5, 4, 70 * VOCABULARY_CHUNK + 3],
-  [300, 16, 60], // one tile of dweight: its sum over the rows is cut on CUDA
-]) {
+for (const [rows, width, vocabulary] of ofEachKind({
+  'a whole chunk': [[2, 8, VOCABULARY_CHUNK]],
+  'around chunks and tiles': [
+    [9, 13, VOCABULARY_CHUNK + 1],
+    [101, 13, VOCABULARY_CHUNK + 1],
+    [97, 33, 3 * VOCABULARY_CHUNK - 7],
+  ],
+  'more chunks than partial sums': isFew ? [] : [[5, 4, 70 * VOCABULARY_CHUNK + 3]],
+  'many rows': [
+    [130, 5, 11],
+    [300, 16, 60], // one tile of dweight: its sum over the rows is cut on CUDA
+  ],
+})) {
   const inputs = tensors(rows, width, vocabulary)
   const dloss = random(5).normals(rows)
   const data = Object.fromEntries(Object.entries(inputs).map(([name, t]) => [name, t.data]))
   const name = `M ${rows}, E ${width}, V ${vocabulary}`
+  const wanted = once(() => ({
+    outputs: oracle(width)(data),
+    gradients: Object.entries(gradients(data, dloss, width)),
+  }))
   onEveryIsa(test, `${name}: outputs and gradients by the formula`, async (device) => {
     const result = await run(device, inputs, dloss)
-    oracle(width)(data).forEach((want, i) => {
+    wanted().outputs.forEach((want, i) => {
       allclose(result.outputs[i], want, { rtol: 1e-5, atol: 5e-6, name: linearCrossEntropy.outputs[i] })
     })
-    for (const [name, want] of Object.entries(gradients(data, dloss, width)))
+    for (const [name, want] of wanted().gradients)
       allclose(result.gradients[name], want, { rtol: 1e-4, atol: 1e-5, name: `d${name}` })
   })
-  test(`${name}: the same bits on 1, 2, 3 and 7 threads`, () =>
-    sameBitsOnThreads((d) => run(d, inputs, dloss)))
+  test(`${name}: the same bits ${onThreads}`, () => sameBitsOnThreads((d) => run(d, inputs, dloss)))
 }
 
 onEveryIsa(

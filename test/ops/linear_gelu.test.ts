@@ -2,6 +2,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type GeluForm, linearGelu } from '../../src/ops/linear_gelu.js'
 import { allclose, sameBits } from '../support/allclose.js'
+import { onThreads } from '../support/cases.js'
 import { rejects } from '../support/failure.js'
 import { runOp } from '../support/op_case.js'
 import {
@@ -153,7 +154,7 @@ onEveryIsa(
 )
 
 for (const form of forms)
-  test(`${form}: the same bits on 1, 2, 3 and 7 threads`, () => {
+  test(`${form}: the same bits ${onThreads}`, () => {
     const inputs = { x: normals(1, 150, 90), weight: normals(2, 400, 90), bias: normals(3, 400) }
     const dy = normals(4, 150, 400).data as Float32Array
     return sameBitsOnThreads((device) =>

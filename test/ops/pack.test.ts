@@ -9,6 +9,7 @@ import { linearGelu } from '../../src/ops/linear_gelu.js'
 import { pack } from '../../src/ops/pack.js'
 import { byteSize, f32 } from '../../src/ops/shape.js'
 import { sameBits } from '../support/allclose.js'
+import { ofEachKind } from '../support/cases.js'
 import {
   checkHalf,
   half,
@@ -78,24 +79,43 @@ function geluDerivative(x: number): number {
 // sizes at the edges of tiles and panels (32, 48, 16, 8), of blocks of rows (128, 256), of columns (256, 384), of K (256,
 // 768), of chunks of rows in the gradient of the weight (1024), a K that is done in several chunks (16384), and whole lines
 // of 16 bytes
-for (const [rows, inner, out] of [
-  [1, 1, 1],
-  [2, 3, 5],
-  [16, 32, 16],
-  [33, 65, 97],
-  [31, 64, 48],
-  [130, 257, 50],
-  [7, 800, 17],
-  [300, 20, 390],
-  [5, 1600, 9],
-  [1100, 34, 40],
-  [4, 16450, 3],
-  [300, 136, 264],
-  // lines of whole 16 bytes, around the tiles of CUDA (64, 128, 256; steps of 32 and 64), whole and cut in depth
-  [132, 72, 392],
-  [140, 264, 272],
-  [520, 16, 24],
-].map((sizes) => sizes.map((n, i) => (i === 0 ? n : wide(n))))) {
+for (const [rows, inner, out] of ofEachKind({
+  'below a tile': [
+    [2, 3, 5],
+    [1, 1, 1],
+  ],
+  'whole tiles': [
+    [16, 32, 16],
+    [31, 64, 48],
+  ],
+  'around tiles': [[33, 65, 97]],
+  'around blocks of rows': [
+    [130, 9, 50],
+    [130, 257, 50],
+    [300, 136, 264],
+  ],
+  'more than a task of columns': [
+    [3, 20, 390],
+    [300, 20, 390],
+  ],
+  'more than a block of K': [
+    [5, 800, 9],
+    [7, 800, 17],
+    [5, 1600, 9],
+  ],
+  'chunks of rows': [
+    [1030, 3, 5],
+    [1100, 34, 40],
+  ],
+  'chunks of K': [[4, 16450, 3]],
+  'lines of whole 16 bytes, around the tiles of CUDA (64, 128, 256; steps of 32 and 64), whole and cut in depth':
+    [
+      [20, 24, 40],
+      [132, 72, 392],
+      [140, 264, 272],
+      [520, 16, 24],
+    ],
+}).map((sizes) => sizes.map((n, i) => (i === 0 ? n : wide(n))))) {
   const inputs = tensors(rows, inner, out)
   checkHalf(test, `[${rows},${inner}] x [${out},${inner}]`, {
     inputs,
@@ -110,12 +130,17 @@ for (const [rows, inner, out] of [
   })
 }
 
-for (const [rows, inner, out] of [
-  [1, 2, 3],
-  [33, 65, 97],
-  [140, 900, 20],
-  [200, 72, 520],
-].map((sizes) => sizes.map((n, i) => (i === 0 ? n : wide(n)))))
+for (const [rows, inner, out] of ofEachKind({
+  'around tiles': [
+    [33, 65, 97],
+    [1, 2, 3],
+  ],
+  'around blocks': [
+    [130, 40, 20],
+    [140, 900, 20],
+    [200, 72, 520],
+  ],
+}).map((sizes) => sizes.map((n, i) => (i === 0 ? n : wide(n)))))
   checkHalf(test, `gelu([${rows},${inner}] x [${out},${inner}])`, {
     inputs: tensors(rows, inner, out),
     narrow: ['x'],

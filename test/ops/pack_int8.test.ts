@@ -10,6 +10,7 @@ import { type GeluForm, linearGelu } from '../../src/ops/linear_gelu.js'
 import { packInt8 } from '../../src/ops/pack_int8.js'
 import { byteSize, f32 } from '../../src/ops/shape.js'
 import { allclose, sameBits } from '../support/allclose.js'
+import { isFew, ofEachKind, once, onThreads } from '../support/cases.js'
 import { fail, rejects } from '../support/failure.js'
 import { onEveryNarrowIsa } from '../support/half_case.js'
 import { type DenseCase, exactDense, quantisedDense } from '../support/int8_case.js'
@@ -48,24 +49,29 @@ function run(device: Device, { rows, inner, out, x, weight, bias }: DenseCase, u
 
 // sizes at the edges of tiles (8 x 48, 6 x 16, 6 x 8), of groups of K (4 and 2) and vectors, of tasks (128 or 126 rows, 16
 // rows that are quantised, 2 panels), and rows that are done in several parts
-for (const [rows, inner, out] of [
-  [1, 1, 1],
-  [2, 3, 5],
-  [7, 4, 15],
-  [8, 5, 16],
-  [9, 63, 47],
-  [17, 66, 49],
-  [3, 64, 96],
-  [127, 31, 97],
-  [131, 769, 20],
-  [6, 8, 400],
-  [300, 16387, 3],
-] as const) {
+for (const [rows, inner, out] of ofEachKind({
+  'below a tile': [
+    [2, 3, 5],
+    [1, 1, 1],
+    [7, 4, 15],
+  ],
+  'whole tiles': [
+    [8, 5, 16],
+    [3, 64, 96],
+  ],
+  'around tiles': [
+    [9, 63, 47],
+    [17, 66, 49],
+    [127, 31, 97],
+  ],
+  'around blocks': [[131, 769, 20]],
+  'more than a task of columns': [[6, 8, 400]],
+  'chunks of K': isFew ? [] : [[300, 16387, 3]],
+})) {
   const c = dense(rows, inner, out)
-  let oracles: { want: Float64Array; exact: ReturnType<typeof exactDense> } | undefined
+  const oracles = once(() => ({ want: quantisedDense(c), exact: exactDense(c) }))
   onEveryInt8Isa(`[${rows},${inner}] x [${out},${inner}]`, async (isa) => {
-    oracles ??= { want: quantisedDense(c), exact: exactDense(c) }
-    const { want, exact } = oracles
+    const { want, exact } = oracles()
     const [y] = (await withDevice({ isa, threads: 2 }, (device) => run(device, c))).outputs
     const largest = want.reduce((n, v) => Math.max(n, Math.abs(v)), 0)
     allclose(y, want, { rtol: 1e-6, atol: 5e-7 * largest, name: 'y' })
@@ -146,8 +152,8 @@ for (const wrong of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFIN
   )
 
 if (!isJudged()) {
-  test('the same bits on 1, 2, 3 and 7 threads', () => {
-    const c = dense(300, 500, 400)
+  test(`the same bits ${onThreads}`, () => {
+    const c = isFew ? dense(140, 60, 50) : dense(300, 500, 400)
     return sameBitsOnThreads((device) =>
       run(device, c, (x, packed, bias, capture) => [
         ...useLinear(x, packed, bias, capture),

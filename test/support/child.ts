@@ -5,6 +5,7 @@
  */
 import { pathToFileURL } from 'node:url'
 import { type Skip, skips } from './skip.js'
+import { type Tally, tallies } from './tally.js'
 
 /** What a test file did. */
 export interface Report {
@@ -13,6 +14,10 @@ export interface Report {
   /** uvu's count: with a reason through skip.ts, or without one through `test.skip` and `test.only`. */
   skipped: number
   reasons: Skip[]
+  /** What was found on each instruction set; other tests are not among them. */
+  sets: Tally[]
+  /** Of all processors, the start of the process included. */
+  seconds: number
   /** Failures as uvu formats them. */
   failures: string
 }
@@ -25,7 +30,15 @@ deferred.UVU_QUEUE = [[null]]
 
 await import(pathToFileURL(process.argv[2]).href)
 
-const report: Report = { passed: 0, failed: 0, skipped: 0, reasons: skips(), failures: '' }
+const report: Report = {
+  passed: 0,
+  failed: 0,
+  skipped: 0,
+  reasons: skips(),
+  sets: [],
+  seconds: 0,
+  failures: '',
+}
 for (const suite of deferred.UVU_QUEUE[0].slice(1) as QueuedSuite[]) {
   const [errors, passed, skipped, total] = await suite()
   report.passed += passed
@@ -35,4 +48,7 @@ for (const suite of deferred.UVU_QUEUE[0].slice(1) as QueuedSuite[]) {
   // uvu swallows what a `before` hook throws: the suite then ends with tests that were never run.
   else if (passed < total) report.failures += '  a `before` hook threw: no test of its suite ran\n'
 }
+report.sets = tallies()
+const { user, system } = process.cpuUsage()
+report.seconds = (user + system) / 1e6
 process.send?.(report, () => process.disconnect())

@@ -12,10 +12,13 @@ import { HALF_TYPES, type HalfType, inHalf } from '../../src/device/kernel.js'
 import { cast } from '../../src/ops/cast.js'
 import type { FloatType } from '../../src/ops/shape.js'
 import { sameBits } from './allclose.js'
+import { once, threadCounts } from './cases.js'
 import { fail } from './failure.js'
+import { wantedSets } from './instruction_sets.js'
 import { type OpResult, runOp, type TestTensor } from './op_case.js'
 import { isJudged, isTested, testedIsas, withDevice } from './op_check.js'
 import { random } from './random.js'
+import { onSet } from './tally.js'
 
 type Test = ReturnType<typeof suite>
 
@@ -127,7 +130,7 @@ export interface HalfCase {
 export function narrowIsas(kernel = inHalf(cast.forward, halfType()).name): string[] {
   if (isJudged()) return isTested(kernel) ? testedIsas() : []
   const { isas, emulated } = cpuInfo()
-  return [...isas, ...emulated]
+  return wantedSets([...isas, ...emulated])
 }
 
 /** Adds `body` for each of them. */
@@ -137,7 +140,11 @@ export function onEveryNarrowIsa(
   body: (isa: string) => Promise<void>,
   kernel?: string,
 ): void {
-  for (const isa of narrowIsas(kernel)) test(`${name} (${isa})`, () => body(isa))
+  for (const isa of narrowIsas(kernel))
+    test(
+      `${name} (${isa})`,
+      onSet(isa, () => body(isa)),
+    )
 }
 
 /** Throws unless the largest error is at most `times` that of the naive computation, both against `want`. */
@@ -172,7 +179,7 @@ export function asGoodAsNaive(
     )
 }
 
-/** Adds the tests of a case: accuracy, and the same bits on 1, 2, 3 and 7 threads, on every instruction set. */
+/** Adds the tests of a case: accuracy, and the same bits on any number of threads, on every instruction set. */
 export function checkHalf(test: Test, name: string, c: HalfCase): void {
   const data = Object.fromEntries(Object.entries(c.inputs).map(([k, t]) => [k, t.data]))
   const dy = random(name.length).normals(c.size).map(half)
@@ -189,17 +196,19 @@ export function checkHalf(test: Test, name: string, c: HalfCase): void {
       [dy],
       { scalars: c.scalars },
     )
-  let references: { want: Results; low: Results } | undefined
+  const references = once(() => ({
+    want: c.reference(exact, data, dy),
+    low: c.reference(naive(half), data, dy),
+  }))
   onEveryNarrowIsa(test, `${type}, ${name}`, async (isa) => {
-    references ??= { want: c.reference(exact, data, dy), low: c.reference(naive(half), data, dy) }
-    const { want, low } = references
+    const { want, low } = references()
     const found = await withDevice({ isa, threads: 2 }, run)
     want.outputs.forEach((y, i) => {
       asGoodAsNaive(`output ${i}`, found.outputs[i], y, low.outputs[i], 2)
     })
     for (const [input, g] of Object.entries(want.gradients))
       asGoodAsNaive(`d${input}`, found.gradients[input], g, low.gradients[input], 3)
-    for (const threads of isJudged() ? [1] : [1, 3, 7]) {
+    for (const threads of isJudged() ? [1] : [1, ...threadCounts.slice(-2)]) {
       const other = await withDevice({ isa, threads }, run)
       found.outputs.forEach((y, i) => {
         sameBits(other.outputs[i], y, { name: `output ${i} on ${threads} threads` })

@@ -10,9 +10,12 @@ import { ParameterSet } from '../../src/graph/parameters.js'
 import { type InputData, Runtime } from '../../src/graph/runtime.js'
 import { dynamic } from '../../src/ops/shape.js'
 import { allclose, sameBits } from './allclose.js'
+import { once, onThreads, threadCounts } from './cases.js'
 import { centralDifferences } from './differences.js'
+import { wantedSets } from './instruction_sets.js'
 import { type OpResult, runOp, type TestTensor } from './op_case.js'
 import { random } from './random.js'
+import { onSet } from './tally.js'
 
 type Test = ReturnType<typeof suite>
 type Build = (tensors: Record<string, Tensor>, capture: Capture) => Tensor[]
@@ -51,15 +54,19 @@ export function isTested(kernel: string): boolean {
   return holder[key]?.supports(kernel) ?? true
 }
 
-/** Instruction sets of this processor to be tested; where another device is judged its name alone. */
+/** Instruction sets of this processor to be tested here; where another device is judged its name alone. */
 export function testedIsas(): string[] {
   const judged = holder[key]
-  return judged ? [judged.info.name] : cpuInfo().isas
+  return judged ? [judged.info.name] : wantedSets(cpuInfo().isas)
 }
 
 /** Runs `body` with a CPU device of two threads, once for every instruction set of this processor. */
 export function onEveryIsa(test: Test, name: string, body: (device: Device) => Promise<void>): void {
-  for (const isa of testedIsas()) test(`${name} (${isa})`, () => withDevice({ isa, threads: 2 }, body))
+  for (const isa of testedIsas())
+    test(
+      `${name} (${isa})`,
+      onSet(isa, () => withDevice({ isa, threads: 2 }, body)),
+    )
 }
 
 /** The device that is judged, else a CPU device; `closeAfterTest` closes the latter. */
@@ -138,6 +145,9 @@ export function checkOp(test: Test, name: string, c: OpCase): void {
   const draw = random(name.length)
   const weights = outputs.slice(0, c.gradients ?? 1).map((y) => draw.normals(y.length))
   const run = (device: Device) => runOp(device, c.inputs, c.build, weights, { scalars: c.scalars })
+  const gradients = Object.entries(c.inputs)
+    .filter(([, tensor]) => weights.length > 0 && tensor.data instanceof Float32Array)
+    .map(([input]) => ({ input, want: once(() => differences(c.oracle, data, input, weights)) }))
 
   onEveryIsa(test, name, async (device) => {
     const result = await run(device)
@@ -148,22 +158,20 @@ export function checkOp(test: Test, name: string, c: OpCase): void {
         name: `output ${i}`,
       })
     })
-    if (weights.length === 0) return
-    for (const [input, tensor] of Object.entries(c.inputs))
-      if (tensor.data instanceof Float32Array)
-        allclose(result.gradients[input], differences(c.oracle, data, input, weights), {
-          rtol: c.gradientRtol ?? 1e-4,
-          atol: c.gradientAtol ?? 1e-5,
-          name: `d${input}`,
-        })
+    for (const { input, want } of gradients)
+      allclose(result.gradients[input], want(), {
+        rtol: c.gradientRtol ?? 1e-4,
+        atol: c.gradientAtol ?? 1e-5,
+        name: `d${input}`,
+      })
   })
-  test(`${name}: the same bits on 1, 2, 3 and 7 threads`, () => sameBitsOnThreads(run))
+  test(`${name}: the same bits ${onThreads}`, () => sameBitsOnThreads(run))
 }
 
-/** Throws unless a result has the same bits on 1, 2, 3 and 7 threads; another device than the CPU has to repeat it. */
+/** Throws unless a result has the same bits on several threads as on one; another device than the CPU has to repeat it. */
 export async function sameBitsOnThreads(run: (device: Device) => Promise<OpResult>): Promise<void> {
   const one = await withDevice({ threads: 1 }, run)
-  for (const threads of isJudged() ? [1] : [2, 3, 7]) {
+  for (const threads of isJudged() ? [1] : threadCounts) {
     const other = await withDevice({ threads }, run)
     one.outputs.forEach((y, i) => {
       sameBits(other.outputs[i], y, { name: `output ${i} on ${threads} threads` })
