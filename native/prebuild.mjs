@@ -127,7 +127,9 @@ function build(target, zig) {
   }
   const words = Object.entries(settings).map((pair) => `-D${pair.join('=')}`)
   run('cmake', ['-S', native, '-B', folder, ...words])
-  run('cmake', ['--build', folder, '--target', 'bioalbert', '--parallel', String(availableParallelism())])
+  // Make takes one file at a time unless it is told otherwise
+  const parallel = process.env.CMAKE_BUILD_PARALLEL_LEVEL ?? String(availableParallelism())
+  run('cmake', ['--build', folder, '--target', 'bioalbert', '--parallel', parallel])
   return join(folder, 'Release', 'bioalbert.node')
 }
 
