@@ -120,6 +120,8 @@ function build(target, zig) {
     CMAKE_AR: wrapper(folder, 'zig-ar', [...zig, 'ar']),
     CMAKE_RANLIB: wrapper(folder, 'zig-ranlib', [...zig, 'ranlib']),
     CMAKE_CXX_FLAGS: `-ffile-prefix-map=${root}=.`,
+    // Zig reads -march as the name of a processor
+    BIOALBERT_DOTPROD_FLAG: '-mcpu=generic+dotprod',
     CMAKE_JS_INC: headers.include_dir,
     CMAKE_LIBRARY_OUTPUT_DIRECTORY: join(folder, 'Release'),
     CMAKE_RUNTIME_OUTPUT_DIRECTORY: join(folder, 'Release'),
