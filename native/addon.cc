@@ -19,7 +19,8 @@ namespace {
 
 using door::Arguments;
 
-// processor(): { name: string, cores: number, isas: string[], emulated: string[] }; only what was built in
+// processor(): { name: string, cores: number, isas: string[], emulated: string[], refused: { isa, reason: string }[] }
+// isas and emulated are built in and may be used; refused are other ones that the processor has
 napi_value processor(const Arguments& in) {
   const napi_env env = in.env();
   const auto built = [&](const std::vector<std::string>& isas) {
@@ -28,11 +29,22 @@ napi_value processor(const Arguments& in) {
       if (is_built(isa)) names.push_back(door::text(env, isa));
     return door::list(env, names);
   };
+  std::vector<napi_value> refused;
+  const auto refuse = [&](const std::string& isa, const std::string& reason) {
+    const napi_value one = door::object(env);
+    door::set(env, one, "isa", door::text(env, isa));
+    door::set(env, one, "reason", door::text(env, reason));
+    refused.push_back(one);
+  };
+  for (const std::string& isa : supported_isas())
+    if (!is_built(isa)) refuse(isa, "this build lacks it: its compiler did not know the instructions");
+  for (const RefusedIsa& one : refused_isas()) refuse(one.isa, one.reason);
   const napi_value result = door::object(env);
   door::set(env, result, "name", door::text(env, processor_name()));
   door::set(env, result, "cores", door::number(env, physical_cores()));
   door::set(env, result, "isas", built(supported_isas()));
   door::set(env, result, "emulated", built(emulated_isas()));
+  door::set(env, result, "refused", door::list(env, refused));
   return result;
 }
 

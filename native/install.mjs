@@ -1,47 +1,41 @@
 /**
- * What `npm install` runs. In an installed package the JavaScript is there, and native code is compiled only if no prebuilt
- * binary loads (native/prebuilds, in the convention of node-gyp-build) or `npm install --build-from-source` asks for it; in
- * a clone both are built. Kernels for NVIDIA's GPUs are compiled where there is one and a toolkit.
+ * What `npm install` runs. In an installed package the JavaScript is there, and native code is compiled only if no binary
+ * built ahead loads (native/prebuilt.cjs) or `npm install --build-from-source` asks for it; in a clone both are built.
+ * Kernels for NVIDIA's GPUs are compiled where there is one and a toolkit.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findToolkit, hasDriver } from './cuda/toolkit.mjs'
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const require = createRequire(import.meta.url)
+const { prebuiltFile, targetOfProcess } = require('./prebuilt.cjs')
+const { missingTools } = require('./tools.cjs')
+
+const native = dirname(fileURLToPath(import.meta.url))
+const root = dirname(native)
 const isClone = existsSync(join(root, 'test'))
 
-/** Whether a prebuilt binary for this platform is there and loads; tried in a process of its own. */
-function prebuiltLoads() {
-  const script = 'const { resolve } = require("node-gyp-build"); require(resolve(process.argv[1]))'
-  const { status } = spawnSync(process.execPath, ['-e', script, join(root, 'native')], {
-    cwd: root,
-    env: { ...process.env, PREBUILDS_ONLY: '1' },
-  })
-  return status === 0
+/** Why no binary built ahead serves this process, or nothing if one does; it is loaded in a process of its own. */
+function whyNotPrebuilt() {
+  const target = targetOfProcess()
+  const file = prebuiltFile(native, target)
+  if (!existsSync(file)) return `no prebuilt binary fits ${target}`
+  const script =
+    'try { require(process.argv[1]) } catch (error) { console.error(error.message); process.exit(1) }'
+  const { status, signal, stderr } = spawnSync(process.execPath, ['-e', script, file], { encoding: 'utf8' })
+  if (status === 0) return undefined
+  const why = signal ?? stderr.trim().split('\n')[0]
+  return `the prebuilt binary for ${target} does not load (${why})`
 }
 
 /** Whether compiling was asked for, of every package or of this one by name, as npm hands it to scripts. */
 function isFromSource() {
   const asked = process.env.npm_config_build_from_source ?? ''
   return asked === 'true' || asked.split(',').includes('bioalbert')
-}
-
-function runs(command) {
-  return spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0
-}
-
-/** What is missing for a build, by name. On Windows Visual Studio brings the compiler and what runs it. */
-function missing() {
-  const isWindows = process.platform === 'win32'
-  const compilers = process.env.CXX ? [process.env.CXX.split(' ')[0]] : ['c++', 'g++', 'clang++']
-  return [
-    ...(isWindows || compilers.some(runs) ? [] : [`a C++17 compiler (${compilers.join(', ')})`]),
-    ...(runs('cmake') ? [] : ['CMake']),
-    ...(isWindows || ['ninja', 'make', 'gmake'].some(runs) ? [] : ['Ninja or Make']),
-  ]
 }
 
 /** The exit status of a script of the package. */
@@ -69,17 +63,15 @@ function buildCuda() {
 }
 
 const isAsked = isFromSource()
-if (!isClone && !isAsked && prebuiltLoads()) {
+const whyNot = isClone || isAsked ? undefined : whyNotPrebuilt()
+if (!isClone && !isAsked && whyNot === undefined) {
   buildCuda()
   process.exit(0)
 }
 
-const lacking = missing()
+const lacking = missingTools()
 if (lacking.length > 0) {
-  const why =
-    isClone || isAsked
-      ? 'building native code'
-      : `no prebuilt binary fits ${process.platform}-${process.arch}, and building one`
+  const why = whyNot === undefined ? 'building native code' : `${whyNot}, and building one`
   console.error(`bioalbert: ${why} wants ${lacking.join(' and ')}, which is not found`)
   process.exit(1)
 }

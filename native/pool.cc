@@ -7,13 +7,11 @@
 #if defined(__linux__)
 #include <sched.h>
 #endif
-#if defined(__linux__) || defined(__APPLE__)
-#include <sys/mman.h>
-#endif
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 
+#include "pages.h"
 #include "processor.h"
 
 namespace {
@@ -30,24 +28,15 @@ inline void pause() {
 #endif
 }
 
-// Working memory: pages that nobody has touched, large ones where they are to be had, for which it begins at a multiple of
-// their size. From the heap under AddressSanitizer, which then sees its ends.
-#if (defined(__linux__) || defined(__APPLE__)) && !defined(__SANITIZE_ADDRESS__)
+// Working memory begins at a multiple of a large page's size. From the heap under AddressSanitizer, which then sees its ends.
+#if !defined(__SANITIZE_ADDRESS__)
 float* allocate(size_t floats) {
   constexpr size_t kLargePage = size_t(2) << 20;
-  const size_t size = floats * sizeof(float);
-  void* p = mmap(nullptr, size + kLargePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (p == MAP_FAILED) throw std::bad_alloc();
-  char* start = static_cast<char*>(p);
-  const size_t before = (kLargePage - reinterpret_cast<uintptr_t>(start) % kLargePage) % kLargePage;
-  if (before > 0) munmap(start, before);
-  munmap(start + before + size, kLargePage - before);
-#if defined(MADV_HUGEPAGE)
-  madvise(start + before, size, MADV_HUGEPAGE);
-#endif
-  return reinterpret_cast<float*>(start + before);
+  void* p = map_pages(floats * sizeof(float), kLargePage);
+  if (!p) throw std::bad_alloc();
+  return static_cast<float*>(p);
 }
-void release(float* p, size_t floats) { munmap(p, floats * sizeof(float)); }
+void release(float* p, size_t floats) { unmap_pages(p, floats * sizeof(float)); }
 #else
 float* allocate(size_t floats) {
   void* p = std::aligned_alloc(64, floats * sizeof(float));

@@ -1,68 +1,30 @@
 #include "processor.h"
 
-#include <cstdio>
 #include <fstream>
 #include <set>
 #include <thread>
 #if defined(__linux__)
 #include <sched.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 #endif
-#if defined(__x86_64__)
-#include <cpuid.h>
-#elif defined(__aarch64__) && defined(__linux__)
+#if defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
 #endif
 #if defined(__APPLE__)
 #include <sys/sysctl.h>
 #endif
 
+#include "x86.h"
+
 namespace {
 
-#if defined(__x86_64__)
-
-// What the processor has (CPUID) and the operating system saves (XCR0). Asked for directly: __builtin_cpu_supports wants a
-// runtime that fills in its table, and where there is none every answer is no.
-struct Features {
-  bool avx2 = false, avx512 = false, vnni = false, bf16 = false, tiles = false;
-};
-
-constexpr bool all(unsigned found, unsigned wanted) { return (found & wanted) == wanted; }
-constexpr unsigned bit(unsigned n) { return 1u << n; }
-
-Features features() {
-  Features f;
-  unsigned a, b, c, d;
-  if (!__get_cpuid(1, &a, &b, &c, &d) || !all(c, bit(12) | bit(27) | bit(28))) return f;  // FMA, OSXSAVE, AVX
-  unsigned saved, upper;
-  asm volatile("xgetbv" : "=a"(saved), "=d"(upper) : "c"(0));
-  const bool vectors = all(saved, bit(1) | bit(2));  // the lower and upper halves of 256 bits
-  const bool wide = vectors && all(saved, bit(5) | bit(6) | bit(7)), tiles = all(saved, bit(17) | bit(18));
-  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return f;
-  const unsigned subleaves = a;
-  f.avx2 = vectors && all(b, bit(5));
-  f.avx512 = f.avx2 && wide && all(b, bit(16) | bit(17) | bit(30) | bit(31));  // F, DQ, BW, VL
-  f.vnni = f.avx512 && all(c, bit(11));
-  f.tiles = tiles && all(d, bit(22) | bit(24) | bit(25));  // of bf16, tiles themselves, of 8-bit integers
-  if (subleaves >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d)) f.bf16 = f.vnni && all(a, bit(5));
-  return f;
-}
-
-// Tiles also need the system's permission, which Linux 5.16 and later gives once for all threads, unless a signal stack is too
-// small for the state.
-bool may_use_tiles() {
-#if defined(__linux__)
-  constexpr long kRequestPermission = 0x1023, kGetPermission = 0x1022, kTileDataComponent = 18;
-  unsigned long granted = 0;
-  return syscall(SYS_arch_prctl, kRequestPermission, kTileDataComponent) == 0 &&
-         syscall(SYS_arch_prctl, kGetPermission, &granted) == 0 && (granted >> kTileDataComponent & 1);
-#else
+bool has(const std::vector<std::string>& isas, const char* isa) {
+  for (const std::string& one : isas)
+    if (one == isa) return true;
   return false;
-#endif
 }
 
-#elif defined(__aarch64__)
+#if defined(__aarch64__)
 
 // What the system says of the processor: products of groups of 8-bit integers, and of 2 x 2 of bf16 and of 8-bit integers.
 struct Features {
@@ -100,12 +62,8 @@ Features features() {
 std::vector<std::string> supported_isas() {
   std::vector<std::string> isas = {"generic"};
 #if defined(__x86_64__)
-  const Features f = features();
-  if (f.avx2) isas.push_back("avx2");
-  if (f.avx512) isas.push_back("avx512");
-  if (f.vnni) isas.push_back("avx512_vnni");
-  if (f.bf16) isas.push_back("avx512_bf16");
-  if (f.bf16 && f.tiles && may_use_tiles()) isas.push_back("amx");
+  for (const x86::InstructionSet& set : x86::instruction_sets())
+    if (set.obstacle.empty()) isas.push_back(set.name);
 #elif defined(__aarch64__)
   const Features f = features();
   isas.push_back("neon");
@@ -115,10 +73,17 @@ std::vector<std::string> supported_isas() {
   return isas;
 }
 
-std::vector<std::string> emulated_isas() {
+std::vector<RefusedIsa> refused_isas() {
+  std::vector<RefusedIsa> refused;
 #if defined(__x86_64__)
-  if (features().avx512) return {"avx512_bf16_emulated", "amx_emulated"};
+  for (const x86::InstructionSet& set : x86::instruction_sets())
+    if (!set.obstacle.empty()) refused.push_back({set.name, set.obstacle});
 #endif
+  return refused;
+}
+
+std::vector<std::string> emulated_isas() {
+  if (has(supported_isas(), "avx512")) return {"avx512_bf16_emulated", "amx_emulated"};
   return {};
 }
 
@@ -183,6 +148,9 @@ std::string processor_name() {
   char name[128];
   size_t size = sizeof name;
   if (sysctlbyname("machdep.cpu.brand_string", name, &size, nullptr, 0) == 0) return name;
+#elif defined(__x86_64__)
+  const std::string name = x86::brand();
+  if (!name.empty()) return name;
 #endif
   return "unknown processor";
 }

@@ -7,6 +7,12 @@
 // of AMX where the processor has them: a process may use them only after that.
 std::vector<std::string> supported_isas();
 
+// Those that the processor has and the operating system does not support, slowest first.
+struct RefusedIsa {
+  std::string isa, reason;
+};
+std::vector<RefusedIsa> refused_isas();
+
 // Instruction sets in plain C++ on top of the supported ones, for tests: to be chosen by name only.
 std::vector<std::string> emulated_isas();
 

@@ -19,7 +19,7 @@ export function pinFromEnvironment(): boolean {
   return process.env.BIOALBERT_PIN !== '0'
 }
 
-/** `BIOALBERT_ADDON`: file of the CPU addon instead of the one in native/build/Release (a build with a sanitizer). */
+/** `BIOALBERT_ADDON`: file of the CPU addon instead of the one built here or ahead (a build with a sanitizer, a binary for another system). */
 export function addonFromEnvironment(): string | undefined {
   return process.env.BIOALBERT_ADDON || undefined
 }

@@ -16,7 +16,8 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { fail } from './support/failure.js'
@@ -163,9 +164,12 @@ else {
 
   test('with a binary built ahead and no optional package nothing is compiled, and all works on the CPU', () => {
     const folder = unpacked()
-    const place = join(folder, 'native/prebuilds', `${process.platform}-${process.arch}`)
-    mkdirSync(place, { recursive: true })
-    copyFileSync(join(root, 'native/build/Release/bioalbert.node'), join(place, 'bioalbert.node'))
+    const { prebuiltFile, targetOfProcess } = createRequire(import.meta.url)(
+      join(folder, 'native/prebuilt.cjs'),
+    )
+    const file: string = prebuiltFile(join(folder, 'native'), targetOfProcess())
+    mkdirSync(dirname(file), { recursive: true })
+    copyFileSync(join(root, 'native/build/Release/bioalbert.node'), file)
     checkInstalled(pack(folder).file, true)
   })
 

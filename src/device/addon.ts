@@ -1,6 +1,6 @@
 /** The typed door to the CPU addon (native/addon.cc) and the encoding of programs for it. */
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { addonFromEnvironment } from '../environment.js'
 import { UserError } from '../error.js'
 import { packageRoot } from '../paths.js'
@@ -12,8 +12,19 @@ export type EngineHandle = { readonly [handle]: 'engine' }
 export type BufferHandle = { readonly [handle]: 'buffer' }
 export type ProgramHandle = { readonly [handle]: 'program' }
 
+export interface Processor {
+  name: string
+  cores: number
+  /** Instruction sets that may be used, slowest first. */
+  isas: string[]
+  /** Those in plain C++ on top of them, for tests: never chosen by themselves. */
+  emulated: string[]
+  /** Others that the processor has, and why they may not be used. */
+  refused: { isa: string; reason: string }[]
+}
+
 export interface Addon {
-  processor(): { name: string; cores: number; isas: string[]; emulated: string[] }
+  processor(): Processor
   open(isa: string, threads: number, pin: boolean): EngineHandle
   kernels(engine: EngineHandle): { name: string; buffers: number; params: number }[]
   poolBytes(engine: EngineHandle): number
@@ -33,22 +44,52 @@ export interface Addon {
 
 let addon: Addon | undefined
 
+/** native/prebuilt.cjs */
+interface Prebuilt {
+  addonFile(native: string): string | undefined
+  prebuiltTargets(native: string): string[]
+  targetOfProcess(): string
+}
+
+/** native/tools.cjs */
+interface Tools {
+  missingTools(): string[]
+}
+
+const require = createRequire(import.meta.url)
+const native = join(packageRoot, 'native')
+
 /**
- * Loads the addon once: what was built here (native/build/Release), else a prebuilt binary for this platform
- * (native/prebuilds). Throws a UserError that says how to build it.
+ * Loads the addon once: what was built here (native/build/Release), else the binary that was built ahead for this platform
+ * and C library (native/prebuilds). Throws a UserError that says what is missing and how to build it.
  */
 export function loadAddon(): Addon {
   if (addon) return addon
-  const require = createRequire(import.meta.url)
+  const file = findAddon()
   try {
-    const find = require('node-gyp-build') as { resolve(folder: string): string }
-    addon = require(addonFromEnvironment() ?? find.resolve(join(packageRoot, 'native'))) as Addon
+    addon = require(file) as Addon
   } catch (error) {
-    throw new UserError(
-      `the native addon does not load (${(error as Error).message}); build it with \`npm run build:native\` in ${packageRoot}`,
-    )
+    const why = (error as Error).message.trim().split('\n')[0]
+    throw new UserError(`the native addon ${file} does not load (${why}); ${howToBuild()}`)
   }
   return addon
+}
+
+function findAddon(): string {
+  const { addonFile, prebuiltTargets, targetOfProcess } = require(join(native, 'prebuilt.cjs')) as Prebuilt
+  const file = addonFromEnvironment() ?? addonFile(native)
+  if (file !== undefined) return resolve(file)
+  const others = prebuiltTargets(native)
+  const ahead = others.length > 0 ? `there are those for ${others.join(', ')}` : 'there is none for any'
+  throw new UserError(
+    `the native addon is not built, and no binary for ${targetOfProcess()} came with the package (${ahead}); ${howToBuild()}`,
+  )
+}
+
+function howToBuild(): string {
+  const missing = (require(join(native, 'tools.cjs')) as Tools).missingTools()
+  const how = `build it with \`npm run build:native\` in ${packageRoot}`
+  return missing.length > 0 ? `${how}, which wants ${missing.join(' and ')}, not found here` : how
 }
 
 /**

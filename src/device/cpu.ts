@@ -4,7 +4,7 @@
  */
 import { isaFromEnvironment, pinFromEnvironment, threadsFromEnvironment } from '../environment.js'
 import { UsageError, UserError } from '../error.js'
-import { type BufferHandle, encodeProgram, loadAddon, type ProgramHandle } from './addon.js'
+import { type BufferHandle, encodeProgram, loadAddon, type Processor, type ProgramHandle } from './addon.js'
 import type { Device, DeviceBuffer, DeviceInfo, Prepared, TimelineEvent } from './device.js'
 import type { Program } from './program.js'
 import { scalarBits } from './scalars.js'
@@ -33,8 +33,8 @@ class CpuPrepared implements Prepared {
   ) {}
 }
 
-/** What the processor offers; `emulated` instruction sets are for tests, and never chosen by themselves. */
-export function cpuInfo(): { name: string; cores: number; isas: string[]; emulated: string[] } {
+/** What the processor offers. */
+export function cpuInfo(): Processor {
   return loadAddon().processor()
 }
 
@@ -43,6 +43,15 @@ function whyNot(isa: string): string {
   const here = process.arch === 'arm64' ? 'AArch64' : process.arch === 'x64' ? 'x86-64' : process.arch
   const home = /^neon/.test(isa) ? 'AArch64' : /^(avx|amx)/.test(isa) ? 'x86-64' : here
   return home === here ? 'not available here' : `one of ${home}, and this is ${here}`
+}
+
+/** Faster instruction sets of this processor than the one in use, each with why it is not. */
+export function unusedIsas(processor: Processor, isa: string, chosenBy: string): Record<string, string> {
+  const faster = processor.isas.slice(processor.isas.indexOf(isa) + 1)
+  return Object.fromEntries([
+    ...faster.map((name) => [name, `${chosenBy} is ${isa}`]),
+    ...processor.refused.map(({ isa: name, reason }) => [name, reason]),
+  ])
 }
 
 /** Opens the CPU device. Throws a UsageError for an instruction set that is not there. */
@@ -86,6 +95,10 @@ export function openCpu(options: CpuOptions = {}): Device {
     name: 'cpu',
     detail: `${processor.name}, ${isa}, ${threads} thread${threads === 1 ? '' : 's'}`,
     facts: { processor: processor.name, isa, threads },
+    properties: {
+      isa,
+      unused: unusedIsas(processor, isa, options.isa === undefined ? 'BIOALBERT_ISA' : 'the isa asked for'),
+    },
   }
   return {
     info,

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { cpuInfo } from '../../src/device/cpu.js'
 import { commandLine } from '../support/paths.js'
 import { skip } from '../support/skip.js'
 import { swiftshaderEnvironment } from '../support/swiftshader_driver.js'
@@ -114,7 +115,7 @@ test('devices tells what can run, and why the rest cannot', () => {
       /cuda +no +the cuda device is not available: (its addon is not built|no driver|.*driver)/,
     )
   assert.not.match(stdout, /emulated/)
-  assert.equal([devices[0].properties, devices[2].properties], [null, null])
+  assert.is(devices[2].properties, null)
   assert.is(devices[1].available, devices[1].properties !== null)
 })
 
@@ -128,6 +129,29 @@ function devicesIn(environment: Record<string, string | undefined>, ...argv: str
   assert.is(status, 0, stderr)
   return { stdout, stderr }
 }
+
+test('devices tells the instruction set in use, and why faster ones are not', () => {
+  const { isas, refused } = cpuInfo()
+  const refusals = Object.fromEntries(refused.map(({ isa, reason }) => [isa, reason]))
+  const cpu = (isa?: string) =>
+    JSON.parse(devicesIn({ BIOALBERT_ISA: isa }, '--json').stdout).devices[0] as {
+      detail: string
+      properties: { isa: string; unused: Record<string, string> }
+    }
+  const best = cpu()
+  assert.equal(best.properties, { isa: isas.at(-1), unused: refusals })
+  const generic = cpu('generic')
+  assert.match(generic.detail, /, generic, /)
+  const passed = isas.slice(1).map((isa) => [isa, 'BIOALBERT_ISA is generic'])
+  assert.equal(generic.properties, {
+    isa: 'generic',
+    unused: { ...Object.fromEntries(passed), ...refusals },
+  })
+  const { stdout } = devicesIn({ BIOALBERT_ISA: 'generic' })
+  assert.match(stdout, /^isa +generic$/m)
+  for (const isa of isas.slice(1))
+    assert.match(stdout, new RegExp(`^${isa} is not used +BIOALBERT_ISA is generic$`, 'm'))
+})
 
 const swiftshader = swiftshaderEnvironment()
 

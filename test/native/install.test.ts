@@ -3,9 +3,10 @@
  * compiles, on how many cores, and what it says is missing.
  */
 import { spawnSync } from 'node:child_process'
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { root } from '../support/paths.js'
@@ -13,19 +14,21 @@ import { folderWith, temporaryFolder } from '../support/temporary.js'
 
 const test = suite('native/install.mjs')
 const TOOLS = ['c++', 'cmake', 'make']
+const { prebuiltFile, targetOfProcess } = createRequire(import.meta.url)(join(root, 'native/prebuilt.cjs'))
+const target: string = targetOfProcess()
+/** Where the binary for this process lies in a package. */
+const placeIn = (folder: string): string => prebuiltFile(join(folder, 'native'), target)
 
 /** A package as it lies in node_modules, whose npm prints what it is asked to run; `prebuilt` with a binary that loads. */
 function packageFolder(prebuilt = false): string {
+  const own = ['install.mjs', 'prebuilt.cjs', 'tools.cjs', 'cuda/toolkit.mjs'].map((name) => `native/${name}`)
   const folder = folderWith({
-    'native/install.mjs': readFileSync(join(root, 'native/install.mjs')),
-    'native/cuda/toolkit.mjs': readFileSync(join(root, 'native/cuda/toolkit.mjs')),
+    ...Object.fromEntries(own.map((name) => [name, readFileSync(join(root, name))])),
     'npm.cjs': 'console.log(process.argv.slice(2).join(" "), process.env.CMAKE_BUILD_PARALLEL_LEVEL)',
   })
   if (prebuilt) {
-    const place = join(folder, 'native/prebuilds', `${process.platform}-${process.arch}`)
-    mkdirSync(place, { recursive: true })
-    copyFileSync(join(root, 'native/build/Release/bioalbert.node'), join(place, 'bioalbert.node'))
-    symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+    mkdirSync(dirname(placeIn(folder)), { recursive: true })
+    copyFileSync(join(root, 'native/build/Release/bioalbert.node'), placeIn(folder))
   }
   return folder
 }
@@ -53,7 +56,7 @@ function refusal(tools: readonly string[], env: NodeJS.ProcessEnv = {}, prebuilt
 }
 
 test('where tools are missing, one line names them', () => {
-  const start = `bioalbert: no prebuilt binary fits ${process.platform}-${process.arch}, and building one wants`
+  const start = `bioalbert: no prebuilt binary fits ${target}, and building one wants`
   const compiler = 'a C++17 compiler (c++, g++, clang++)'
   const end = 'which is not found\n'
   assert.is(refusal([]), `${start} ${compiler} and CMake and Ninja or Make, ${end}`)
@@ -103,11 +106,24 @@ test('a prebuilt binary that loads is taken, unless building from source is aske
   )
 })
 
-test('a prebuilt binary that does not load is not taken', () => {
+test('a prebuilt binary that does not load is not taken, and says why where none can be built', () => {
   const folder = packageFolder(true)
-  const place = join(folder, 'native/prebuilds', `${process.platform}-${process.arch}`)
-  writeFileSync(join(place, 'bioalbert.node'), 'no library')
+  writeFileSync(placeIn(folder), 'no library')
   assert.match(install(folder, TOOLS).stdout, /^run build:native \d+\n$/)
+  const { status, stderr } = install(folder, ['c++', 'make'])
+  assert.is(status, 1)
+  const start = `bioalbert: the prebuilt binary for ${target} does not load (`
+  assert.ok(stderr.startsWith(start), stderr)
+  assert.match(stderr, /^[^\n]+\), and building one wants CMake, which is not found\n$/)
+})
+
+test('the binary of another system is not tried', () => {
+  const folder = packageFolder(true)
+  const other = target.replace(/^linux-(\w+)-.*$/, '$1') === 'x64' ? 'linux-arm64-musl' : 'linux-x64-musl'
+  const file = prebuiltFile(join(folder, 'native'), other)
+  mkdirSync(dirname(file), { recursive: true })
+  renameSync(placeIn(folder), file)
+  assert.match(install(folder, ['c++', 'make']).stderr, /^bioalbert: no prebuilt binary fits /)
 })
 
 test.run()

@@ -12,7 +12,7 @@ interface DeviceReport {
   reason: string | null
   /** Processor or adapter, else null. */
   detail: string | null
-  /** What else it is and can (WebGPU), else null. */
+  /** What else it is and can (the CPU's instruction sets, WebGPU), else null. */
   properties: Readonly<Record<string, Property>> | null
 }
 
@@ -36,11 +36,18 @@ async function run({ json }: Pick<SharedOptions, 'json'>): Promise<void> {
 }
 
 function propertyTable(name: DeviceName, properties: Readonly<Record<string, Property>>): string {
-  const rows = Object.entries(properties).map(([property, value]) => [property, show(value)])
+  const rows = Object.entries(properties).flatMap(([property, value]) =>
+    property === 'unused' ? unusedRows(value) : [[property, show(value)]],
+  )
   return table(
     [name, ''],
     rows.filter(([, value]) => value !== ''),
   )
+}
+
+/** The faster instruction sets that a processor has, a line each, since their reasons are sentences. */
+function unusedRows(unused: Property): string[][] {
+  return Object.entries(unused).map(([isa, reason]) => [`${isa} is not used`, String(reason)])
 }
 
 function show(value: Property): string {
