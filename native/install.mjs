@@ -13,12 +13,12 @@ import { findToolkit, hasDriver } from './cuda/toolkit.mjs'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const isClone = existsSync(join(root, 'test'))
 
-/** Whether a prebuilt binary for this platform is there and loads; tried in a process of its own. */
-function prebuiltLoads() {
+/** Whether native code for this platform is there and loads, prebuilt or built here; tried in a process of its own. */
+function loads(environment) {
   const script = 'const { resolve } = require("node-gyp-build"); require(resolve(process.argv[1]))'
   const { status } = spawnSync(process.execPath, ['-e', script, join(root, 'native')], {
     cwd: root,
-    env: { ...process.env, PREBUILDS_ONLY: '1' },
+    env: { ...process.env, ...environment },
   })
   return status === 0
 }
@@ -69,7 +69,10 @@ function buildCuda() {
 }
 
 const isAsked = isFromSource()
-if (!isClone && !isAsked && prebuiltLoads()) {
+// the first `npx bioalbert` in a clone installs the clone into a folder of npx's own: what is built here is not built again
+const isByNpx = isClone && process.env.npm_command === 'exec'
+if (isByNpx && existsSync(join(root, 'dist', 'src', 'cli', 'main.js')) && loads({})) process.exit(0)
+if (!isClone && !isAsked && loads({ PREBUILDS_ONLY: '1' })) {
   buildCuda()
   process.exit(0)
 }
