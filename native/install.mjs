@@ -12,24 +12,28 @@ import { fileURLToPath } from 'node:url'
 import { findToolkit, hasDriver } from './cuda/toolkit.mjs'
 
 const require = createRequire(import.meta.url)
-const { prebuiltFile, targetOfProcess } = require('./prebuilt.cjs')
+const { addonFile, prebuiltFile, targetOfProcess } = require('./prebuilt.cjs')
 const { missingTools } = require('./tools.cjs')
 
 const native = dirname(fileURLToPath(import.meta.url))
 const root = dirname(native)
 const isClone = existsSync(join(root, 'test'))
 
-/** Why no binary built ahead serves this process, or nothing if one does; it is loaded in a process of its own. */
+/** Whether an addon loads, in a process of its own: why not, or nothing if it does. */
+function whyNotLoaded(file) {
+  const script =
+    'try { require(process.argv[1]) } catch (error) { console.error(error.message); process.exit(1) }'
+  const { status, signal, stderr } = spawnSync(process.execPath, ['-e', script, file], { encoding: 'utf8' })
+  return status === 0 ? undefined : (signal ?? stderr.trim().split('\n')[0])
+}
+
+/** Why no binary built ahead serves this process, or nothing if one does. */
 function whyNotPrebuilt() {
   const target = targetOfProcess()
   const file = prebuiltFile(native, target)
   if (!existsSync(file)) return `no prebuilt binary fits ${target}`
-  const script =
-    'try { require(process.argv[1]) } catch (error) { console.error(error.message); process.exit(1) }'
-  const { status, signal, stderr } = spawnSync(process.execPath, ['-e', script, file], { encoding: 'utf8' })
-  if (status === 0) return undefined
-  const why = signal ?? stderr.trim().split('\n')[0]
-  return `the prebuilt binary for ${target} does not load (${why})`
+  const why = whyNotLoaded(file)
+  return why === undefined ? undefined : `the prebuilt binary for ${target} does not load (${why})`
 }
 
 /** Whether compiling was asked for, of every package or of this one by name, as npm hands it to scripts. */
@@ -63,6 +67,16 @@ function buildCuda() {
 }
 
 const isAsked = isFromSource()
+// the first `npx bioalbert` in a clone installs the clone into a folder of npx's own: what is built here is not built again
+const isByNpx = isClone && process.env.npm_command === 'exec'
+const addon = addonFile(native)
+if (
+  isByNpx &&
+  existsSync(join(root, 'dist', 'src', 'cli', 'main.js')) &&
+  addon &&
+  whyNotLoaded(addon) === undefined
+)
+  process.exit(0)
 const whyNot = isClone || isAsked ? undefined : whyNotPrebuilt()
 if (!isClone && !isAsked && whyNot === undefined) {
   buildCuda()
