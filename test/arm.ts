@@ -26,7 +26,6 @@ const TESTS = [
   'test/device/conformance',
   'test/device/instruction_sets',
   'test/device/pool',
-  'test/device/worker_storm',
   'test/model/activations',
   'test/model/albert',
   'test/model/bert',
@@ -175,7 +174,6 @@ await runTests({
   BIOALBERT_TEST_NODE: node,
   BIOALBERT_ADDON: addon,
   BIOALBERT_TEST_TABLES: tables,
-  BIOALBERT_STORM_SHARE: '0.05',
   BIOALBERT_TEST_CASES: options['all-cases'] ? 'all' : 'few',
   ...(options.short ? { BIOALBERT_TEST_SETS: sets.filter((set) => set !== 'generic').join(',') } : {}),
 })
