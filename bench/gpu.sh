@@ -93,6 +93,8 @@ if wanted checks; then
     export BIOALBERT_TEST_GPU=1
     [ "$mode" = quick ] && export BIOALBERT_TEST_OPS=linear,linear_gelu,attention,dropout_add_layernorm,linear_cross_entropy,lamb
     check "ops" 150 node dist/test/run.js device/cuda_ops & jobs+=($!)
+    # every variant that the adapter has: tiles in workgroup memory, subgroups, matrices of subgroups, f16
+    check "WebGPU" 150 node dist/test/run.js device/webgpu/products device/webgpu/attention device/webgpu/f16. & jobs+=($!)
     check "golden steps" 150 node dist/test/run.js device/cuda_pretraining & jobs+=($!)
     sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null || true)
     if [ -n "$sanitizer" ]; then

@@ -12,10 +12,11 @@ const MARK = 'BIOALBERT_TEST_SWIFTSHADER'
 
 /**
  * Comes back in a process that has the environment. In the one that has not, it runs the file again and never comes
- * back. Where the package is missing, or VK_ICD_FILENAMES names a driver already, nothing is changed.
+ * back. Where the package is missing, VK_ICD_FILENAMES names a driver already, or BIOALBERT_TEST_GPU asks for the GPU of this
+ * machine, nothing is changed.
  */
 export async function withSwiftshader(): Promise<void> {
-  if (process.env[MARK] || process.env.VK_ICD_FILENAMES) return
+  if (process.env[MARK] || process.env.VK_ICD_FILENAMES || process.env.BIOALBERT_TEST_GPU) return
   const environment = swiftshaderEnvironment()
   if (!environment) return
   const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
