@@ -36,7 +36,9 @@ struct Params {
 @group(0) @binding(4) var<uniform> params: Params;
 
 fn put_y(at: u32, c: u32, v: vec4f) {
-  y[at + c] = stored(v);
+  if (is_chunk(c)) {
+    y[at + c] = stored(v);
+  }
 }
 
 // workgroups: ceil((ceil(rows / ROWS) + sequences) * heads / TASKS)

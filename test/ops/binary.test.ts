@@ -126,7 +126,7 @@ test('rows past the run-time size stay as they are', () =>
 test('shapes that do not broadcast are refused by name', () => {
   assert.throws(
     () => binary.infer([f32(2, 3), f32(2)], { fn: 'add' }),
-    /binary: a is \[2,3\] f32, b is \[2\] f32 \(want f32 or bf16 shapes that broadcast\)/,
+    /binary: a is \[2,3\] f32, b is \[2\] f32 \(want shapes of f32, bf16 or f16 that broadcast\)/,
   )
   assert.throws(() => binary.infer([f32(2), i32(2)], { fn: 'add' }), /b is \[2\] i32/)
 })

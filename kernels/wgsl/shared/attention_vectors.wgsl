@@ -18,6 +18,13 @@ fn chunks() -> u32 {
 fn head_size() -> f32 {
   return 4.0 * f32(chunks());
 }
+// Whether a head has chunk c: variants that take chunks by fours read zeros behind the last, and write nothing.
+fn is_chunk(c: u32) -> bool {
+  return CHUNKS <= 32u || c < chunks();
+}
 fn qkv4(at: u32, c: u32) -> vec4f {
+  if (!is_chunk(c)) {
+    return vec4f();
+  }
   return loaded(qkv[at + c]);
 }

@@ -24,7 +24,7 @@ else {
   const { device } = opened
   judge(device)
   const stems = ['albert', 'bert', 'heads', 'activations']
-  await importSuites(stems.map((stem) => new URL(`../model/${stem}.test.js`, import.meta.url)))
+  await importSuites(stems.map((stem) => new URL(`../../model/${stem}.test.js`, import.meta.url)))
   followsTheCpu(test, device)
   staysWithTheCpu(test, device)
 
