@@ -132,16 +132,21 @@ function nameOf(files: readonly InputFile[], settings: Settings): string {
     .slice(0, 24)
 }
 
-/** Removes what runs have left in the folder of parts, but for finished ones of `keep`. Files of others are let be. */
+/**
+ * Removes what runs have left in the folder of parts, but for finished ones of `keep`. Files of others are let be. What says that
+ * a part is finished goes first, so that a kill in between leaves none that seems whole.
+ */
 function clear(folder: string, keep: ReadonlySet<string> = new Set()): void {
   const names = new Set(readdirSync(folder))
-  for (const name of names) {
+  const isFinished = (stem: string) => ['json', 'text', 'index'].every((end) => names.has(`${stem}.${end}`))
+  const gone = [...names].filter((name) => {
     const match = PART_FILE.exec(name)
-    if (match === null) continue
+    if (match === null) return false
     const [, stem, , partial] = match
-    const finished = stem !== undefined && partial === undefined && names.has(`${stem}.json`)
-    if (!finished || !keep.has(stem)) rmSync(join(folder, name), { force: true })
-  }
+    return stem === undefined || partial !== undefined || !keep.has(stem) || !isFinished(stem)
+  })
+  const last = (name: string) => Number(!name.endsWith('.json'))
+  for (const name of gone.sort((a, b) => last(a) - last(b))) rmSync(join(folder, name), { force: true })
 }
 
 function removeEmpty(folder: string): void {

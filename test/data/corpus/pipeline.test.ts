@@ -3,7 +3,7 @@
  * going on after a kill, all to the same bytes.
  */
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
@@ -278,6 +278,26 @@ test('a run that is killed at any moment goes on to the same bytes', async () =>
   }
   assert.ok(killed > 0, `${killed} runs were killed`)
   assert.ok(reused > 0, `${reused} parts were used again`)
+})
+
+test('a part that lost a file to a kill, while parts were removed, is made again', async () => {
+  const { text } = await corpus([many], { partBytes })
+  const writer = fileURLToPath(new URL('../../support/corpus_writer.js', import.meta.url))
+  const out = join(folder, 'removing')
+  const argv = [writer, JSON.stringify({ inputs: [many], out, workers: 2, partBytes })]
+  const parts = `${out}.parts`
+  const finished = () =>
+    existsSync(parts) ? readdirSync(parts).filter((name) => name.endsWith('.json')) : []
+  for (let wait = 60; finished().length < 2; wait *= 1.2) {
+    rmSync(out, { force: true })
+    await run(argv, 'SIGKILL', wait)
+  }
+  const [first, second] = finished()
+  rmSync(join(parts, first.replace('.json', '.index')))
+  rmSync(join(parts, second.replace('.json', '.text')))
+  const { status, error } = await run(argv)
+  assert.is(status, 0, error)
+  assert.ok(readFileSync(out, 'utf8') === text)
 })
 
 test('Ctrl-C ends with status 130 and keeps finished parts', async () => {
