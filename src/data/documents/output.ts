@@ -109,6 +109,8 @@ export class DocumentOutput {
           for await (const chunk of createReadStream(this.part(i))) await write(chunk as Uint8Array)
         await write(Buffer.from(foot))
       })
+    // first what says how far the run is: a kill in between would leave a run that seems nearly done, without its parts
+    rmSync(join(this.partial, 'progress.json'), { force: true })
     rmSync(this.partial, { recursive: true, force: true })
   }
 
