@@ -107,6 +107,8 @@ function checkInstalled(tarball: string, isPrebuilt: boolean): void {
     isPrebuilt,
     device('webgpu').reason ?? '',
   )
+  // some hundred megabytes, too many for the seconds that a test process is given to end
+  rmSync(project, { recursive: true })
 }
 
 test('packing leaves behind what an earlier build left in dist', () => {
