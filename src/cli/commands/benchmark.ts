@@ -136,7 +136,7 @@ function version(): string {
 
 /** Says at once what would else be said of every run. */
 async function refuseDevice({ device: choice, precision }: Options): Promise<void> {
-  if (precision !== 'f16') return
+  if (precision === 'f32') return
   const device = await openDevice(choice, { measure: false })
   try {
     refusePrecision(precision, device)
