@@ -74,6 +74,9 @@ function systemSettings(target, folder, zig) {
       return {
         CMAKE_SHARED_LINKER_FLAGS: '-s -undefined dynamic_lookup',
         CMAKE_INSTALL_NAME_TOOL: 'install_name_tool',
+        // else its name inside would be its path here
+        CMAKE_INSTALL_NAME_DIR: '@rpath',
+        CMAKE_BUILD_WITH_INSTALL_NAME_DIR: 'ON',
       }
     case 'Windows': {
       const library = join(folder, 'libnode.a')

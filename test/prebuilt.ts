@@ -1,7 +1,7 @@
 /**
  * `npm run test:prebuilt`: loads the binaries built ahead (npm run prebuild) and runs tests on them: every one that this
  * machine can run, in Node of its own system (test/support/foreign_node.ts). Closes with `N passed, N failed, N skipped`;
- * a binary that cannot run here is one skip with its reason.
+ * a binary that cannot run here is one skip with its reason. Under emulation suites take one case of each kind.
  * Usage: node dist/test/prebuilt.js [--target TARGET]... [PART_OF_PATH ...]
  */
 import { spawn } from 'node:child_process'
@@ -47,10 +47,16 @@ function skip(what: string, why: string): void {
 async function run(target: string, node: string): Promise<void> {
   console.log(`${target}:`)
   const paths = positionals.length > 0 ? positionals : TESTS
+  const isEmulated = target.split('-')[1] !== process.arch
   const child = spawn(process.execPath, [join(root, 'dist/test/run.js'), '--timeout', '1800', ...paths], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, BIOALBERT_TEST_NODE: node, BIOALBERT_ADDON: prebuiltFile(native, target) },
+    env: {
+      ...process.env,
+      BIOALBERT_TEST_NODE: node,
+      BIOALBERT_ADDON: prebuiltFile(native, target),
+      ...(isEmulated ? { BIOALBERT_TEST_CASES: 'few' } : {}),
+    },
   })
   let output = ''
   child.stdout.on('data', (chunk: Buffer) => {

@@ -79,7 +79,7 @@ else
   test(byInterpreter, () => {
     // the loader that is mapped into this process
     const maps = readFileSync('/proc/self/maps', 'utf8')
-    const libc = /\/(ld-musl|libc\.musl)-/.test(maps) ? 'musl' : 'glibc'
+    const libc = /\/(ld-musl-|libc\.musl-|\w+-linux-musl\/libc\.so)/.test(maps) ? 'musl' : 'glibc'
     assert.ok(libc === 'musl' || /\/(libc\.so\.6|libc-2)/.test(maps))
     assert.is(here, `linux-${process.arch}-${libc}`)
   })

