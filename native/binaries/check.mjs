@@ -17,6 +17,9 @@ const SYSTEM = {
   win32: /^(node\.exe|kernel32\.dll|ntdll\.dll|advapi32\.dll|api-ms-win-crt-[a-z0-9-]+\.dll)$/i,
 }
 
+/** What Node itself has, as a C symbol of macOS. */
+const OF_NODE = /^_(napi|node_api)_/
+
 /** `{ format, architecture, libraries, version }`; version: newest of glibc's symbols, or oldest macOS. */
 export function requirements(file) {
   if (elf.isElf(file)) {
@@ -38,6 +41,7 @@ export function requirements(file) {
       libraries: macho.neededLibraries(file),
       version: `macOS ${macho.oldestSystem(file)}`,
       signed: macho.isSigned(file),
+      lookedUp: macho.lookedUp(file),
     }
   if (pe.isPe(file))
     return { format: 'PE', architecture: pe.architecture(file), libraries: pe.neededLibraries(file) }
@@ -51,7 +55,7 @@ function isNewer(a, b) {
 }
 
 /** Why a binary with these requirements must not go out for a target (`linux-x64-glibc`); none if it may. */
-export function complaints(target, { format, architecture, libraries, version, signed }) {
+export function complaints(target, { format, architecture, libraries, version, signed, lookedUp = [] }) {
   const [platform, arch, libc] = target.split('-')
   const wrong = []
   if (format !== FORMATS[platform] || architecture !== arch)
@@ -65,6 +69,9 @@ export function complaints(target, { format, architecture, libraries, version, s
     wrong.push(`it asks for ${version} (want at most GLIBC_${GLIBC})`)
   if (platform === 'darwin' && isNewer(version, `macOS ${MACOS}`))
     wrong.push(`it asks for ${version} (want macOS ${MACOS})`)
+  // the linker was told that they are found when it is loaded, whatever they are
+  const unknown = lookedUp.filter((name) => !OF_NODE.test(name))
+  if (unknown.length > 0) wrong.push(`it asks Node for ${unknown.join(', ')} (want napi_ and node_api_ only)`)
   if (target === 'darwin-arm64' && !signed) wrong.push('it is not signed, and would not be loaded')
   return wrong
 }

@@ -19,6 +19,7 @@ interface Requirements {
   libraries: string[]
   version?: string
   signed?: boolean
+  lookedUp?: string[]
 }
 const { neededLibraries, neededVersions } = (await load('elf.mjs')) as Record<
   string,
@@ -153,7 +154,14 @@ test('another processor, a newer system, a second C library and a missing signat
 })
 
 /** A library of macOS: header and load commands, after <mach-o/loader.h>. */
-function machO(machine: number, names: readonly string[], signed: boolean): Buffer {
+type MachSymbol = { name: string; type: number; ordinal: number }
+
+function machO(
+  machine: number,
+  names: readonly string[],
+  signed: boolean,
+  symbols: readonly MachSymbol[] = [],
+): Buffer {
   const command = (id: number, body: Buffer) => {
     const head = Buffer.alloc(8)
     head.writeUInt32LE(id, 0)
@@ -171,8 +179,23 @@ function machO(machine: number, names: readonly string[], signed: boolean): Buff
     command(0x32, words(1, (12 << 16) | (3 << 8), 0, 0)),
     ...(signed ? [command(0x1d, words(0, 0))] : []),
   ]
+  // the table of symbols and their names lie behind the commands
+  const start = 32 + Buffer.concat(commands).length + 24
+  const strings = start + 16 * symbols.length
+  commands.push(command(2, words(start, symbols.length, strings, 0)))
+  let at = 1
+  const table = symbols.map(({ name, type, ordinal }) => {
+    const symbol = Buffer.alloc(16)
+    symbol.writeUInt32LE(at, 0)
+    symbol[4] = type
+    symbol.writeUInt16LE(ordinal << 8, 6)
+    at += name.length + 1
+    return symbol
+  })
   const all = Buffer.concat(commands)
-  return Buffer.concat([words(0xfeedfacf, machine, 0, 6, commands.length, all.length, 0, 0), all])
+  const header = words(0xfeedfacf, machine, 0, 6, commands.length, all.length, 0, 0)
+  const text = Buffer.from(`\0${symbols.map(({ name }) => `${name}\0`).join('')}`, 'latin1')
+  return Buffer.concat([header, all, ...table, text])
 }
 
 test('libraries of macOS: what they ask for, from which system on, and whether they are signed', () => {
@@ -183,9 +206,30 @@ test('libraries of macOS: what they ask for, from which system on, and whether t
     libraries: names,
     version: 'macOS 12.3',
     signed: true,
+    lookedUp: [],
   })
   const { architecture, libraries, signed } = requirements(machO(0x01000007, [], false))
   assert.equal([architecture, libraries, signed], ['x64', [], false])
+})
+
+test('a library of macOS may look up what Node has, and nothing else', () => {
+  const system = '/usr/lib/libSystem.B.dylib'
+  const [external, section, ofLibrary, looked] = [1, 0x0e, 1, 0xfe]
+  const own = [
+    { name: '_napi_throw', type: external, ordinal: looked },
+    { name: '_malloc', type: external, ordinal: ofLibrary },
+    { name: '_node_api_get_module_file_name', type: external, ordinal: 0 },
+    { name: '_napi_register_module_v1', type: external | section, ordinal: 0 },
+  ]
+  const found = requirements(machO(0x0100000c, [system], true, own))
+  assert.equal(found.lookedUp, ['_napi_throw', '_node_api_get_module_file_name'])
+  const missing = { name: '__ZdlPv', type: external, ordinal: looked }
+  const broken = requirements(machO(0x0100000c, [system], true, [...own, missing]))
+  const allowed = { version: 'macOS 11.0' }
+  assert.equal(complaints('darwin-arm64', { ...found, ...allowed }), [])
+  assert.equal(complaints('darwin-arm64', { ...broken, ...allowed }), [
+    'it asks Node for __ZdlPv (want napi_ and node_api_ only)',
+  ])
 })
 
 /** A library of Windows with one section, which holds the import table and lies at another address than in the file. */
