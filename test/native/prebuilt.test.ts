@@ -169,7 +169,7 @@ for (const target of found) {
       const isArm = target.includes('arm64')
       if (isArm !== (process.arch === 'arm64')) {
         // no build from source for that processor here; the emulated one has all that a binary can hold
-        assert.equal(processor.isas, ['generic', 'neon', 'neon_int8'])
+        assert.equal(processor.isas, ['generic', 'neon', 'neon_int8', 'neon_bf16'])
         return
       }
       const { isas, emulated, refused } = cpuInfo()
