@@ -6,6 +6,7 @@ import { hasOwnMemory } from '../../training/memory.js'
 import { type PretrainResult, pretrain } from '../../training/pretraining/pretrain.js'
 import type { PretrainChoices } from '../../training/pretraining/settings.js'
 import { memoryOfRun, type PretrainSetup, setUpPretraining } from '../../training/pretraining/setup.js'
+import { startsAnew } from '../../training/run_folder.js'
 import { addModelOptions, memoryText, warnOfUnknownMemory } from '../model_options.js'
 import {
   addShared,
@@ -213,7 +214,7 @@ function choicesOf(o: Options): PretrainChoices {
   }
 }
 
-function describe(setup: PretrainSetup, device: Device, { init }: Options): string[] {
+function describe(setup: PretrainSetup, device: Device, { init, out, resume }: Options): string[] {
   const { settings, stream, heldOut, capacity, resumed, continued, programs } = setup
   const { config, schedule, optimizer, batch } = settings
   const { info } = stream
@@ -237,6 +238,7 @@ function describe(setup: PretrainSetup, device: Device, { init }: Options): stri
       `start: weights of ${init}; not in it: ${list(setup.init.missing)}; not used: ${list(setup.init.ignored)}`,
     )
   }
+  if (resume && !resumed) lines.push(startsAnew(out))
   if (resumed) {
     const { place, state } = resumed
     const moved = state.instances !== undefined && state.instances !== setup.instances
@@ -279,7 +281,10 @@ function conclude(result: PretrainResult, setup: PretrainSetup, out: string, jso
     out,
   }
   printResult(json, object, () => {
-    if (interrupted) return `interrupted after step ${count(step)}; go on with the same command and --resume`
+    if (interrupted)
+      return step === 0
+        ? 'interrupted before the first step; the same command with --resume starts it'
+        : `interrupted after step ${count(step)}; go on with the same command and --resume`
     const lines = [
       `${out}: ${count(step)} steps, loss ${last?.loss.toFixed(3)}${skippedText(result.skipped)}`,
     ]
