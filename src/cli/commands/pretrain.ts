@@ -104,7 +104,8 @@ export function pretrainCommand(): Command {
     .addHelpText(
       'after',
       '\nInterrupted (Ctrl-C), it finishes the step, writes a checkpoint and exits with status 130; the same command\n' +
-        'with --resume goes on from there, or from the last checkpoint of a run that was killed, to the same bits:\n' +
+        'with --resume goes on from there, or from the last checkpoint of a run that was killed, to the same bits; where\n' +
+        'there is none yet it starts the run:\n' +
         '  pretrain --out P --resume\n' +
         'A run keeps its settings. Other ones want a run of its own:\n' +
         '  pretrain --out P2 --continue-from P --total-steps 5000 --learning-rate 0.001\n' +
