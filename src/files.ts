@@ -13,6 +13,7 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  readFileSync,
   readlinkSync,
   renameSync,
   rmdirSync,
@@ -170,14 +171,18 @@ export function lockFolder(path: string): () => void {
   makeFolder(path)
   const file = join(path, LOCK_FILE)
   const found = claim(file)
-  if ('owner' in found)
-    throw new UsageError(
-      `${path}: is in use by process ${found.owner}; two at once would spoil each other's work (if it is gone: remove ${file})`,
-    )
+  if ('owner' in found) throw inUse(path, found.owner)
   return () => {
     found.release()
     if (isNew) removeEmpty(path)
   }
+}
+
+function inUse(folder: string, owner: string): UsageError {
+  const file = join(folder, LOCK_FILE)
+  return new UsageError(
+    `${folder}: is in use by process ${owner.replace(SINCE, '')}; two at once would spoil each other's work (if it is gone: remove ${file})`,
+  )
 }
 
 function removeEmpty(folder: string): void {
@@ -190,12 +195,12 @@ function removeEmpty(folder: string): void {
 
 /**
  * Makes `file` the mark of what this process alone may use, until `release` or the end of the process; or names the process that has
- * it. The mark of a process that was killed, or of this one, counts for nothing; one of another machine cannot be looked at, and
- * counts. A mark is a link to nowhere whose target names the process: it is made with its content in one call, and on a full disk
+ * it. The mark of a process that was killed, or of this one, counts for nothing, and where the system tells when processes began a
+ * number that another process has by now is no sign of life; one of another machine cannot be looked at, and counts. A mark is a link to nowhere whose target names the process: it is made with its content in one call, and on a full disk
  * too. Where a file system has no links, nothing is excluded.
  */
 export function claim(file: string): { release(): void } | { owner: string } {
-  const mine = `${process.pid} on ${hostname()}`
+  const mine = myClaim()
   while (!link(file, mine)) {
     const owner = readClaim(file)
     if (owner !== undefined && owner !== mine && mayLive(owner)) return { owner }
@@ -227,29 +232,64 @@ function readClaim(file: string): string | undefined {
   }
 }
 
+/** Behind a claim: when its process began, where the system tells. */
+const SINCE = / since (\d+)$/
+
+function myClaim(): string {
+  const since = startOf(process.pid)
+  return `${process.pid} on ${hostname()}${since === undefined ? '' : ` since ${since}`}`
+}
+
+/** When a process began, in ticks since this machine did; undefined where the system does not tell. */
+function startOf(pid: number): string | undefined {
+  try {
+    // its name, in parentheses, may hold anything; the time is the 20th of the fields behind it
+    const [fields] = readFileSync(`/proc/${pid}/stat`, 'latin1').split(')').slice(-1)
+    return fields.trim().split(' ')[19]
+  } catch {
+    return undefined
+  }
+}
+
 /** Whether the process of a lock may be there still. */
 function mayLive(owner: string): boolean {
-  const [, pid, host] = /^(\d+) on (.+)$/.exec(owner) ?? []
+  const [, pid, host] = /^(\d+) on (.+)$/.exec(owner.replace(SINCE, '')) ?? []
   if (pid === undefined || host !== hostname()) return pid !== undefined
   try {
     process.kill(Number(pid), 0)
-    return true
+    const [before, now] = [SINCE.exec(owner)?.[1], startOf(Number(pid))]
+    return before === undefined || now === undefined || before === now
   } catch (error) {
     // a process of another person cannot be sent a signal
     return isSystemError(error) && error.code === 'EPERM'
   }
 }
 
-/** Refuses an output folder that exists and is not empty. */
-export function refuseExisting(path: string): void {
+/** Refuses an output folder that exists and is not empty; `way` is told as another way out. */
+export function refuseExisting(path: string, way = ''): void {
+  if (contents(path).length > 0)
+    throw new UsageError(`${path}: is there already and not empty; remove it or name another${way}`)
+}
+
+/**
+ * What is in a folder; nothing where there is none. The claim of a process that is gone counts for nothing. Throws a UsageError for a
+ * file, and for a folder that another process has claimed.
+ */
+export function contents(path: string): string[] {
   let names: string[] = []
   try {
     if (existsSync(path)) names = readdirSync(path)
   } catch {
     throw new UsageError(`${path}: is a file, want a folder that does not exist yet`)
   }
-  if (names.length > 0)
-    throw new UsageError(`${path}: is there already and not empty; remove it or name another`)
+  return names.filter((name) => name !== LOCK_FILE || !isClaim(path))
+}
+
+/** Whether the lock in a folder is a claim, left by a process that is gone or by this one. Throws where one that is there has it. */
+function isClaim(folder: string): boolean {
+  const owner = readClaim(join(folder, LOCK_FILE))
+  if (owner !== undefined && owner !== myClaim() && mayLive(owner)) throw inUse(folder, owner)
+  return owner !== undefined
 }
 
 /**

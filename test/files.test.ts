@@ -4,7 +4,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync, readlinkSync, symlinkSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
@@ -264,9 +264,29 @@ test('a folder that another process uses is refused by its number, until that pr
   }
   assert.equal(readdirSync(folder), ['lock'], 'a process that is killed leaves its claim')
   const release = lockFolder(folder)
-  assert.is(readlinkSync(join(folder, 'lock')), `${process.pid} on ${hostname()}`)
+  assert.match(
+    readlinkSync(join(folder, 'lock')),
+    new RegExp(`^${process.pid} on ${hostname()}( since \\d+)?$`),
+  )
   release()
   assert.equal(readdirSync(folder), [])
+})
+
+test('the number of a process that is gone is no sign of life where another process has it by now', () => {
+  const folder = join(temporaryFolder(), 'runs')
+  lockFolder(folder)
+  const [mine, since] = readlinkSync(join(folder, 'lock')).split(' since ')
+  if (since === undefined) return // this system does not tell when a process began
+  const other = mine.replace(String(process.pid), String(process.ppid))
+  const claimedSince = (start: string) => {
+    rmSync(join(folder, 'lock'))
+    symlinkSync(`${other} since ${start}`, join(folder, 'lock'))
+  }
+  claimedSince(readFileSync(`/proc/${process.ppid}/stat`, 'latin1').split(') ')[1].split(' ')[19])
+  assert.throws(() => lockFolder(folder), new RegExp(`process ${other};`))
+  claimedSince('1')
+  lockFolder(folder)
+  assert.is(readlinkSync(join(folder, 'lock')), `${mine} since ${since}`)
 })
 
 test('a claim of another machine, which cannot be looked at, is left to the person; one that says nothing is not', () => {

@@ -9,7 +9,7 @@
 //
 // Work split: blocks of ROWS rows of one sequence and head (shared/attention_blocks.wgsl), against all that they see. How a
 // block is computed stands in the variants of shared/attention_forward and shared/attention_backward; the forms here are heads of
-// 64, 32 and 128, read by four columns at once, and of any other size up to 256.
+// 64, 32, 128 and 16, read by four columns at once, and of any other size up to 256.
 // Dropout: element = key within the sequence, plane = row * A + head.
 //
 // In f16 qkv, y and their gradients have 2 bytes an element instead of 4, and keys and values that are read again and again half
@@ -21,9 +21,11 @@
 // form vec4, plain, CHUNKS = 16u when: hidden == 64 * heads
 // form vec4, plain, CHUNKS = 8u when: hidden == 32 * heads
 // form vec4, plain, CHUNKS = 32u when: hidden == 128 * heads
+// form vec4, plain, CHUNKS = 4u when: hidden == 16 * heads
 // f16 vec4, halves, CHUNKS = 16u when: hidden == 64 * heads
 // f16 vec4, halves, CHUNKS = 8u when: hidden == 32 * heads
 // f16 vec4, halves, CHUNKS = 32u when: hidden == 128 * heads
+// f16 vec4, halves, CHUNKS = 4u when: hidden == 16 * heads
 // f16 vec4, halves, CHUNKS = 64u
 // uses attention_forward, attention_vectors
 struct Params {
@@ -89,9 +91,11 @@ fn main(
 // form vec4, plain, CHUNKS = 16u when: hidden == 64 * heads
 // form vec4, plain, CHUNKS = 8u when: hidden == 32 * heads
 // form vec4, plain, CHUNKS = 32u when: hidden == 128 * heads
+// form vec4, plain, CHUNKS = 4u when: hidden == 16 * heads
 // f16 vec4, halves, CHUNKS = 16u when: hidden == 64 * heads
 // f16 vec4, halves, CHUNKS = 8u when: hidden == 32 * heads
 // f16 vec4, halves, CHUNKS = 32u when: hidden == 128 * heads
+// f16 vec4, halves, CHUNKS = 4u when: hidden == 16 * heads
 // f16 vec4, halves, CHUNKS = 64u
 // uses attention_backward, attention_vectors, attention_gradient_vectors
 struct Params {

@@ -45,6 +45,8 @@ export interface ArenaLayout {
 
 export interface Prepared {
   readonly program: Program
+  /** Where a program is compiled behind `prepare`: settled when it can run at once, which a run waits for; undefined from then on. */
+  readonly ready?: Promise<void>
 }
 
 /**

@@ -14,7 +14,8 @@ export async function openDevice(
   { compiling }: Pick<WebgpuOptions, 'compiling'> = {},
 ): Promise<Device> {
   if (name !== 'webgpu') throw new UsageError(`there is no device ${name} in a browser (want webgpu)`)
-  const { gpu } = (globalThis as { navigator?: { readonly gpu?: GPU } }).navigator ?? {}
+  type Navigator = { readonly gpu?: GPU; readonly hardwareConcurrency?: number }
+  const { gpu, hardwareConcurrency: cores } = (globalThis as { navigator?: Navigator }).navigator ?? {}
   if (gpu === undefined)
     throw new UsageError(
       'the webgpu device is not available: this browser has no WebGPU, or this page has not been loaded over HTTPS or from localhost',
@@ -22,5 +23,5 @@ export async function openDevice(
   const { indexedDB } = globalThis as { indexedDB?: IndexedDb }
   // in a bundle the sources are unpacked first
   const store = indexedDB && indexedDbStore(indexedDB)
-  return openWebgpu(gpu, await kernelSources(), { compiling, store })
+  return openWebgpu(gpu, await kernelSources(), { compiling, store, cores })
 }

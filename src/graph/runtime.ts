@@ -171,7 +171,7 @@ export class Runtime {
   private readonly arenas = new Map<string, DeviceBuffer>()
   private readonly state: ParameterMemory
   /** The version of the parameters that the preparation of a program has seen. */
-  private readonly ready = new Map<string, number>()
+  private readonly seen = new Map<string, number>()
   readonly memory: MemoryPlan
 
   /**
@@ -243,6 +243,14 @@ export class Runtime {
     return this.get(name)
   }
 
+  /** Settled when a program can run without waiting for its kernels to be compiled, rejected where one cannot be; undefined from then on. */
+  compiled(name: string): Promise<unknown> | undefined {
+    const { graph } = this.get(name)
+    const names = graph.preparation ? [name, preparing(name)] : [name]
+    const waited = names.flatMap((one) => this.prepared.get(one)!.ready ?? [])
+    return waited.length > 0 ? Promise.all(waited) : undefined
+  }
+
   /** Fills the inputs of a program; those of bf16 and f16 are given as f32. A leading run-time size may be filled in part. */
   async write(name: string, inputs: Readonly<Record<string, InputData>>): Promise<void> {
     await Promise.all(this.queueWrites(name, inputs))
@@ -289,8 +297,8 @@ export class Runtime {
   private queuePreparation(name: string): Promise<void>[] {
     const { graph, program } = this.get(name)
     const queued: Promise<void>[] = []
-    if (graph.preparation && this.ready.get(name) !== this.state.version) {
-      this.ready.set(name, this.state.version)
+    if (graph.preparation && this.seen.get(name) !== this.state.version) {
+      this.seen.set(name, this.state.version)
       queued.push(this.device.run(this.prepared.get(preparing(name))!, {}))
     }
     if (updates(program)) this.state.version++

@@ -6,12 +6,15 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { append, sync, writeFileAtomic } from '../files.js'
 
+/** In the folder of a run. */
+export const LOG_FILE = 'log.jsonl'
+
 export class TrainingLog {
   readonly path: string
 
   /** Opens the log of a run that has done `step` updates. */
   constructor(out: string, step: number) {
-    this.path = join(out, 'log.jsonl')
+    this.path = join(out, LOG_FILE)
     const before = existsSync(this.path) ? readFileSync(this.path, 'utf8') : ''
     const kept = before
       .split('\n')

@@ -57,7 +57,10 @@ export interface Requests {
   open: { ask: Record<never, never>; result: DeviceFacts }
   /** Reads a model folder: config.json, model.safetensors, tokenizer.json, task.json in any order; others are left alone. */
   load: { ask: { readonly files: readonly File[] }; result: ModelFacts }
-  /** Labels a text; one that is asked for while an older one waits takes its place, and the older one fails with `superseded`. */
+  /**
+   * Labels a text. One that is asked for while an older one waits, or is labelled in several batches, takes its place, and the older
+   * one fails with `superseded`.
+   */
   annotate: { ask: { readonly text: string }; result: Annotation }
   /**
    * Fine-tunes the loaded model, or one of random weights with its tokenizer, on files of the entities task (a word and its tag on a
@@ -115,6 +118,8 @@ export interface Request<N extends RequestName = RequestName> {
 export type Progress =
   | { readonly kind: 'compiling'; readonly done: number; readonly total: number }
   | { readonly kind: 'reading'; readonly what: string }
+  /** Of a text that is labelled in several batches. */
+  | { readonly kind: 'labelled'; readonly done: number; readonly total: number }
   /** `milliseconds` since the run began, pauses left out. */
   | {
       readonly kind: 'step'

@@ -65,7 +65,7 @@ class Service {
       this.made = undefined
       return this.model.facts
     },
-    annotate: ({ text }) => this.annotator.ask(text),
+    annotate: ({ text }, tell) => this.annotator.ask(text, tell),
     finetune: (ask, tell) =>
       this.controlled(async (control) => {
         const { files, ...told } = await finetuneModel(this.model, this.devices, ask, control, tell)

@@ -1,10 +1,13 @@
 /** finetune, evaluate and predict as a person runs them: what they print, and what a kill leaves to go on with. */
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { commandLine } from '../support/paths.js'
+import { folderWith } from '../support/temporary.js'
 import { toyFolder } from '../support/toy_run.js'
 
 const test = suite('finetune, evaluate, predict')
@@ -243,6 +246,45 @@ test('a run killed twice and resumed ends in the same bits', async () => {
   assert.ok(weights('killed').equals(weights('whole')))
   const predictions = (out: string) => readFileSync(join(folder, out, 'test_predictions.tsv'), 'utf8')
   assert.is(predictions('killed'), predictions('whole'))
+})
+
+test('a run killed before its first scoring is started by --resume, which says so', async () => {
+  const options = ['--total-steps', '100000', '--eval-every', '100000']
+  const child = spawn(process.execPath, [commandLine, ...finetune('early', ...options)], { cwd: folder })
+  const log = join(folder, 'early', 'log.jsonl')
+  while (child.exitCode === null && !existsSync(log)) await sleep(1)
+  child.kill('SIGKILL')
+  await once(child, 'close')
+  assert.equal(readdirSync(join(folder, 'early')).sort(), ['lock', 'log.jsonl'], 'what it leaves')
+  const shorter = ['--total-steps', '4', '--eval-every', '2']
+  const refused = bioalbert(finetune('early', ...shorter))
+  assert.is(refused.status, 2)
+  assert.match(refused.stderr, /early: is there already.*start it again by --resume/)
+  // as if it had been killed between its first model and its first checkpoint
+  for (const name of ['task.json', 'model.safetensors']) writeFileSync(join(folder, 'early', name), 'cut')
+  const { status, stderr } = bioalbert(finetune('early', ...shorter, '--resume'))
+  assert.is(status, 0, stderr)
+  assert.match(stderr, /resume: early has no checkpoint yet, so the run starts at its beginning/)
+  assert.is(bioalbert(finetune('short', ...shorter)).status, 0)
+  const weights = (out: string) => readFileSync(join(folder, out, 'model.safetensors'))
+  assert.ok(weights('early').equals(weights('short')))
+})
+
+test('--resume touches no folder that is not a run', () => {
+  const folders: Record<string, string>[] = [
+    { 'notes.txt': 'mine' },
+    { 'model.safetensors': 'mine', 'log.jsonl': '' },
+  ]
+  for (const files of folders) {
+    const own = folderWith(files)
+    const { status, stderr } = bioalbert(finetune(own, '--total-steps', '2', '--resume'))
+    assert.is(status, 1)
+    assert.match(
+      stderr,
+      /: holds (notes\.txt|model\.safetensors) but no checkpoint; there is no run to resume/,
+    )
+    assert.equal(readdirSync(own).sort(), Object.keys(files).sort())
+  }
 })
 
 test('a model of sentences of documents answers by line, from its sentences', () => {

@@ -162,6 +162,27 @@ else {
     assert.is((ends[1] as PromiseRejectedResult).reason.message, 'superseded')
   })
 
+  test('a text of several batches tells how far it is, and ends where a newer one comes', async () => {
+    const long = 'the patient had severe fever and cough .\n'.repeat(1500)
+    const heard: Progress[] = []
+    await client.ask('annotate', { text: long }, (one) => heard.push(one))
+    const labelled = heard.flatMap((one) => (one.kind === 'labelled' ? [one] : []))
+    assert.ok(labelled.length >= 3, `${labelled.length} times`)
+    assert.ok(
+      labelled.every(
+        ({ done, total }, i) => total === 1500 && done > (labelled[i - 1]?.done ?? 0) && done < total,
+      ),
+    )
+    const older = client.ask('annotate', { text: long })
+    older.catch(() => undefined)
+    const { pieces } = await client.ask('annotate', { text: 'the fever' })
+    assert.ok(pieces < 20)
+    await older.then(
+      () => assert.unreachable('was read to its end'),
+      ({ message }) => assert.is(message, 'superseded'),
+    )
+  })
+
   test('a run that is held and let go on ends in the bits of an undisturbed finetune on the same device', async () => {
     const heard: Progress[] = []
     const result = await client.ask('finetune', base, (one) => {

@@ -4,12 +4,12 @@ import { openDevice } from '../../device/open.js'
 import { PRESETS } from '../../model/config.js'
 import { taskNamed, taskNames, tasks } from '../../tasks/index.js'
 import type { Scores, Task } from '../../tasks/task.js'
-import { listCheckpoints } from '../../training/checkpoint.js'
 import { finetune } from '../../training/finetuning/finetune.js'
 import { type FinetuneResult, Interruption } from '../../training/finetuning/result.js'
-import { finished, refuseOut } from '../../training/finetuning/result_node.js'
+import { finished, openFinetuningFolder } from '../../training/finetuning/result_node.js'
 import type { FinetuneRun } from '../../training/finetuning/setup.js'
 import { setUpFinetuning } from '../../training/finetuning/setup_node.js'
+import { startsAnew } from '../../training/run_folder.js'
 import { warnOfUnknownMemory } from '../model_options.js'
 import { addShared, positiveInteger, type SharedOptions } from '../options.js'
 import { bytes, count, duration, note, printResult, skippedText, table, warn, wrapped } from '../output.js'
@@ -71,13 +71,12 @@ function formTexts(): string {
 
 async function run(task: Task, options: Options): Promise<void> {
   const { out, resume, quiet, json } = options
-  refuseOut(out, resume)
   const before = resume ? finished(out) : undefined
   if (before) {
     note(`${out}: has ended already`, quiet)
     return printResult(json, { ...before }, () => describe(task, before))
   }
-  const place = resume ? listCheckpoints(out).at(-1) : undefined
+  const place = openFinetuningFolder(out, resume)
   // once there is a checkpoint, what the run had gone on from does not matter any more
   const continueFrom = place ? undefined : options.continueFrom
   const set = setUpFinetuning(task, { ...options, continueFrom, resumeFrom: place?.dir })
@@ -101,6 +100,7 @@ async function run(task: Task, options: Options): Promise<void> {
     const result = await finetune(set, device, out, resume, {
       onStart(step, memory) {
         announce(set, device.info.detail, memory, quiet)
+        if (resume && !place) note(startsAnew(out), quiet)
         const { total } = set.schedule
         reached = Math.min(step, total)
         bar = progress({

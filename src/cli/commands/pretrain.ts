@@ -6,6 +6,7 @@ import { hasOwnMemory } from '../../training/memory.js'
 import { type PretrainResult, pretrain } from '../../training/pretraining/pretrain.js'
 import type { PretrainChoices } from '../../training/pretraining/settings.js'
 import { memoryOfRun, type PretrainSetup, setUpPretraining } from '../../training/pretraining/setup.js'
+import { startsAnew } from '../../training/run_folder.js'
 import { addModelOptions, memoryText, warnOfUnknownMemory } from '../model_options.js'
 import {
   addShared,
@@ -103,7 +104,8 @@ export function pretrainCommand(): Command {
     .addHelpText(
       'after',
       '\nInterrupted (Ctrl-C), it finishes the step, writes a checkpoint and exits with status 130; the same command\n' +
-        'with --resume goes on from there, or from the last checkpoint of a run that was killed, to the same bits:\n' +
+        'with --resume goes on from there, or from the last checkpoint of a run that was killed, to the same bits; where\n' +
+        'there is none yet it starts the run:\n' +
         '  pretrain --out P --resume\n' +
         'A run keeps its settings. Other ones want a run of its own:\n' +
         '  pretrain --out P2 --continue-from P --total-steps 5000 --learning-rate 0.001\n' +
@@ -213,7 +215,7 @@ function choicesOf(o: Options): PretrainChoices {
   }
 }
 
-function describe(setup: PretrainSetup, device: Device, { init }: Options): string[] {
+function describe(setup: PretrainSetup, device: Device, { init, out, resume }: Options): string[] {
   const { settings, stream, heldOut, capacity, resumed, continued, programs } = setup
   const { config, schedule, optimizer, batch } = settings
   const { info } = stream
@@ -237,6 +239,7 @@ function describe(setup: PretrainSetup, device: Device, { init }: Options): stri
       `start: weights of ${init}; not in it: ${list(setup.init.missing)}; not used: ${list(setup.init.ignored)}`,
     )
   }
+  if (resume && !resumed) lines.push(startsAnew(out))
   if (resumed) {
     const { place, state } = resumed
     const moved = state.instances !== undefined && state.instances !== setup.instances
@@ -279,7 +282,10 @@ function conclude(result: PretrainResult, setup: PretrainSetup, out: string, jso
     out,
   }
   printResult(json, object, () => {
-    if (interrupted) return `interrupted after step ${count(step)}; go on with the same command and --resume`
+    if (interrupted)
+      return step === 0
+        ? 'interrupted before the first step; the same command with --resume starts it'
+        : `interrupted after step ${count(step)}; go on with the same command and --resume`
     const lines = [
       `${out}: ${count(step)} steps, loss ${last?.loss.toFixed(3)}${skippedText(result.skipped)}`,
     ]

@@ -44,6 +44,8 @@ const QUERIES = 4096
 export interface WebgpuOptions {
   /** Hears how many kernels are compiled, of those that programs asked for since all before them were. */
   readonly compiling?: Compiling
+  /** Cores that compile pipelines (default: 4). */
+  readonly cores?: number
   /** Largest buffer and binding, in bytes, where that is to be less than the adapter allows (tests). */
   readonly mostBytes?: number
   /** Variants of shared code by family, instead of those that are fastest here; the first of a family that is left out. */
@@ -110,7 +112,7 @@ export class WebgpuDevice implements ProgramSource, Chooser {
     readonly adapter: AdapterReport,
     readonly device: GPUDevice,
     private readonly sources: KernelSources,
-    { compiling, waiting, mostBytes = Number.POSITIVE_INFINITY }: WebgpuOptions,
+    { compiling, waiting, mostBytes = Number.POSITIVE_INFINITY, cores = 4 }: WebgpuOptions,
   ) {
     const hasTimestamps = adapter.features.includes('timestamp-query')
     this.timelineClock = hasTimestamps ? 'device' : 'host'
@@ -120,7 +122,7 @@ export class WebgpuDevice implements ProgramSource, Chooser {
     this.use(firstVariants(runnable(sources, adapter.features, adapter.subgroupMatrices)))
     this.health = new Health(device, waiting)
     this.queue = new WebgpuQueue(device, this.health)
-    this.pipelines = new Pipelines(device, this.health, compiling)
+    this.pipelines = new Pipelines(device, this.health, cores + 1, compiling)
   }
 
   get info(): DeviceInfo {

@@ -1,5 +1,6 @@
 /** WebGPU in Node: Dawn through the npm package `webgpu`. */
 import { createRequire } from 'node:module'
+import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { webgpuVariantsFromEnvironment } from '../../environment.js'
 import { UsageError } from '../../error.js'
@@ -43,6 +44,7 @@ export async function openWebgpuInNode(options: NodeOptions = {}): Promise<Webgp
     store: fileStore(join(cacheFolder(), 'webgpu')),
     variants: webgpuVariantsFromEnvironment(),
     waiting: new Pauses(),
+    cores: availableParallelism(),
     ...options,
   })
 }

@@ -6,9 +6,6 @@ import { UserError } from '../../error.js'
 import type { Health } from './health.js'
 import type { WgslEntry, WgslKernel } from './source.js'
 
-/** Pipelines that are compiled at once. Where one begins its shader is parsed, in Node on the thread of JavaScript: not all of them in one go. */
-const AT_ONCE = 16
-
 /** Hears how many pipelines are compiled, of those that were asked for since all before them were. */
 export type Compiling = (done: number, total: number) => void
 
@@ -35,6 +32,8 @@ export class Pipelines {
   constructor(
     private readonly device: GPUDevice,
     private readonly health: Health,
+    /** Pipelines that are compiled at once. Where one begins its shader is parsed, in Node on the thread of JavaScript; and who ends the device waits for those that have begun. */
+    private readonly atOnce: number,
     private readonly compiling: Compiling = () => {},
   ) {}
 
@@ -98,7 +97,7 @@ export class Pipelines {
   }
 
   private next(): void {
-    while (this.running.size < AT_ONCE) {
+    while (this.running.size < this.atOnce) {
       const begin = this.queue.shift()
       if (!begin) return
       const work = begin().then(() => {

@@ -1,5 +1,6 @@
 /** Entities in a text of any length, every line a paragraph, as `predict` labels it. Needs nothing of Node. */
 import { UsageError } from '../../error.js'
+import type { Example } from '../../model/head.js'
 import type { FoundEntity } from '../../tasks/task.js'
 import { evaluateLines, type TaskFolder } from './model.js'
 import type { Predictor } from './predictor.js'
@@ -11,12 +12,16 @@ export interface AnnotatedText {
   readonly pieces: number
 }
 
-/** `entity` is the type of entities whose labels have none. Throws a UsageError for a task that finds no entities. */
+/**
+ * `entity` is the type of entities whose labels have none; `heard` hears how much of the work is done, of a whole of `total`, and may
+ * end it by an error. Throws a UsageError for a task that finds no entities.
+ */
 export async function annotateText(
   predictor: Predictor,
   { task, context }: Pick<TaskFolder, 'task' | 'context'>,
   text: string,
   entity = 'ENTITY',
+  heard?: (done: number, total: number) => void,
 ): Promise<AnnotatedText> {
   const { documents } = task
   if (documents?.takes !== 'passages')
@@ -24,8 +29,14 @@ export async function annotateText(
   const lines = text.split('\n')
   const items = lines.map((line, i) => task.parse(line, { file: 'text', line: i + 1 }, context))
   let pieces = 0
-  const answers = await evaluateLines(predictor, task, items, context, (examples) => {
+  let [done, total] = [0, 0]
+  const cut = (examples: readonly Example[]) => {
+    total = examples.length
     for (const { ids } of examples) pieces += ids.length
+  }
+  const answers = await evaluateLines(predictor, task, items, context, cut, (more) => {
+    done += more
+    heard?.(done, total)
   })
   const options = { entity, labels: context.labels }
   let begin = 0

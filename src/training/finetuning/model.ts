@@ -200,7 +200,7 @@ export function answersOf(
 
 /**
  * The answers to the items of several lines, whose examples are run together so that batches are full. `onExamples` hears what
- * they were cut into.
+ * they were cut into, `onDone` of each batch how many more are done; what it throws ends the work.
  */
 export async function evaluateLines(
   predictor: Predictor,
@@ -208,11 +208,13 @@ export async function evaluateLines(
   lines: readonly (readonly unknown[])[],
   context: TaskContext,
   onExamples?: (examples: readonly Example[]) => void,
+  onDone?: (examples: number) => void,
 ): Promise<unknown[][]> {
   const items = lines.flat()
   const examples = task.examples(items, context, false)
   onExamples?.(examples)
-  const answers = answersOf(task, items, examples, await predictor.logits(examples), context)
+  const logits = await predictor.logits(examples, onDone)
+  const answers = answersOf(task, items, examples, logits, context)
   let next = 0
   return lines.map(({ length }) => {
     next += length

@@ -53,7 +53,7 @@ export class Predictor {
   }
 
   /**
-   * Logits of every example, [scored, K] each. `onItems` hears how many more items are begun.
+   * Logits of every example, [scored, K] each. `onExamples` hears after each batch how many more are done.
    * Throws a UserError where the model gives no numbers.
    */
   async logits(

@@ -48,7 +48,7 @@ export interface FinetuneResult {
   skipped_steps?: number
 }
 
-/** The end of a run that a person stopped; a checkpoint of that step is there. */
+/** The end of a run that a person stopped; a checkpoint of that step is there, unless it is 0. */
 export class Interruption extends UserError {
   override name = 'Interruption'
   constructor(
@@ -56,7 +56,9 @@ export class Interruption extends UserError {
     readonly step: number,
   ) {
     super(
-      `interrupted after step ${step}; the same command with --resume goes on from the checkpoint in ${out}`,
+      step === 0
+        ? 'interrupted before the first step; the same command with --resume starts it'
+        : `interrupted after step ${step}; the same command with --resume goes on from the checkpoint in ${out}`,
     )
   }
 }

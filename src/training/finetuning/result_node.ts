@@ -1,8 +1,11 @@
 /** What a fine-tuning run leaves in its folder: scores.json, units.json. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { UsageError } from '../../error.js'
-import { listCheckpoints } from '../checkpoint.js'
+import { CONFIG_FILE, VOCABULARY_FILES, WEIGHTS_FILE } from '../../model/pretrained.js'
+import type { CheckpointPlace } from '../checkpoint.js'
+import { LOG_FILE } from '../log.js'
+import { openRunFolder } from '../run_folder.js'
+import { TASK_FILE } from './model.js'
 import type { FinetuneResult } from './result.js'
 
 /** The last file that a run writes. */
@@ -10,18 +13,17 @@ export const SCORES_FILE = 'scores.json'
 /** Tallies of the units of dev and test. */
 export const UNITS_FILE = 'units.json'
 
-/** Refuses an output folder with anything in it, unless a run there is to be resumed. */
-export function refuseOut(out: string, resume: boolean): void {
-  if (!existsSync(out)) return
-  let names: string[]
-  try {
-    names = readdirSync(out)
-  } catch {
-    throw new UsageError(`${out}: is a file, want a folder`)
-  }
-  if (names.length === 0 || resume) return
-  const stopped = listCheckpoints(out).length > 0 ? ', or go on with it by --resume' : ''
-  throw new UsageError(`${out}: is there already and not empty; remove it or name another${stopped}`)
+/** What the first model of a run is made of. */
+const MODEL_FILES: readonly string[] = [TASK_FILE, CONFIG_FILE, WEIGHTS_FILE, ...VOCABULARY_FILES]
+
+/** The checkpoint that a run in OUT goes on from, as `openRunFolder` says: its first model is written just before its first checkpoint. */
+export function openFinetuningFolder(out: string, resume: boolean): CheckpointPlace | undefined {
+  const marks = [LOG_FILE, TASK_FILE]
+  return openRunFolder(
+    out,
+    resume,
+    (name, all) => MODEL_FILES.includes(name) && marks.every((mark) => all.includes(mark)),
+  )
 }
 
 /** The result of a run that has ended in that folder. */

@@ -6,12 +6,13 @@ import type { Graph } from '../../graph/graph.js'
 import type { Runtime } from '../../graph/runtime.js'
 import { className } from '../../model/kind.js'
 import type { Scores, Tally } from '../../tasks/task.js'
+import { compiledUnless } from '../compiled.js'
 import { LossScaler, type LossScaleState } from '../loss_scale.js'
 import { learningRate, type Schedule } from '../schedule.js'
 import type { RunKeeper } from './keeper.js'
 import { type LoopEvents, type Position, type Step, stepsPerEpoch, train } from './loop.js'
 import { answersOf, type Evaluation } from './model.js'
-import { Predictor } from './predictor.js'
+import { PREDICT_PROGRAM, Predictor } from './predictor.js'
 import { finetuningPrograms } from './programs.js'
 import { type FinetuneHooks, type FinetuneResult, Interruption } from './result.js'
 import {
@@ -168,13 +169,22 @@ export class Session {
   }
 
   /** Throws ScoringStopped where a person wants to stop before the last batch. */
-  private logits(examples: Part['examples']): Promise<Float32Array[]> {
+  private async logits(examples: Part['examples']): Promise<Float32Array[]> {
+    if (!(await this.compiled(PREDICT_PROGRAM))) throw new ScoringStopped()
     let done = 0
     return this.predictor.logits(examples, (more) => {
       done += more
       this.hooks.onScoring?.(done, examples.length)
       if (done < examples.length && this.hooks.interrupted?.()) throw new ScoringStopped()
     })
+  }
+
+  /** Waits for the kernels of programs; false where a person wants to stop before they are there. */
+  private async compiled(...programs: string[]): Promise<boolean> {
+    const wantsStop = () => this.hooks.interrupted?.() === true
+    for (const program of programs)
+      if (!(await compiledUnless(this.runtime, program, wantsStop))) return false
+    return true
   }
 
   tally({ split }: Part, { answers }: Evaluation): Tally[] {
@@ -229,6 +239,9 @@ export class Session {
     const { run, updates, age, scaler } = this
     let stopped = 0
     let isInterrupted = false
+    // what has been done so far is in a checkpoint
+    if (!(await this.compiled('accumulate', 'step')))
+      throw new Interruption(this.keeper.name, first + start.step)
     this.before = performance.now()
     const settings = {
       totalSteps: last,

@@ -14,6 +14,7 @@ import { Runtime } from '../../graph/runtime.js'
 import { saveModel } from '../../model/folder.js'
 import { className } from '../../model/kind.js'
 import { listCheckpoints, pruneCheckpoints, removeLeftovers, saveCheckpoint } from '../checkpoint.js'
+import { compiledUnless } from '../compiled.js'
 import { TrainingLog } from '../log.js'
 import { LossScaler, type LossScaleState, scaleScalars } from '../loss_scale.js'
 import { refuseTooLarge } from '../memory.js'
@@ -35,7 +36,7 @@ export interface PretrainRun {
   readonly saveEvery: number
   /** Checkpoints to keep besides the best one. */
   readonly keep: number
-  /** Aborted: finish the step, write a checkpoint, return. */
+  /** Aborted: finish the step, write a checkpoint, return; before the first step, at once and without one. */
   readonly signal?: AbortSignal
   readonly events?: PretrainEvents
 }
@@ -74,7 +75,7 @@ export interface PretrainResult {
   readonly tokensPerSecond: number
   /** Where the loss is scaled: steps that were left out. */
   readonly skipped?: number
-  /** Stopped by the signal: there is a checkpoint, but OUT is no model yet. */
+  /** Stopped by the signal: there is a checkpoint if a step was done, but OUT is no model yet. */
   readonly interrupted: boolean
 }
 
@@ -186,10 +187,12 @@ class Pretraining {
     events?.started?.(this.step, this.runtime.device)
     const isBoundary = (step: number) =>
       step % options.saveEvery === 0 || step % options.evalEvery === 0 || step === end
+    const wantsStop = () => signal?.aborted === true
+    for (const program of ['accumulate', 'step']) await compiledUnless(this.runtime, program, wantsStop)
     this.since = performance.now()
     await runAhead<StepLine>({
       submit: async () =>
-        this.submitted < end && performance.now() < deadline && !signal?.aborted ? this.submit() : undefined,
+        this.submitted < end && performance.now() < deadline && !wantsStop() ? this.submit() : undefined,
       isBoundary: () => isBoundary(this.submitted),
       onDone: async (line, settled) => {
         this.log.write({ ...line })
@@ -201,7 +204,7 @@ class Pretraining {
         this.since = performance.now()
       },
     })
-    const interrupted = signal?.aborted === true && this.step < end
+    const interrupted = wantsStop() && this.step < end
     if (!interrupted && this.step > 0) await this.evaluate()
     await this.save()
     if (!interrupted) {

@@ -2,7 +2,7 @@
  * Everything about a pretraining run that can be known, and refused, before it takes memory or writes a file: the
  * vocabulary, the instances, the checkpoint to go on from, the settings, the programs and their memory, the weights.
  */
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { MANIFEST, manifestDigest, readManifest } from '../../data/instances/manifest.js'
 import { type Instance, InstanceStream } from '../../data/instances/stream.js'
@@ -10,7 +10,6 @@ import type { Tokenizer } from '../../data/tokenizer/tokenizer.js'
 import { loadTokenizer } from '../../data/tokenizer/tokenizer_node.js'
 import type { Device } from '../../device/device.js'
 import { UsageError, UserError } from '../../error.js'
-import { refuseExisting } from '../../files.js'
 import { compile, type MemoryPlan, memoryOn, memoryPlan } from '../../graph/runtime.js'
 import { openModel, readVocabularyContents } from '../../model/folder.js'
 import { checkVocabulary, type PretrainedModel, type VocabularyContents } from '../../model/pretrained.js'
@@ -19,7 +18,6 @@ import { loadPretrained } from '../../model/weights.js'
 import {
   type CheckpointPlace,
   findCheckpoint,
-  listCheckpoints,
   readArenas,
   readState,
   type TrainingArenas,
@@ -27,6 +25,7 @@ import {
 import { initialValues } from '../initialize.js'
 import { atStart, type LossScaleState } from '../loss_scale.js'
 import { refuseTooLarge } from '../memory.js'
+import { openRunFolder } from '../run_folder.js'
 import { microBatchCapacity } from './batch.js'
 import { heldOutInstances, unigramBaseline } from './evaluate.js'
 import { type PretrainingPrograms, pretrainingPrograms } from './programs.js'
@@ -108,8 +107,7 @@ export async function setUpPretraining(sources: PretrainSources): Promise<Pretra
   const { choices, out, resume } = sources
   if (sources.init !== undefined && sources.continueFrom !== undefined)
     throw new UsageError('want either --init or --continue-from')
-  const resumed = resume ? origin(newestCheckpoint(out)) : undefined
-  if (!resume) refuseExisting(out)
+  const resumed = origin(openRunFolder(out, resume))
   // once there is a checkpoint, what the run had started from does not matter any more
   const isContinued = resumed === undefined && sources.continueFrom !== undefined
   const from = isContinued ? origin(findCheckpoint(sources.continueFrom as string)) : resumed
@@ -258,24 +256,6 @@ function otherData(state: Record<string, unknown>, facts: DataFacts): string | u
     if (name === 'instancesDigest' && before[name] === undefined) continue
     if (before[name] !== now) return `${name} ${before[name]}, here ${now}`
   }
-  return undefined
-}
-
-function newestCheckpoint(out: string): CheckpointPlace | undefined {
-  const newest = listCheckpoints(out).at(-1)
-  if (newest) return newest
-  // a run that was killed before its first checkpoint starts anew; what is no run is refused
-  let names: string[] = []
-  try {
-    names = readdirSync(out)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-  }
-  const foreign = names.find(
-    (name) => name !== 'log.jsonl' && !/^\.checkpoint-|\.tmp$|\.partial-\d+$/.test(name),
-  )
-  if (foreign !== undefined)
-    throw new UserError(`${out}: holds ${foreign} but no checkpoint; there is no run to resume`)
   return undefined
 }
 

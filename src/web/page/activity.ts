@@ -1,10 +1,10 @@
-/** What is under way before there is anything to show: files that are read, kernels that are compiled. */
+/** What is under way before there is anything to show: files that are read, kernels that are compiled, a long text. */
 import type { Progress } from '../protocol.js'
 import { make, say } from './dom.js'
 
 export class Activity {
   private readonly text = make('p', { class: 'note', role: 'status' })
-  private readonly bar = make('progress', { 'aria-label': 'Kernels compiled' })
+  private readonly bar = make('progress')
 
   constructor(private readonly place: HTMLElement) {
     place.append(this.text, this.bar)
@@ -17,17 +17,28 @@ export class Activity {
       this.show(`Reading ${progress.what}`)
       return true
     }
-    if (progress.kind !== 'compiling') return false
-    const { done, total } = progress
-    if (done >= total) this.end()
-    else {
-      // the number stands in the bar alone: read aloud it would never end
-      this.show('Compiling kernels for this GPU; the first time takes longest')
-      this.bar.hidden = false
-      this.bar.max = total
-      this.bar.value = done
+    if (progress.kind === 'labelled') {
+      this.measure('Reading the text', 'Text that is read', progress)
+      return true
     }
+    if (progress.kind !== 'compiling') return false
+    if (progress.done >= progress.total) this.end()
+    else
+      this.measure(
+        'Compiling kernels for this GPU; the first time takes longest',
+        'Kernels compiled',
+        progress,
+      )
     return true
+  }
+
+  /** The number stands in the bar alone: read aloud it would never end. */
+  private measure(text: string, label: string, { done, total }: { done: number; total: number }): void {
+    this.show(text)
+    this.bar.hidden = false
+    this.bar.setAttribute('aria-label', label)
+    this.bar.max = total
+    this.bar.value = done
   }
 
   show(text: string): void {

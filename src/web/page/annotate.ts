@@ -6,6 +6,7 @@ import { Editor } from './editor.js'
 import type { Engine } from './engine.js'
 import { save } from './files.js'
 import { brief, bytes, count, counted, percent } from './format.js'
+import { Frames } from './frames.js'
 import { Colours, inCodePoints, predictionLines, sureness } from './highlights.js'
 import type { ModelPanel } from './model.js'
 
@@ -15,6 +16,8 @@ const PAUSE = 150
 const SLOW = 1000
 /** Rows of the table; whatever is found is marked and exported. */
 const MOST_ROWS = 500
+/** Of them in a frame. */
+const FRAME_ROWS = 50
 
 /** Of a file that is dropped: a text area with more answers keys late. */
 const MOST_BYTES = 1_000_000
@@ -37,6 +40,7 @@ export class AnnotateTab {
   private readonly exports = [byId('copy-json', HTMLButtonElement), byId('save-json', HTMLButtonElement)]
   private readonly copied = byId('copied', HTMLElement)
   private readonly activity = new Activity(byId('annotate-activity', HTMLElement))
+  private readonly listing = new Frames()
   private device = ''
   private example = EXAMPLE
   private timer = 0
@@ -130,6 +134,7 @@ export class AnnotateTab {
 
   private empty(text: string): void {
     this.shown = undefined
+    this.listing.end()
     this.editor.mark([])
     this.results.hidden = true
     for (const button of this.exports) button.disabled = true
@@ -152,10 +157,16 @@ export class AnnotateTab {
     )
     say(this.facts, `${brief(milliseconds)} for ${counted(pieces, 'piece')} of text on ${this.device}`)
     this.results.hidden = entities.length === 0
-    const places = inCodePoints(text, entities)
-    this.rows.replaceChildren(
-      ...entities.slice(0, MOST_ROWS).map((entity, i) => this.row(text, entity, places[i])),
-    )
+    const rows = entities.slice(0, MOST_ROWS)
+    const places = inCodePoints(text, rows)
+    let made = 0
+    this.rows.replaceChildren()
+    this.listing.begin(() => {
+      const slice = rows.slice(made, made + FRAME_ROWS)
+      this.rows.append(...slice.map((entity, i) => this.row(text, entity, places[made + i])))
+      made += slice.length
+      return made < rows.length
+    })
     this.more.hidden = entities.length <= MOST_ROWS
     say(this.more, `The first ${count(MOST_ROWS)} are listed; all are marked, and in the JSON.`)
     for (const button of this.exports) button.disabled = false

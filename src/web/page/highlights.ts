@@ -7,6 +7,7 @@ import type { Entity } from '../protocol.js'
  * touched are gone. So marks stay with their words until the model has read the new text.
  */
 export function follow(entities: readonly Entity[], before: string, after: string): Entity[] {
+  if (entities.length === 0) return []
   const most = Math.min(before.length, after.length)
   let front = 0
   while (front < most && before[front] === after[front]) front++

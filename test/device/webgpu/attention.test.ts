@@ -33,6 +33,8 @@ const cases: [AttentionCase, number][] = [
   [{ lengths: [0, 0, 100, 1, 0], heads: 1, D: 32 }, 0.1],
   [{ lengths: edges, heads: 1, D: 32, causal: true }, 0],
   [{ lengths: [7, 33, 1, 16, 17], heads: 2, D: 128 }, 0.1],
+  [{ lengths: edges, heads: 3, D: 16 }, 0.2],
+  [{ lengths: [9, 34], heads: 2, D: 16, causal: true }, 0],
   [{ lengths: [15, 33], heads: 1, D: 128, causal: true }, 0],
   [{ lengths: [1, 9, 0, 33], heads: 5, D: 4 }, 0.1],
   [{ lengths: [8, 34], heads: 2, D: 24, causal: true }, 0.3],
@@ -49,6 +51,7 @@ const halfCases: [AttentionCase, number][] = [
   [{ lengths: [5, 33, 0], heads: 2, D: 64 }, 0.2],
   [{ lengths: [34, 3], heads: 1, D: 32, causal: true }, 0.1],
   [{ lengths: [7, 17], heads: 1, D: 128 }, 0],
+  [{ lengths: [3, 40], heads: 2, D: 16, causal: true }, 0.1],
   [{ lengths: [8, 34], heads: 2, D: 24, causal: true }, 0.3],
 ]
 

@@ -1,10 +1,11 @@
 /** The pretraining loop: what a step is, that it learns, and what it says when it does not. */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Instance } from '../../../src/data/instances/stream.js'
 import { openCpu } from '../../../src/device/cpu.js'
+import type { Device } from '../../../src/device/device.js'
 import { readSafetensors } from '../../../src/model/formats/safetensors.js'
 import { refuseTooLarge } from '../../../src/training/memory.js'
 import { Collator, microBatchCapacity, splitStep } from '../../../src/training/pretraining/batch.js'
@@ -13,6 +14,7 @@ import { type PretrainRun, pretrain } from '../../../src/training/pretraining/pr
 import type { PretrainChoices } from '../../../src/training/pretraining/settings.js'
 import { setUpPretraining } from '../../../src/training/pretraining/setup.js'
 import { allclose } from '../../support/allclose.js'
+import { compiling } from '../../support/compiling.js'
 import { rejects } from '../../support/failure.js'
 import { pretrainingData } from '../../support/pretraining_case.js'
 
@@ -21,7 +23,12 @@ const test = suite('pretrain')
 const data = await pretrainingData()
 let runs = 0
 
-async function run(choices: PretrainChoices, more: Partial<PretrainRun> = {}, init?: string) {
+async function run(
+  choices: PretrainChoices,
+  more: Partial<PretrainRun> = {},
+  init?: string,
+  wrap = (device: Device) => device,
+) {
   const out = join(data.folder, `out${runs++}`)
   const { tokenizer, instances } = data
   const sources = { choices, instances, tokenizer, out, init, resume: false, evalInstances: 40 }
@@ -32,7 +39,7 @@ async function run(choices: PretrainChoices, more: Partial<PretrainRun> = {}, in
     const options = { out, evalEvery: 1000, saveEvery: 1000, keep: 1 }
     const started = () => held.push(device.bytes)
     const working = device.bytes
-    const result = await pretrain(setup, device, { ...options, events: { started }, ...more })
+    const result = await pretrain(setup, wrap(device), { ...options, events: { started }, ...more })
     return { out, setup, result, bytes: held[0] - working }
   } finally {
     await device.destroy()
@@ -46,6 +53,23 @@ const instance = (n: number, positions: number[], splitAt = 2, sop: 0 | 1 = 0): 
   labels: Int32Array.from(positions, (p) => 100 + p),
   sop,
   source: 'in_order',
+})
+
+test('a run that is ended while kernels are being compiled waits for none of them, and leaves nothing', async () => {
+  const never = new Promise<void>(() => undefined)
+  const stop = new AbortController()
+  const began = { started: () => void setTimeout(() => stop.abort(), 100) }
+  const more = { signal: stop.signal, events: began }
+  const { out, result } = await run({ preset: 'nano', totalSteps: 3, batch: 4 }, more, undefined, (device) =>
+    compiling(device, never),
+  )
+  assert.ok(result.interrupted)
+  assert.is(result.step, 0)
+  assert.not(existsSync(out))
+  const compiled = await run({ preset: 'nano', totalSteps: 3, batch: 4 }, {}, undefined, (device) =>
+    compiling(device, new Promise((resolve) => setTimeout(resolve, 100))),
+  )
+  assert.is(compiled.result.step, 3)
 })
 
 test('a micro-batch is ragged: rows of all sequences one after the other, nothing between them', () => {

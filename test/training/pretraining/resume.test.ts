@@ -1,6 +1,7 @@
 /** A pretraining run killed at any moment and resumed ends in the same bits as one that nobody disturbed. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { suite } from 'uvu'
@@ -106,6 +107,40 @@ test('killed with SIGKILL at random moments, weights, moments, log and folder ar
   assert.ok(midway >= 2, `only ${midway} kills hit a running training`)
   await complete('--out', 'killed', '--resume')
   same('killed', 'whole')
+})
+
+test('killed before its first checkpoint it is started by --resume, which says so, and by nothing else', async () => {
+  const { child, end } = start(
+    ...'--out early --total-steps 100000 --save-every 100000 --eval-every 100000'.split(' '),
+  )
+  while (child.exitCode === null && logged('early') < 1) await sleep(1)
+  child.kill('SIGKILL')
+  await end
+  const names = readdirSync(join(data.folder, 'early')).sort()
+  assert.equal(names, ['lock', 'log.jsonl'], 'what it leaves')
+  const refused = await start('--out', 'early').end
+  assert.is(refused.status, 2)
+  assert.match(refused.stderr, /early: is there already.*start it again by --resume/)
+  const { stderr } = await complete('--out', 'early', '--resume')
+  assert.match(stderr, /resume: early has no checkpoint yet, so the run starts at its beginning/)
+  if (!existsSync(join(data.folder, 'whole'))) await complete('--out', 'whole')
+  same('early', 'whole')
+})
+
+test('a folder with nothing but the claim of a process that is gone counts as empty, of one that is there as in use', async () => {
+  const lock = (out: string, owner: string) => {
+    mkdirSync(join(data.folder, out))
+    symlinkSync(owner, join(data.folder, out, 'lock'))
+  }
+  // numbers of processes end far below
+  lock('dead', `${2 ** 30} on ${hostname()}`)
+  lock('live', `${process.pid} on ${hostname()}`)
+  await complete('--out', 'dead', '--steps', '2')
+  for (const more of [[], ['--resume']]) {
+    const { status, stderr } = await start('--out', 'live', ...more).end
+    assert.is(status, 2)
+    assert.match(stderr, new RegExp(`live: is in use by process ${process.pid} on `))
+  }
 })
 
 test('another number of threads gives the same bits', async () => {

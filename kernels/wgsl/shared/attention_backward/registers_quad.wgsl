@@ -80,7 +80,9 @@ fn pair_of(at: vec2u, gradients_at: vec2u, lane: u32, isKey: bool) -> Pair {
     }
   } else {
     pair = pair_part(pair, at, gradients_at, 0u, lane, isKey);
-    pair = pair_part(pair, at, gradients_at, 4u, lane, isKey);
+    if (CHUNKS > 4u) {
+      pair = pair_part(pair, at, gradients_at, 4u, lane, isKey);
+    }
     if (CHUNKS > 8u) {
       pair = pair_part(pair, at, gradients_at, 8u, lane, isKey);
       pair = pair_part(pair, at, gradients_at, 12u, lane, isKey);
@@ -121,7 +123,9 @@ fn add_pair(ds: mat2x4f, kept_p: mat2x4f, isKey: bool) {
     }
   } else {
     add_part(ds, kept_p, 0u, isKey);
-    add_part(ds, kept_p, 4u, isKey);
+    if (CHUNKS > 4u) {
+      add_part(ds, kept_p, 4u, isKey);
+    }
     if (CHUNKS > 8u) {
       add_part(ds, kept_p, 8u, isKey);
       add_part(ds, kept_p, 12u, isKey);

@@ -24,7 +24,7 @@ const PASSING = select(8u, min(16u, 256u / CHUNKS), IS_TILED);
 const J = PASSING / 8u;
 const PITCH = PASSING + 1u;  // chunks begin at different banks
 const TILE = select(1u, PITCH * CHUNKS, IS_TILED);
-const OWN = CHUNKS / 8u;     // chunks of an invocation
+const OWN = (CHUNKS + 7u) / 8u;  // chunks of an invocation, at most
 
 var<workgroup> shared_block: Block;
 var<workgroup> score_tile: array<vec4f, TILE>;     // queries, or keys

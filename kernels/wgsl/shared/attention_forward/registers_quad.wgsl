@@ -36,7 +36,9 @@ fn scores_of(at: vec2u, lane: u32) -> mat2x4f {
     }
   } else {
     scores += score_part(at, 0u, lane);
-    scores += score_part(at, 4u, lane);
+    if (CHUNKS > 4u) {
+      scores += score_part(at, 4u, lane);
+    }
     if (CHUNKS > 8u) {
       scores += score_part(at, 8u, lane);
       scores += score_part(at, 12u, lane);
@@ -67,7 +69,9 @@ fn add_values(at: vec2u, p: mat2x4f, lane: u32) {
     }
   } else {
     add_part(at, p, 0u, lane);
-    add_part(at, p, 4u, lane);
+    if (CHUNKS > 4u) {
+      add_part(at, p, 4u, lane);
+    }
     if (CHUNKS > 8u) {
       add_part(at, p, 8u, lane);
       add_part(at, p, 12u, lane);

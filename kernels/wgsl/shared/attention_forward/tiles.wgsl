@@ -23,7 +23,7 @@ const SLACK = 8.0;  // what a score may exceed the reference of the exponentials
 const KEYS = min(32u, 512u / CHUNKS);
 const J = KEYS / 8u;
 const PITCH = KEYS + 1u;  // chunks begin at different banks
-const OWN = CHUNKS / 8u;  // chunks of an invocation
+const OWN = (CHUNKS + 7u) / 8u;  // chunks of an invocation, at most
 
 var<workgroup> shared_block: Block;
 var<workgroup> keys: array<vec4f, PITCH * CHUNKS>;
