@@ -5,7 +5,7 @@
 //
 // In f16 x, y, their gradients and the packed weight have 2 bytes an element instead of 4: of what tiles load, and of what is
 // stored but bias, dweight and dbias, half. Products are made in f32 either way.
-// uses product
+// uses product, column_sums
 
 // The order of JOINS in src/ops/linear.ts: add, gelu_tanh, gelu_erf.
 fn joined(product: f32, other: f32, join: u32) -> f32 {
@@ -26,24 +26,6 @@ fn joined4(product: vec4f, other: vec4f, join: u32) -> vec4f {
   return vec4f(
     joined(product.x, other.x, join), joined(product.y, other.y, join), joined(product.z, other.z, join), joined(product.w, other.w, join),
   );
-}
-
-const BIAS_FOURS = 4u;  // fours of outputs that a workgroup sums over the rows of dy, each by 16 invocations
-
-var<workgroup> bias_sums: array<vec4f, LANES>;
-
-// Sum over all rows of the left operand, four columns from `column` on; the first BIAS_FOURS invocations have the results.
-fn sum_of_rows(column: u32, lane: u32, rows: u32) -> vec4f {
-  var sum = vec4f();
-  for (var n = lane / BIAS_FOURS; n < rows; n += LANES / BIAS_FOURS) {
-    sum += left4(column, n);
-  }
-  bias_sums[lane] = sum;
-  workgroupBarrier();
-  for (var i = lane + BIAS_FOURS; i < LANES; i += BIAS_FOURS) {
-    sum += bias_sums[i];
-  }
-  return sum;
 }
 
 // ---------------------------------------------------------------- forward

@@ -80,8 +80,8 @@ test('forms that differ in shared code, constants and condition are lines of one
   )
   assert.is(single.when, undefined)
   assert.equal(fours.buffers, [{ name: 'x', type: 'f32' }])
-  assert.match(fours.code, /const TILE = 8u;/)
-  assert.not.match(fours.code, /const TILE = 2u;/)
+  assert.match(fours.entries[0].code, /const TILE = 8u;/)
+  assert.not.match(fours.entries[0].code, /const TILE = 2u;/)
 })
 
 test('a line for f16 makes a form of a kernel of its own, in which activations have another type in storage', () => {
@@ -127,12 +127,12 @@ test('shared code stands in front, in the variant that is chosen, with what it u
   assert.equal(plain.entries[0].bindings, [0], 'x is reached through both')
   const chosen = read({ product: 'subgroup' })
   assert.is(groups(chosen), 9)
-  assert.match(chosen.code, /^enable subgroups;\nenable f16;\n/)
-  assert.not.match(plain.code, /enable/)
+  assert.match(chosen.entries[0].code, /^enable subgroups;\nenable f16;\n/)
+  assert.not.match(plain.entries[0].code, /enable/)
   const one = `${section('// uses sums\n', '1').replace('work();', 'sum();')}${section('// uses product\n', '1').replace('k_forward', 'k_backward')}`
   const apart = readKernels({ prelude: '', files: { k: one }, shared }, {})
   assert.equal(apart.get('k_forward')![0].families, ['sums'], 'a line in a section is for that section')
-  assert.not.match(apart.get('k_forward')![0].code, /fn work/)
+  assert.not.match(apart.get('k_forward')![0].entries[0].code, /fn work/)
   assert.equal(apart.get('k_backward')![0].families, ['product', 'sums'])
   assert.throws(() => read({ product: 'no' }), /product has no variant no \(want plain, subgroup\)/)
   assert.throws(() => readKernels({ prelude: '', files, shared: {} }), /k.wgsl uses product, which is not/)
