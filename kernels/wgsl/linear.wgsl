@@ -5,7 +5,7 @@
 //
 // In f16 x, y, their gradients and the packed weight have 2 bytes an element instead of 4: of what tiles load, and of what is
 // stored but bias, dweight and dbias, half. Products are made in f32 either way.
-// uses product, column_sums
+// uses product
 
 // The order of JOINS in src/ops/linear.ts: add, gelu_tanh, gelu_erf.
 fn joined(product: f32, other: f32, join: u32) -> f32 {
@@ -252,6 +252,7 @@ fn main(
 }
 
 // kernel linear_backward_weight
+// uses column_sums
 // form vec4, plain when: in % 4 == 0 && out % 4 == 0
 // f16 vec4, halves
 struct Params { rows: u32, in: u32, out: u32 }
@@ -286,21 +287,22 @@ fn gradient_of_weight(
   product_tile(group_index(group, groups), lane, vec3u(params.out, params.in, params.rows));
 }
 
-// workgroups: ceil(out / 16)
-@compute @workgroup_size(LANES)
+// workgroups: ceil(out / (4 * SUM_FOURS))
+@compute @workgroup_size(SUM_LANES)
 fn gradient_of_bias(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let o = (group_index(group, groups) * BIAS_FOURS + lane % BIAS_FOURS) * 4u;
+  let o = (group_index(group, groups) * SUM_FOURS + lane % SUM_FOURS) * 4u;
   let sum = sum_of_rows(o, lane, params.rows);
-  if (lane < BIAS_FOURS && o < params.out) {
+  if (lane < SUM_FOURS && o < params.out) {
     dbias[o / 4u] += sum;
   }
 }
 
 // kernel linear_backward_weight
+// uses column_sums
 struct Params { rows: u32, in: u32, out: u32 }
 @group(0) @binding(0) var<storage, read_write> dy: array<f32>;
 @group(0) @binding(1) var<storage, read_write> x: array<f32>;
@@ -337,16 +339,16 @@ fn gradient_of_weight(
   product_tile(group_index(group, groups), lane, vec3u(params.out, params.in, params.rows));
 }
 
-// workgroups: ceil(out / 16)
-@compute @workgroup_size(LANES)
+// workgroups: ceil(out / (4 * SUM_FOURS))
+@compute @workgroup_size(SUM_LANES)
 fn gradient_of_bias(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let o = (group_index(group, groups) * BIAS_FOURS + lane % BIAS_FOURS) * 4u;
+  let o = (group_index(group, groups) * SUM_FOURS + lane % SUM_FOURS) * 4u;
   let sum = sum_of_rows(o, lane, params.rows);
-  if (lane < BIAS_FOURS && o < params.out) {
+  if (lane < SUM_FOURS && o < params.out) {
     for (var i = 0u; i < min(4u, params.out - o); i++) {
       dbias[o + i] += sum[i];
     }

@@ -163,17 +163,17 @@ fn gradient_of_weight(
   product_tile(group_index(group, groups), lane, vec3u(word_count(), params.width, params.rows));
 }
 
-// workgroups: ceil(min(ROUND, vocabulary) / 16)
+// workgroups: ceil(min(ROUND, vocabulary) / (4 * SUM_FOURS))
 // in rounds
-@compute @workgroup_size(LANES)
+@compute @workgroup_size(SUM_LANES)
 fn gradient_of_bias(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let v = (group_index(group, groups) * BIAS_FOURS + lane % BIAS_FOURS) * 4u;
+  let v = (group_index(group, groups) * SUM_FOURS + lane % SUM_FOURS) * 4u;
   let sum = sum_of_rows(v, lane, params.rows);
-  if (lane < BIAS_FOURS && v < word_count()) {
+  if (lane < SUM_FOURS && v < word_count()) {
     for (var i = 0u; i < min(4u, word_count() - v); i++) {
       dbias[first_word() + v + i] += sum[i];
     }
