@@ -82,8 +82,8 @@ struct Params { rows: u32, width: u32, vocabulary: u32, round: u32 }
 @group(0) @binding(8) var<storage, read_write> dbias: array<f32>;
 @group(0) @binding(9) var<storage, read_write> partial: array<Element>;
 @group(0) @binding(10) var<uniform> params: Params;
-// [rows, ROUND], of the words of a round; zero behind the last word, up to a whole four
-// scratch: labels * ROUND
+// [rows, line], of the words of a round; zero behind the last word, up to a whole four
+// scratch: labels * min(ROUND, 4 * ceil(vocabulary / 4))
 @group(0) @binding(11) var<storage, read_write> dlogits: array<vec4f>;
 
 const CHUNK = 256u;           // VOCABULARY_CHUNK in src/ops/linear_cross_entropy.ts
@@ -97,6 +97,12 @@ fn first_word() -> u32 {
 
 fn word_count() -> u32 {
   return min(ROUND, params.vocabulary - first_word());
+}
+
+// Place of dlogits[m, v to v + 3], where v is a multiple of four and counts from the first word of the round.
+fn place_of_dlogits(m: u32, v: u32) -> u32 {
+  let line = min(ROUND / 4u, (params.vocabulary + 3u) / 4u);
+  return m * line + v / 4u;
 }
 
 // part
@@ -119,7 +125,7 @@ fn finish(m: u32, v: u32, sums: vec4f) {
   let logits = sums + vec4f(bias[word], bias[word + 1u], bias[word + 2u], bias[word + 3u]);
   let gradients = dloss[m] * (exponentials(logits - lse[m]) - select(vec4f(), vec4f(1.0), vec4u(word) + vec4u(0u, 1u, 2u, 3u) == vec4u(label)));
   let end = select(0u, params.vocabulary, label < params.vocabulary);
-  dlogits[(m * ROUND + v) / 4u] = before(end, word, gradients);
+  dlogits[place_of_dlogits(m, v)] = before(end, word, gradients);
 }
 
 // workgroups: ceil(rows / TILE_ROWS) * ceil(min(ROUND, vocabulary) / TILE_COLUMNS)
@@ -141,7 +147,7 @@ const LEFT_ALONG_K = false;
 const RIGHT_ALONG_K = false;
 
 fn left4(v: u32, m: u32) -> vec4f {
-  return select(vec4f(), dlogits[(m * ROUND + v) / 4u], m < params.rows);
+  return select(vec4f(), dlogits[place_of_dlogits(m, v)], m < params.rows);
 }
 
 fn right4(e: u32, m: u32) -> vec4f {
@@ -192,7 +198,7 @@ var<private> own_start: u32;
 var<private> own_count: u32;
 
 fn left4(m: u32, v: u32) -> vec4f {
-  return dlogits[(m * ROUND + own_start + v) / 4u];
+  return dlogits[place_of_dlogits(m, own_start + v)];
 }
 
 fn right4(e: u32, v: u32) -> vec4f {

@@ -111,10 +111,7 @@ export class Pipelines {
     }
   }
 
-  private module(
-    { label }: WgslKernel,
-    { code }: WgslEntry,
-  ): [GPUShaderModule, Promise<string | undefined>] {
+  private module({ label }: WgslKernel, { code }: WgslEntry): [GPUShaderModule, Promise<string | undefined>] {
     const known = this.modules.get(code)
     if (known) return known
     const made = this.health.scoped('validation', () => this.device.createShaderModule({ label, code }))

@@ -162,8 +162,7 @@ export class WebgpuPrepared implements Prepared {
       const constants: Record<string, number> = window ? { BLOCK_START: window.first } : {}
       const pipeline = this.source.pipelines.get(kernel, entry, constants)
       const resource = (binding: number): GPUBufferBinding => {
-        if (binding === kernel.paramsBinding)
-          return { buffer: this.params, offset: slot, size: SLOT_BYTES }
+        if (binding === kernel.paramsBinding) return { buffer: this.params, offset: slot, size: SLOT_BYTES }
         if (binding === kernel.scratch?.binding) return { buffer: this.scratch! }
         const piece = window?.pieces.get(binding)
         return piece ? { buffer: piece.gpu, offset: piece.offset, size: piece.bytes } : resources[binding]!
