@@ -195,6 +195,7 @@ function scratchOf({ call }: Execution, { scratch }: WgslKernel, block: number):
     return slot < 0 ? (parameterOf(call, name) ?? Number.NaN) : call.refs[slot].bytes / 4
   }
   const bytes = 4 * scratch.words(words)
+  if (!Number.isInteger(bytes)) throw new Error(`${call.label}: ${bytes} bytes of scratch memory`)
   if (bytes > block)
     throw new UserError(
       `${call.label}: it works on ${bytes} bytes (${mebibytes(bytes)}) at a time, this adapter lets a kernel see ${block} (${mebibytes(block)}) at most`,

@@ -4,14 +4,15 @@
 // requires subgroups
 // suits adapters in software
 //
-// Work split: a workgroup is one quad; it makes 16 x 32 results, an invocation 16 x 8 of them as 4 x 2 blocks of 4 x 4. Each
+// Work split: a workgroup is one quad; it makes 32 x 32 results, an invocation 32 x 8 of them as 8 x 2 blocks of 4 x 4. Each
 // loads its own columns and a quarter of the rows, and swaps for the other three quarters: what it has in place j is from
-// invocation `lane ^ j`, so the order of its rows is its own. Four steps of k are 12 loads of 16 bytes for 512 multiply-adds.
+// invocation `lane ^ j`, so the order of its rows is its own. Four steps of k are 16 loads of 16 bytes for 1,024 multiply-adds.
 //
 // SwiftShader runs four invocations as one vector and loads lane by lane: 119 instructions for a word of each, against 5 for a
 // multiply-add of all four, and 10 for each sum that goes around the loop (as counted in the code that it makes). In four steps of
-// k that is 48 x 119 for loads, 512 x 5 of arithmetic and 128 x 10 for the loop: 47, 31 and 18% of the time by samples. Without the
-// swaps loads would be 96 x 119. The floor is the arithmetic alone.
+// k that is 64 x 119 for loads, 1,024 x 5 of arithmetic and 256 x 10 for the loop. Without the swaps loads would be 160 x 119;
+// tiles of 16 x 32 have 96 x 119 for as many multiply-adds and take 1.2 to 1.5 times as long, from 32 rows on; fewer rows take as
+// long as 32. The floor is the arithmetic alone. Not worth it elsewhere: 256 sums are more registers than a GPU gives an invocation.
 
 const TILE_ROWS = 32u;
 const TILE_COLUMNS = 32u;
