@@ -28,24 +28,6 @@ fn joined4(product: vec4f, other: vec4f, join: u32) -> vec4f {
   );
 }
 
-const BIAS_FOURS = 4u;  // fours of outputs that a workgroup sums over the rows of dy, each by 16 invocations
-
-var<workgroup> bias_sums: array<vec4f, LANES>;
-
-// Sum over all rows of the left operand, four columns from `column` on; the first BIAS_FOURS invocations have the results.
-fn sum_of_rows(column: u32, lane: u32, rows: u32) -> vec4f {
-  var sum = vec4f();
-  for (var n = lane / BIAS_FOURS; n < rows; n += LANES / BIAS_FOURS) {
-    sum += left4(column, n);
-  }
-  bias_sums[lane] = sum;
-  workgroupBarrier();
-  for (var i = lane + BIAS_FOURS; i < LANES; i += BIAS_FOURS) {
-    sum += bias_sums[i];
-  }
-  return sum;
-}
-
 // ---------------------------------------------------------------- forward
 
 // kernel linear_forward
@@ -270,6 +252,7 @@ fn main(
 }
 
 // kernel linear_backward_weight
+// uses column_sums
 // form vec4, plain when: in % 4 == 0 && out % 4 == 0
 // f16 vec4, halves
 struct Params { rows: u32, in: u32, out: u32 }
@@ -304,21 +287,22 @@ fn gradient_of_weight(
   product_tile(group_index(group, groups), lane, vec3u(params.out, params.in, params.rows));
 }
 
-// workgroups: ceil(out / 16)
-@compute @workgroup_size(LANES)
+// workgroups: ceil(out / (4 * SUM_FOURS))
+@compute @workgroup_size(SUM_LANES)
 fn gradient_of_bias(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let o = (group_index(group, groups) * BIAS_FOURS + lane % BIAS_FOURS) * 4u;
+  let o = (group_index(group, groups) * SUM_FOURS + lane % SUM_FOURS) * 4u;
   let sum = sum_of_rows(o, lane, params.rows);
-  if (lane < BIAS_FOURS && o < params.out) {
+  if (lane < SUM_FOURS && o < params.out) {
     dbias[o / 4u] += sum;
   }
 }
 
 // kernel linear_backward_weight
+// uses column_sums
 struct Params { rows: u32, in: u32, out: u32 }
 @group(0) @binding(0) var<storage, read_write> dy: array<f32>;
 @group(0) @binding(1) var<storage, read_write> x: array<f32>;
@@ -355,16 +339,16 @@ fn gradient_of_weight(
   product_tile(group_index(group, groups), lane, vec3u(params.out, params.in, params.rows));
 }
 
-// workgroups: ceil(out / 16)
-@compute @workgroup_size(LANES)
+// workgroups: ceil(out / (4 * SUM_FOURS))
+@compute @workgroup_size(SUM_LANES)
 fn gradient_of_bias(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let o = (group_index(group, groups) * BIAS_FOURS + lane % BIAS_FOURS) * 4u;
+  let o = (group_index(group, groups) * SUM_FOURS + lane % SUM_FOURS) * 4u;
   let sum = sum_of_rows(o, lane, params.rows);
-  if (lane < BIAS_FOURS && o < params.out) {
+  if (lane < SUM_FOURS && o < params.out) {
     for (var i = 0u; i < min(4u, params.out - o); i++) {
       dbias[o + i] += sum[i];
     }

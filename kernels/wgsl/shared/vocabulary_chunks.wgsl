@@ -1,5 +1,5 @@
 // Statistics of the logits of a chunk of the vocabulary, for the forward pass of linear_cross_entropy, and how chunks are joined.
-// uses product
+// uses product, vec4
 //
 // statistics [chunks + 1, 2, rows]: largest logit of a chunk and sum of exp(logit - largest); in place `chunks` the label's
 // logit, and whether the label is the first largest one of its chunk.
@@ -9,7 +9,7 @@ const CHUNK_TILES = CHUNK / TILE_COLUMNS;
 
 // Of the rows that an invocation has: largest logit so far, sum of exp(logit - largest), word of the first largest.
 var<private> most: array<f32, TILE_LANE_ROWS>;
-var<private> total: array<f32, TILE_LANE_ROWS>;
+var<private> sum: array<f32, TILE_LANE_ROWS>;
 var<private> first: array<u32, TILE_LANE_ROWS>;
 
 var<workgroup> row_values: array<f32, TILE_ROWS * TILE_ACROSS>;
@@ -26,17 +26,19 @@ fn statistic(chunk: u32, which: u32, m: u32) -> u32 {
 // Takes up logits of four words (online softmax, Milakov and Gimelshein 2018); words come in rising order.
 fn finish(m: u32, v: u32, sums: vec4f) {
   let slot = tile_slot(m);
-  for (var i = 0u; i < min(4u, params.vocabulary - v); i++) {
-    let logit = sums[i] + bias[v + i];
-    if (logit > most[slot]) {
-      total[slot] *= exponential(most[slot] - logit);
-      most[slot] = logit;
-      first[slot] = v + i;
-    }
-    total[slot] += exponential(logit - most[slot]);
-    if (labels[m] == i32(v + i)) {
-      statistics[statistic(chunk_count(), 0u, m)] = logit;
-    }
+  let is_word = vec4u(v) + vec4u(0u, 1u, 2u, 3u) < vec4u(params.vocabulary);
+  let logits = select(vec4f(-MAX_FLOAT), sums + vec4f(bias[v], bias[v + 1u], bias[v + 2u], bias[v + 3u]), is_word);
+  let before = most[slot];
+  let here = max(max(logits.x, logits.y), max(logits.z, logits.w));
+  if (here > before) {
+    first[slot] = v + place_of(logits, here);
+  }
+  let now = max(before, here);
+  most[slot] = now;
+  sum[slot] = sum[slot] * exponential(before - now) + total(exponentials(logits - now));
+  let place = u32(labels[m]) - v;
+  if (place < 4u) {
+    statistics[statistic(chunk_count(), 0u, m)] = logits[place];
   }
 }
 
@@ -50,7 +52,7 @@ fn chunk_statistics(index: u32, lane: u32) {
   }
   for (var slot = 0u; slot < TILE_LANE_ROWS; slot++) {
     most[slot] = -MAX_FLOAT;
-    total[slot] = 0.0;
+    sum[slot] = 0.0;
     first[slot] = 0u;
   }
   let across = (params.vocabulary + TILE_COLUMNS - 1u) / TILE_COLUMNS;
@@ -73,17 +75,17 @@ fn chunk_statistics(index: u32, lane: u32) {
   workgroupBarrier();
   for (var slot = 0u; slot < TILE_LANE_ROWS; slot++) {
     let r = tile_row(lane, slot);
-    row_values[r * TILE_ACROSS + place] = total[slot] * exponential(most[slot] - row_most[r]);
+    row_values[r * TILE_ACROSS + place] = sum[slot] * exponential(most[slot] - row_most[r]);
   }
   workgroupBarrier();
   for (var r = lane; r < TILE_ROWS; r += TILE_LANES) {
-    var sum = 0.0;
+    var of_row = 0.0;
     for (var i = 0u; i < TILE_ACROSS; i++) {
-      sum += row_values[r * TILE_ACROSS + i];
+      of_row += row_values[r * TILE_ACROSS + i];
     }
     if (row + r < params.rows) {
       statistics[statistic(chunk, 0u, row + r)] = row_most[r];
-      statistics[statistic(chunk, 1u, row + r)] = sum;
+      statistics[statistic(chunk, 1u, row + r)] = of_row;
     }
   }
   workgroupBarrier();

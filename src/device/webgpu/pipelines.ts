@@ -20,7 +20,7 @@ export interface Pipeline {
 
 export class Pipelines {
   private readonly known = new Map<WgslEntry, Map<string, Pipeline>>()
-  private readonly modules = new Map<WgslKernel, [GPUShaderModule, Promise<string | undefined>]>()
+  private readonly modules = new Map<string, [GPUShaderModule, Promise<string | undefined>]>()
   /** What has not begun. */
   private readonly queue: (() => Promise<void>)[] = []
   private readonly running = new Set<Promise<void>>()
@@ -110,12 +110,11 @@ export class Pipelines {
     }
   }
 
-  private module(kernel: WgslKernel): [GPUShaderModule, Promise<string | undefined>] {
-    const known = this.modules.get(kernel)
+  private module({ label }: WgslKernel, { code }: WgslEntry): [GPUShaderModule, Promise<string | undefined>] {
+    const known = this.modules.get(code)
     if (known) return known
-    const { label, code } = kernel
     const made = this.health.scoped('validation', () => this.device.createShaderModule({ label, code }))
-    this.modules.set(kernel, made)
+    this.modules.set(code, made)
     return made
   }
 
@@ -127,7 +126,7 @@ export class Pipelines {
   ): Promise<void> {
     const { device, health } = this
     if (this.isEnded) throw new UserError('the webgpu device was closed')
-    const told = this.module(kernel)
+    const told = this.module(kernel, entry)
     const [module] = told
     try {
       const layout = device.createPipelineLayout({ label: made.key, bindGroupLayouts: [made.layout] })

@@ -78,6 +78,7 @@ export class WebgpuPrepared implements Prepared {
   private readonly patches: Patch[] = []
   private readonly params: GPUBuffer
   private readonly stages: GPUBuffer[] = []
+  private readonly scratch: GPUBuffer | undefined
   private isWritten = false
   /** Bytes of device memory that this program holds beside the arenas. */
   readonly bytes: number
@@ -102,13 +103,21 @@ export class WebgpuPrepared implements Prepared {
     const usage = USAGE.storage | USAGE.copySource | USAGE.copyTarget
     for (const size of layout.stageBytes)
       this.stages.push(device.createBuffer({ label: `${program.name} staging`, size, usage }))
+    if (layout.scratchBytes > 0)
+      this.scratch = device.createBuffer({
+        label: `${program.name} scratch`,
+        size: layout.scratchBytes,
+        usage: USAGE.storage,
+      })
     const pipelines = new Set<Pipeline>()
     try {
-      layout.executions.forEach(({ execution, kernel, bindings }, i) => {
-        const step = this.makeStep(execution, kernel, bindings, i * SLOT_BYTES)
+      let slot = 0
+      for (const { execution, kernel, bindings, rounds } of layout.executions) {
+        const step = this.makeStep(execution, kernel, bindings, slot, rounds)
+        slot += rounds * SLOT_BYTES
         this.steps.push(step)
         for (const { pipeline } of step.dispatches) pipelines.add(pipeline)
-      })
+      }
     } catch (error) {
       this.free()
       throw error
@@ -127,9 +136,11 @@ export class WebgpuPrepared implements Prepared {
     { call, index, iteration }: Execution,
     kernel: WgslKernel,
     { staged, windows }: Bindings,
-    slot: number,
+    firstSlot: number,
+    rounds: number,
   ): Step {
-    this.setParams(call, iteration, slot / 4)
+    for (let round = 0; round < rounds; round++)
+      this.setParams(call, iteration, (firstSlot + round * SLOT_BYTES) / 4, round)
     const copies = staged.map((s, i) => {
       let at = 0
       return this.arenas[s.arena].pieces(s.offset, s.bytes).map(({ gpu, offset, bytes }): StagedCopy => {
@@ -146,12 +157,13 @@ export class WebgpuPrepared implements Prepared {
       const [{ gpu, offset }] = this.arenas[ref.arena].pieces(start(ref, iteration), ref.bytes)
       return { buffer: gpu, offset, size: ref.bytes }
     })
-    if (kernel.paramsBinding !== undefined)
-      resources.push({ buffer: this.params, offset: slot, size: kernel.params.length * 4 })
-    const bind = (entry: WgslEntry, window?: Window): Dispatch => {
+    const bind = (entry: WgslEntry, round: number, window?: Window): Dispatch => {
+      const slot = firstSlot + round * SLOT_BYTES
       const constants: Record<string, number> = window ? { BLOCK_START: window.first } : {}
       const pipeline = this.source.pipelines.get(kernel, entry, constants)
       const resource = (binding: number): GPUBufferBinding => {
+        if (binding === kernel.paramsBinding) return { buffer: this.params, offset: slot, size: SLOT_BYTES }
+        if (binding === kernel.scratch?.binding) return { buffer: this.scratch! }
         const piece = window?.pieces.get(binding)
         return piece ? { buffer: piece.gpu, offset: piece.offset, size: piece.bytes } : resources[binding]!
       }
@@ -162,10 +174,10 @@ export class WebgpuPrepared implements Prepared {
       })
       return { pipeline, group, workgroups: this.workgroups(call, kernel, entry, slot / 4) }
     }
-    const dispatches = kernel.entries.flatMap((entry) =>
+    const dispatches = inTurns(kernel.entries, rounds).flatMap(({ entry, round }) =>
       wide && entry.bindings.some((binding) => wide.has(binding))
-        ? windows.map((window) => bind(entry, window))
-        : bind(entry),
+        ? windows.map((window) => bind(entry, round, window))
+        : bind(entry, round),
     )
     return {
       call: index,
@@ -190,7 +202,7 @@ export class WebgpuPrepared implements Prepared {
     return isStatic ? entry.workgroups(value) : () => entry.workgroups(value)
   }
 
-  private setParams(call: Call, iteration: number, first: number): void {
+  private setParams(call: Call, iteration: number, first: number, round: number): void {
     const scalars = new Map(this.program.scalars.map((s, i) => [s.name, i]))
     call.params.forEach((value, i) => {
       const isFloat = call.kernel.params[i].type === 'f32'
@@ -210,6 +222,7 @@ export class WebgpuPrepared implements Prepared {
       if (isFloat) this.floats[word] = constant
       else this.ints[word] = constant
     })
+    this.ints[first + call.params.length] = round
   }
 
   private param(kernel: WgslKernel, name: string, first: number): number {
@@ -243,7 +256,22 @@ export class WebgpuPrepared implements Prepared {
   free(): void {
     this.params.destroy()
     for (const stage of this.stages) stage.destroy()
+    this.scratch?.destroy()
   }
+}
+
+/** Entry points in the order in which they run: those in rounds take turns, one beside the other. */
+function inTurns(entries: readonly WgslEntry[], rounds: number): { entry: WgslEntry; round: number }[] {
+  const order: { entry: WgslEntry; round: number }[] = []
+  for (let i = 0; i < entries.length; ) {
+    const { inRounds } = entries[i]
+    let end = i + 1
+    while (inRounds && entries[end]?.inRounds) end++
+    for (let round = 0; round < (inRounds ? rounds : 1); round++)
+      for (const entry of entries.slice(i, end)) order.push({ entry, round })
+    i = end
+  }
+  return order
 }
 
 /** Encodes steps. `descriptor` gives a pass of its own to each step, for its timestamps. */

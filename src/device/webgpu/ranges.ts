@@ -67,8 +67,8 @@ export interface Bindings {
  * Whether a kernel may run once a block: it walks an arena by chunks of a table, none of which lies across blocks, takes
  * BLOCK_START from where a chunk begins and skips what then lies outside of what is bound.
  */
-function runsByBlocks({ code }: WgslKernel): boolean {
-  return /^override BLOCK_START: u32 = 0;/m.test(code)
+function runsByBlocks({ entries }: WgslKernel): boolean {
+  return entries.some(({ code }) => /^override BLOCK_START: u32 = 0;/m.test(code))
 }
 
 /** How an execution binds its ranges. Throws a UserError that names the slot where it cannot. */
@@ -140,7 +140,11 @@ export interface ProgramLayout {
     readonly execution: Execution
     readonly kernel: WgslKernel
     readonly bindings: Bindings
+    /** Each has parameters of its own. */
+    readonly rounds: number
   }[]
+  /** Bytes of the memory that kernels want beside their buffers, which all of them share. */
+  readonly scratchBytes: number
   /** Sizes of the buffers through which ranges are seen that cannot be bound where they lie. */
   readonly stageBytes: readonly number[]
   readonly parameterBytes: number
@@ -160,28 +164,53 @@ export function layOut(
   for (const { call } of unrolled) checkCall(kernels, call)
   for (const { call, iteration } of unrolled) checkRanges(program, call, iteration, arenas)
   const stageBytes: number[] = []
+  let scratchBytes = 0
   const executions = unrolled.map((execution) => {
     const kernel = formOf(kernels.get(execution.call.kernel.name)!, execution.call)
     const bindings = bindingsOf(execution, kernel, arenas, block)
     bindings.staged.forEach(({ bytes }, i) => {
       stageBytes[i] = Math.max(stageBytes[i] ?? 0, bytes)
     })
-    return { execution, kernel, bindings }
+    scratchBytes = Math.max(scratchBytes, scratchOf(execution, kernel, block))
+    const known = (name: string) => parameterOf(execution.call, name) ?? Number.NaN
+    const rounds = kernel.rounds?.(known) ?? 1
+    if (!Number.isInteger(rounds)) throw new Error(`${kernel.label}: ${rounds} rounds`)
+    return { execution, kernel, bindings, rounds }
   })
-  return { executions, stageBytes, parameterBytes: Math.max(executions.length, 1) * SLOT_BYTES }
+  const slots = executions.reduce((sum, { rounds }) => sum + rounds, 0)
+  return { executions, scratchBytes, stageBytes, parameterBytes: Math.max(slots, 1) * SLOT_BYTES }
+}
+
+/** A parameter that no run changes. */
+function parameterOf(call: Call, name: string): number | undefined {
+  const value = call.params[call.kernel.params.findIndex((p) => p.name === name)]
+  return typeof value === 'number' ? value : undefined
+}
+
+/** Bytes of memory that a call wants beside its buffers. Throws where a kernel cannot see so much. */
+function scratchOf({ call }: Execution, { scratch }: WgslKernel, block: number): number {
+  if (!scratch) return 0
+  const words = (name: string) => {
+    const slot = call.kernel.buffers.findIndex((buffer) => buffer.name === name)
+    return slot < 0 ? (parameterOf(call, name) ?? Number.NaN) : call.refs[slot].bytes / 4
+  }
+  const bytes = 4 * scratch.words(words)
+  if (!Number.isInteger(bytes)) throw new Error(`${call.label}: ${bytes} bytes of scratch memory`)
+  if (bytes > block)
+    throw new UserError(
+      `${call.label}: it works on ${bytes} bytes (${mebibytes(bytes)}) at a time, this adapter lets a kernel see ${block} (${mebibytes(block)}) at most`,
+    )
+  return bytes
 }
 
 /** Bytes that a program holds beside its arenas. */
-export function bytesBeside({ stageBytes, parameterBytes }: ProgramLayout): number {
-  return stageBytes.reduce((sum, bytes) => sum + bytes, parameterBytes)
+export function bytesBeside({ scratchBytes, stageBytes, parameterBytes }: ProgramLayout): number {
+  return stageBytes.reduce((sum, bytes) => sum + bytes, scratchBytes + parameterBytes)
 }
 
 /** The form of a kernel for the parameters of a call that no run changes. */
 function formOf(forms: readonly WgslKernel[], call: Call): WgslKernel {
-  return formFor(forms, (name) => {
-    const value = call.params[call.kernel.params.findIndex((p) => p.name === name)]
-    return typeof value === 'number' ? value : undefined
-  })
+  return formFor(forms, (name) => parameterOf(call, name))
 }
 
 /** Compares what a call binds with what the WGSL kernel declares. */

@@ -21,6 +21,12 @@
  * are one section with a line for each: `// form vec4, TILE = 8u when: in % 4 == 0`. A line `// f16 vec4, halves` is a form of another
  * kernel, the section's for activations of f16 (`inHalf` in kernel.ts): `<op>_forward_f16`.
  *
+ * Where entry points do not agree on what the shared code asks of a section, a line `// part` begins code of its own for those behind
+ * it: what stands in front of the first one stands in front of each. Entry points with the line `// in rounds` run in turns, as often as
+ * the section says: `// rounds: ceil(vocabulary / WORDS)`, from parameters that no run changes. The last word of `Params` is then `round`,
+ * which the device counts from 0. `// scratch: labels * WORDS` says how many words of memory a kernel wants beside its buffers, from such
+ * parameters and the words of buffers, by their names; its binding is behind the parameters.
+ *
  * Shared code is a family: a file `shared/<family>.wgsl`, or variants of it, `shared/<family>/<variant>.wgsl`, which declare the same
  * functions and differ in what they are fast on; one is chosen for an adapter. It stands in front of every section, or of one
  * if the line is in that. It may call functions that sections declare (WGSL knows no order of declarations), and use other
@@ -36,8 +42,12 @@ export interface WgslEntry {
   readonly workgroups: Expression
   /** Parameters that `workgroups` reads. */
   readonly reads: readonly string[]
+  /** Whether it runs once in each of the kernel's rounds. */
+  readonly inRounds: boolean
   /** Numbers of the bindings that the entry point reaches, itself or through functions that it calls. */
   readonly bindings: readonly number[]
+  /** The module that it is in. */
+  readonly code: string
 }
 
 /** One form of a kernel. */
@@ -45,12 +55,15 @@ export interface WgslKernel {
   readonly name: string
   /** The name, and which form it is if there are several: for messages and as a key. */
   readonly label: string
-  readonly code: string
   /** Buffers in the order of their binding numbers. */
   readonly buffers: readonly { readonly name: string; readonly type: string }[]
   readonly params: readonly ParamSlot[]
   /** Number of the binding of the parameters, which is the number of buffers; undefined when there are none. */
   readonly paramsBinding: number | undefined
+  /** Memory that it wants beside its buffers: words, over parameters and the words of buffers. */
+  readonly scratch?: { readonly binding: number; readonly words: Expression }
+  /** How often the entry points run that take turns, over parameters that no run changes. */
+  readonly rounds?: Expression
   readonly entries: readonly WgslEntry[]
   /** Whether this form is right for these parameters, and which of them that depends on. */
   readonly when?: { readonly holds: Expression; readonly reads: readonly string[] }
@@ -226,6 +239,9 @@ function plainType(type: string, aliases: ReadonlyMap<string, string>): string {
   return meant === undefined ? type : plainType(meant, aliases)
 }
 
+/** The parameter that tells an entry point which of its rounds it is in; it is the device's own. */
+const ROUND_PARAM = 'round'
+
 const slotName = (name: string) => name.replace(/_$/, '')
 
 const stripComments = (code: string) => code.replace(/\/\/.*$/gm, '').replace(/\/\*[\s\S]*?\*\//g, '')
@@ -261,32 +277,39 @@ function readSection(
   const fail = (what: string): never => {
     throw new Error(`WGSL kernel ${label}: ${what}`)
   }
-  const plain = stripComments(section)
+  const [head, ...parts] = section.split(/^\/\/ part$/m)
+  const plain = stripComments(head)
   const aliases = new Map(
     [...front.matchAll(/^alias (\w+) = (\w+);/gm)].map(([, alias, type]) => [alias, type]),
   )
   const buffers: { name: string; type: string }[] = []
   const variables: string[] = []
   let paramsBinding: number | undefined
+  let scratchBinding: number | undefined
+  const scratchWords = /^\/\/ scratch: (.+)$/m.exec(head)
   const declaration = /@group\((\d+)\)\s*@binding\((\d+)\)\s*var<([^>]+)>\s*(\w+)\s*:\s*([^;]+);/g
   for (const [, group, binding, space, variable, type] of plain.matchAll(declaration)) {
-    if (group !== '0' || Number(binding) !== buffers.length || paramsBinding !== undefined)
+    const isScratch = paramsBinding !== undefined && scratchWords !== null && scratchBinding === undefined
+    if (group !== '0' || Number(binding) !== variables.length || (paramsBinding !== undefined && !isScratch))
       fail(
-        `${variable} is @group(${group}) @binding(${binding}) (want group 0, numbers in order, params last)`,
+        `${variable} is @group(${group}) @binding(${binding}) (want group 0, numbers in order, params last, but for scratch)`,
       )
     if (space.trim() === 'uniform') {
       if (variable !== 'params' || type.trim() !== 'Params') fail('the uniform is not `params: Params`')
-      paramsBinding = buffers.length
+      paramsBinding = variables.length
     } else {
       const element = /^array<(?:atomic<)?(\w+)>+$/.exec(type.trim())?.[1] ?? ''
       const plainElement = plainType(element, aliases)
       const word = ELEMENTS[plainElement] ?? plainElement
       if (!/^storage\s*,\s*read_write$/.test(space.trim()) || !['f32', 'i32', 'u32'].includes(word))
         fail(`${variable} is not var<storage, read_write> of an array of f32, i32, u32 or vectors of them`)
-      buffers.push({ name: slotName(variable), type: word })
-      variables.push(variable)
+      if (isScratch) scratchBinding = variables.length
+      else buffers.push({ name: slotName(variable), type: word })
     }
+    variables.push(variable)
   }
+  if ((scratchWords === null) !== (scratchBinding === undefined))
+    fail('a line `// scratch: ...` and a binding behind the parameters belong together')
   const params: ParamSlot[] = []
   const struct = /struct\s+Params\s*\{([^}]*)\}/.exec(plain)
   if ((struct !== null) !== (paramsBinding !== undefined))
@@ -298,15 +321,18 @@ function readSection(
     params.push({ name: slotName(match[1]), type: match[2] as ParamType })
   }
 
-  const code = `${front}\n${section}`
-  const stripped = stripComments(code)
-  const functions = readFunctions(stripped)
-  const constants = readConstants(stripped)
+  const roundsText = /^\/\/ rounds: (.+)$/m.exec(head)
+  if ((roundsText !== null) !== (params.at(-1)?.name === ROUND_PARAM))
+    fail(`a line \`// rounds: ...\` and a parameter ${ROUND_PARAM}, the last one, belong together`)
+  if (roundsText) params.pop()
+
+  const constants = readConstants(stripComments(`${front}\n${section}`))
   /** Compiles an expression over parameters and constants; the names of the parameters in it. */
   const expression = (text: string, what: string) => {
     const reads = new Set<string>()
     const compiled = parseExpression(text, (used) => {
       if (params.some((p) => p.name === used)) reads.add(used)
+      else if (what === 'scratch' && buffers.some((buffer) => buffer.name === used)) return
       else if (!Number.isFinite(constants.get(used))) fail(`${what}: no parameter or constant ${used}`)
     })
     const value: Expression = (param) => compiled((used) => constants.get(used) ?? param(used))
@@ -314,27 +340,39 @@ function readSection(
   }
   const condition = /^\/\/ when: (.+)$/m.exec(section)
   const when = condition && expression(condition[1], 'when')
-  if (paramsBinding !== undefined) variables.push('params')
+  const scratch =
+    scratchBinding === undefined
+      ? undefined
+      : { binding: scratchBinding, words: expression(scratchWords![1], 'scratch').value }
+  const rounds = roundsText && expression(roundsText[1], 'rounds').value
   const entries: WgslEntry[] = []
   const entry = /((?:^\/\/.*\n)*)^@compute\s+@workgroup_size\([^)]*\)\s*fn\s+(\w+)\s*\(/gm
-  for (const [, comments, entryName] of section.matchAll(entry)) {
-    const count = /^\/\/ workgroups: (.+)$/m.exec(comments)
-    if (!count) return fail(`no line \`// workgroups: ...\` in front of ${entryName}`)
-    const { value: workgroups, reads } = expression(count[1], `workgroups of ${entryName}`)
-    const words = reachable(entryName, functions)
-    const bindings = variables.flatMap((v, i) => (words.has(v) ? [i] : []))
-    entries.push({ name: entryName, workgroups, reads, bindings })
+  for (const part of parts.length > 0 ? parts : ['']) {
+    const code = `${front}\n${head}${part}`
+    const functions = readFunctions(stripComments(code))
+    for (const [, comments, entryName] of `${parts.length > 0 ? part : head}`.matchAll(entry)) {
+      const count = /^\/\/ workgroups: (.+)$/m.exec(comments)
+      if (!count) return fail(`no line \`// workgroups: ...\` in front of ${entryName}`)
+      const { value: workgroups, reads } = expression(count[1], `workgroups of ${entryName}`)
+      const inRounds = /^\/\/ in rounds$/m.test(comments)
+      if (inRounds && !rounds)
+        return fail(`${entryName} is in rounds, and there is no line \`// rounds: ...\``)
+      const words = reachable(entryName, functions)
+      const bindings = variables.flatMap((v, i) => (words.has(v) ? [i] : []))
+      entries.push({ name: entryName, workgroups, reads, inRounds, bindings, code })
+    }
   }
   if (entries.length === 0) fail('it has no entry point')
   return {
     name,
     label,
-    code,
     buffers,
     params,
     paramsBinding,
     entries,
     families,
+    ...(scratch && { scratch }),
+    ...(rounds && { rounds }),
     ...(when && { when: { holds: when.value, reads: when.reads } }),
   }
 }

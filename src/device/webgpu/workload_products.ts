@@ -56,22 +56,26 @@ export const PRODUCTS: readonly Representative[] = [
       },
     }
   }),
-  representative('linear_backward_weight', JUDGED, TIMED, operations, (params) => {
-    const { rows, in: n, out } = params
-    const [dy, x] = [numbers(rows * out, 6), numbers(rows * n, 7)]
-    return {
-      params: { ...params },
-      buffers: [
-        { name: 'dy', access: 'read', data: dy },
-        { name: 'x', access: 'read', data: x },
-        { name: 'dweight', access: 'accumulate', data: new Float32Array(out * n) },
-        { name: 'dbias', access: 'accumulate', data: new Float32Array(out) },
-      ],
-      output: 'dweight',
-      expected(index) {
-        const [o, i] = [Math.floor(index / n), index % n]
-        return sumOf(rows, (r) => dy[r * out + o] * x[r * n + i])
-      },
-    }
-  }),
+  // each time one of the two that it makes is judged
+  ...(['dweight', 'dbias'] as const).map((output) =>
+    representative('linear_backward_weight', JUDGED, TIMED, operations, (params: Sizes) => {
+      const { rows, in: n, out } = params
+      const [dy, x] = [numbers(rows * out, 6), numbers(rows * n, 7)]
+      return {
+        params: { ...params },
+        buffers: [
+          { name: 'dy', access: 'read', data: dy },
+          { name: 'x', access: 'read', data: x },
+          { name: 'dweight', access: 'accumulate', data: new Float32Array(out * n) },
+          { name: 'dbias', access: 'accumulate', data: new Float32Array(out) },
+        ],
+        output,
+        expected(index) {
+          if (output === 'dbias') return sumOf(rows, (r) => dy[r * out + index])
+          const [o, i] = [Math.floor(index / n), index % n]
+          return sumOf(rows, (r) => dy[r * out + o] * x[r * n + i])
+        },
+      }
+    }),
+  ),
 ]

@@ -159,7 +159,7 @@ test('where no variant computes what it should, programs get the first and nothi
   const device = await openWebgpu(create(['backend=null']), sources, { store, measure: true })
   assert.equal(device.info.properties?.variants, {})
   assert.is(store.kept.size, 0)
-  assert.match(device.kernels.get('linear_forward')![0].code, /nothing/)
+  assert.match(device.kernels.get('linear_forward')![0].entries[0].code, /nothing/)
   await device.destroy()
 })
 
@@ -198,7 +198,7 @@ else {
     })
     const variants = device.info.properties?.variants as Record<string, string>
     const inUse = Object.entries(from.shared.product).find(([, text]) =>
-      device.kernels.get('linear_forward')![0].code.includes(text),
+      device.kernels.get('linear_forward')![0].entries[0].code.includes(text),
     )
     const report = device.adapter
     await device.destroy()

@@ -102,12 +102,18 @@ async function complaintsOf(
         },
   )
   const complaints: string[] = []
-  for (const { label, code, entries } of kernels) {
-    device.pushErrorScope('validation')
-    const module = device.createShaderModule({ code })
-    const wrong = await device.popErrorScope()
-    if (wrong) complaints.push(`${label}: ${wrong.message}`)
-    for (const { name } of wrong ? [] : entries) {
+  const modules = new Map<string, GPUShaderModule | undefined>()
+  for (const { label, entries } of kernels)
+    for (const { name, code } of entries) {
+      if (!modules.has(code)) {
+        device.pushErrorScope('validation')
+        const made = device.createShaderModule({ code })
+        const wrong = await device.popErrorScope()
+        if (wrong) complaints.push(`${label}: ${wrong.message}`)
+        modules.set(code, wrong ? undefined : made)
+      }
+      const module = modules.get(code)
+      if (!module) continue
       device.pushErrorScope('validation')
       device.createComputePipeline({ layout: 'auto', compute: { module, entryPoint: name } })
       const error = await device.popErrorScope()
@@ -115,7 +121,6 @@ async function complaintsOf(
       if (error && !error.message.includes('must be a multiple of the device maxSubgroupSize'))
         complaints.push(`${label} ${name}: ${error.message}`)
     }
-  }
   device.destroy()
   // Dawn in Node ends with the last reference to them
   assert.ok(gpu && adapter)
@@ -147,8 +152,9 @@ function byFeatures(sources: KernelSources): Map<string, WgslKernel[]> {
   )
   for (const { variants, found } of all)
     for (const kernel of [...found.values()].flat()) {
-      if (seen.has(kernel.code)) continue
-      seen.add(kernel.code)
+      const code = kernel.entries.map((entry) => entry.code).join()
+      if (seen.has(code)) continue
+      seen.add(code)
       const features = kernel.families.flatMap((family) =>
         variantFeatures(sources.shared[family][variants[family]]),
       )

@@ -16,6 +16,7 @@ import { f16 } from '../../support/half_case.js'
 import { runKernel } from '../../support/kernel_case.js'
 import { runOp } from '../../support/op_case.js'
 import { integers, normals } from '../../support/op_check.js'
+import { random } from '../../support/random.js'
 import { skip } from '../../support/skip.js'
 import { withSwiftshader } from '../../support/swiftshader.js'
 import { openVariants, variantsOf } from '../../support/webgpu_variants.js'
@@ -139,8 +140,8 @@ async function matrices(device: Device): Promise<void> {
     }
 }
 
-async function vocabulary(device: Device): Promise<void> {
-  const [rows, width, words] = [70, 12, 300]
+async function vocabulary(device: Device, width: number): Promise<void> {
+  const [rows, words] = [70, 301]
   const inputs = {
     x: normals(1, rows, width),
     weight: normals(2, words, width),
@@ -152,8 +153,12 @@ async function vocabulary(device: Device): Promise<void> {
   inputs.bias.data[7] = 40
   inputs.bias.data[280] = 40
   inputs.labels.data.set([7, 280, 8])
-  const { outputs } = await runOp(device, inputs, (t, capture) =>
-    capture.apply(linearCrossEntropy, [t.x, t.weight, t.bias, t.labels], {}),
+  const dloss = random(5).normals(rows)
+  const { outputs, gradients } = await runOp(
+    device,
+    inputs,
+    (t, capture) => capture.apply(linearCrossEntropy, [t.x, t.weight, t.bias, t.labels], {}),
+    [dloss],
   )
   const [x, weight, bias] = [inputs.x.data, inputs.weight.data, inputs.bias.data]
   const logits = product(
@@ -162,6 +167,7 @@ async function vocabulary(device: Device): Promise<void> {
     (e, v) => weight[v * width + e],
     (_, v) => bias[v],
   )
+  const dlogits = new Float64Array(rows * words)
   for (let r = 0; r < rows; r++) {
     const row = logits.subarray(r * words, (r + 1) * words)
     const most = Math.max(...row)
@@ -173,7 +179,28 @@ async function vocabulary(device: Device): Promise<void> {
       want,
       { atol: 1e-5, rtol: 1e-5, name: `row ${r}: loss, lse, correct` },
     )
+    for (let v = 0; v < words && label >= 0; v++)
+      dlogits[r * words + v] = dloss[r] * (Math.exp(row[v] - lse) - (v === label ? 1 : 0))
   }
+  const want = {
+    x: product(
+      [rows, width, words],
+      (r, v) => dlogits[r * words + v],
+      (v, e) => weight[v * width + e],
+    ),
+    weight: product(
+      [words, width, rows],
+      (v, r) => dlogits[r * words + v],
+      (r, e) => x[r * width + e],
+    ),
+    bias: product(
+      [1, words, rows],
+      () => 1,
+      (r, v) => dlogits[r * words + v],
+    ),
+  }
+  for (const [name, gradient] of Object.entries(want))
+    allclose(gradients[name], gradient, { atol: 1e-5, rtol: 1e-4, name: `${width} columns: d${name}` })
 }
 
 for (const variant of variantsOf('product')) {
@@ -189,7 +216,9 @@ for (const variant of variantsOf('product')) {
     test(`${variant}: ${type}: y, dx, dweight and dbias of dense layers, of the rows that are there`, () =>
       dense(device, type))
   test(`${variant}: matrices in all orders`, () => matrices(device))
-  test(`${variant}: statistics of the logits of a vocabulary`, () => vocabulary(device))
+  test(`${variant}: statistics of the logits of a vocabulary and their gradients, in fours and not`, async () => {
+    for (const width of [12, 9]) await vocabulary(device, width)
+  })
   test(`${variant}: all memory is given back`, async () => {
     await device.destroy()
     assert.is(device.bytes, 0)

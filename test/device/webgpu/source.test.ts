@@ -80,8 +80,8 @@ test('forms that differ in shared code, constants and condition are lines of one
   )
   assert.is(single.when, undefined)
   assert.equal(fours.buffers, [{ name: 'x', type: 'f32' }])
-  assert.match(fours.code, /const TILE = 8u;/)
-  assert.not.match(fours.code, /const TILE = 2u;/)
+  assert.match(fours.entries[0].code, /const TILE = 8u;/)
+  assert.not.match(fours.entries[0].code, /const TILE = 2u;/)
 })
 
 test('a line for f16 makes a form of a kernel of its own, in which activations have another type in storage', () => {
@@ -127,12 +127,12 @@ test('shared code stands in front, in the variant that is chosen, with what it u
   assert.equal(plain.entries[0].bindings, [0], 'x is reached through both')
   const chosen = read({ product: 'subgroup' })
   assert.is(groups(chosen), 9)
-  assert.match(chosen.code, /^enable subgroups;\nenable f16;\n/)
-  assert.not.match(plain.code, /enable/)
+  assert.match(chosen.entries[0].code, /^enable subgroups;\nenable f16;\n/)
+  assert.not.match(plain.entries[0].code, /enable/)
   const one = `${section('// uses sums\n', '1').replace('work();', 'sum();')}${section('// uses product\n', '1').replace('k_forward', 'k_backward')}`
   const apart = readKernels({ prelude: '', files: { k: one }, shared }, {})
   assert.equal(apart.get('k_forward')![0].families, ['sums'], 'a line in a section is for that section')
-  assert.not.match(apart.get('k_forward')![0].code, /fn work/)
+  assert.not.match(apart.get('k_forward')![0].entries[0].code, /fn work/)
   assert.equal(apart.get('k_backward')![0].families, ['product', 'sums'])
   assert.throws(() => read({ product: 'no' }), /product has no variant no \(want plain, subgroup\)/)
   assert.throws(() => readKernels({ prelude: '', files, shared: {} }), /k.wgsl uses product, which is not/)
@@ -161,6 +161,57 @@ test('a variant that multiplies matrices of subgroups has the shape of the first
   const names = (matrices: readonly string[]) => runnable(sources, ['subgroups'], matrices).product
   assert.equal(names(offered), ['plain', 'matrix'])
   assert.equal(names([]), ['plain'])
+})
+
+test('parts of a section are modules of their own, entry points in rounds count them, scratch memory is bound behind the parameters', () => {
+  const entry = (name: string, lines: string, body: string) =>
+    `// workgroups: rows\n${lines}@compute @workgroup_size(1)\nfn ${name}() { ${body} }\n`
+  const head =
+    '// kernel k_forward\n// rounds: ceil(rows / WORDS)\nstruct Params { rows: u32, round: u32 }\n' +
+    '@group(0) @binding(0) var<storage, read_write> x: array<vec4f>;\n@group(0) @binding(1) var<uniform> params: Params;\n' +
+    '// scratch: x * WORDS + rows\n@group(0) @binding(2) var<storage, read_write> y: array<f32>;\nconst WORDS = 8u;\n'
+  const first = `// part\nconst A = 1u;\n${entry('one', '// in rounds\n', 'y[A] = x[0].x;')}`
+  const second = `// part\nconst A = 2u;\n${entry('two', '', 'y[A + params.round] = 0.0;')}`
+  const read = (k: string) => readKernels({ prelude: '', shared: {}, files: { k } }).get('k_forward')![0]
+  const kernel = read(head + first + second)
+  assert.equal(kernel.buffers, [{ name: 'x', type: 'f32' }])
+  assert.equal(kernel.params, [{ name: 'rows', type: 'u32' }])
+  assert.is(kernel.paramsBinding, 1)
+  assert.is(
+    kernel.rounds!(() => 17),
+    3,
+  )
+  assert.is(kernel.scratch!.binding, 2)
+  assert.is(
+    kernel.scratch!.words((name) => ({ x: 10, rows: 3 })[name] ?? Number.NaN),
+    83,
+  )
+  assert.equal(
+    kernel.entries.map(({ name, inRounds, bindings }) => ({ name, inRounds, bindings })),
+    [
+      { name: 'one', inRounds: true, bindings: [0, 2] },
+      { name: 'two', inRounds: false, bindings: [1, 2] },
+    ],
+  )
+  const [one, two] = kernel.entries
+  assert.ok(one.code.includes('const A = 1u;') && !one.code.includes('const A = 2u;'))
+  assert.ok(two.code.includes('const A = 2u;') && !two.code.includes('const A = 1u;'))
+  for (const { code } of [one, two]) assert.match(code, /const WORDS = 8u;/)
+  const bad: [string, RegExp][] = [
+    [head.replace(', round: u32', ''), /rounds: ...` and a parameter round, the last one, belong together/],
+    [head.replace('// rounds: ceil(rows / WORDS)\n', ''), /a parameter round, the last one, belong together/],
+    [
+      head.replace('// rounds: ceil(rows / WORDS)\n', '').replace(', round: u32', ''),
+      /one is in rounds, and there is no line/,
+    ],
+    [head.replace('x * WORDS', 'z * WORDS'), /scratch: no parameter or constant z/],
+    [head.replace('// scratch: x * WORDS + rows\n', ''), /y is @group\(0\) @binding\(2\) \(want/],
+    [
+      head.replace(/@group\(0\) @binding\(2\).*\n/, ''),
+      /scratch: ...` and a binding behind the parameters belong together/,
+    ],
+  ]
+  for (const [text, message] of bad) assert.throws(() => read(text + first + second), message)
 })
 
 test.run()
