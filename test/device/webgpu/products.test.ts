@@ -6,6 +6,8 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Device } from '../../../src/device/device.js'
+import { openWebgpu, type WebgpuDevice } from '../../../src/device/webgpu/device.js'
+import { kernelSources } from '../../../src/device/webgpu/wgsl_node.js'
 import { UsageError } from '../../../src/error.js'
 import { linear } from '../../../src/ops/linear.js'
 import { linearCrossEntropy } from '../../../src/ops/linear_cross_entropy.js'
@@ -14,6 +16,7 @@ import { dynamic } from '../../../src/ops/shape.js'
 import { allclose } from '../../support/allclose.js'
 import { f16 } from '../../support/half_case.js'
 import { runKernel } from '../../support/kernel_case.js'
+import { matricesInSoftware } from '../../support/matrices_in_software.js'
 import { runOp } from '../../support/op_case.js'
 import { integers, normals } from '../../support/op_check.js'
 import { skip } from '../../support/skip.js'
@@ -47,6 +50,7 @@ const SIZES: Readonly<Record<'f32' | 'f16', readonly (readonly [number, number, 
   ],
   f16: [
     [70, 36, 68],
+    [130, 72, 132],
     [2, 8, 4],
   ],
 }
@@ -176,20 +180,48 @@ async function vocabulary(device: Device): Promise<void> {
   }
 }
 
-for (const variant of variantsOf('product')) {
+/** Matrices of subgroups in software: a variant of products of f16, M, N and K, steps of so many k, and what is tested. */
+const IN_SOFTWARE = [
+  ['subgroup_matrix', [8, 8, 8], 32, ['f32', 'f16']],
+  ['subgroup_matrix', [16, 8, 16], 32, ['f16']],
+  ['subgroup_matrix_wide', [8, 16, 16], 16, ['f16']],
+] as const
+
+type Opened = readonly [name: string, types: readonly ('f32' | 'f16')[], open: () => Promise<WebgpuDevice>]
+
+const opened: readonly Opened[] = [
+  ...variantsOf('product').map(
+    (product): Opened => [product, ['f32', 'f16'], () => openVariants({ product, product_f16: 'loaded' })],
+  ),
+  ...variantsOf('product_f16')
+    .filter((variant) => variant !== 'loaded')
+    .map((variant): Opened => [`f16 by ${variant}`, ['f16'], () => openVariants({ product_f16: variant })]),
+  ...IN_SOFTWARE.map(([variant, sizes, step, types]): Opened => {
+    const open = async () => {
+      const { create } = await import('webgpu')
+      const variants = { product: 'subgroup_matrix', product_f16: variant }
+      return openWebgpu(create([]), matricesInSoftware(kernelSources(), sizes, step), { variants })
+    }
+    return [`${variant} of ${sizes.join(' x ')} in software`, types, open]
+  }),
+]
+
+for (const [variant, types, open] of opened) {
   let device: Device
   try {
-    device = await openVariants({ product: variant })
+    device = await open()
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
     skip(test, `products of variant ${variant}`, error.message)
     continue
   }
-  for (const type of ['f32', 'f16'] as const)
+  for (const type of types)
     test(`${variant}: ${type}: y, dx, dweight and dbias of dense layers, of the rows that are there`, () =>
       dense(device, type))
-  test(`${variant}: matrices in all orders`, () => matrices(device))
-  test(`${variant}: statistics of the logits of a vocabulary`, () => vocabulary(device))
+  if (types.includes('f32')) {
+    test(`${variant}: matrices in all orders`, () => matrices(device))
+    test(`${variant}: statistics of the logits of a vocabulary`, () => vocabulary(device))
+  }
   test(`${variant}: all memory is given back`, async () => {
     await device.destroy()
     assert.is(device.bytes, 0)
