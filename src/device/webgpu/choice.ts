@@ -6,7 +6,7 @@
  */
 import { UsageError } from '../../error.js'
 import type { Device } from '../device.js'
-import { halfToNumber } from '../half.js'
+import { fromHalf } from '../half.js'
 import type { Program } from '../program.js'
 import type { AdapterReport } from './adapter.js'
 import {
@@ -305,7 +305,7 @@ async function computes(device: Chooser, workload: KernelWork): Promise<boolean>
       await run()
       return read(output)
     })
-    got = isHalf ? Float32Array.from(new Uint16Array(bytes), halfToNumber) : new Float32Array(bytes)
+    got = isHalf ? fromHalf(new Uint16Array(bytes), 'f16') : new Float32Array(bytes)
   } catch (error) {
     if (device.isLost) throw error
     return false

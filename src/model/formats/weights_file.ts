@@ -2,7 +2,6 @@
  * Weights as the model sees them, whatever file they lie in: tensors by name, each with type and shape, whose values are
  * fetched when they are asked for. safetensors, PyTorch and TensorFlow each give a `WeightsFile`. Needs nothing of Node.
  */
-import { halfToNumber } from '../../device/half.js'
 import { InputError } from '../../error.js'
 
 /** Element types that are read, with their size in bytes. */
@@ -165,6 +164,15 @@ export class LazyTensor implements StoredTensor {
     this.source.read(target)
     return target
   }
+}
+
+/** The value of an IEEE 754 half: sign 1, exponent 5 (bias 15), fraction 10 bits. */
+function halfToNumber(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1
+  const exponent = (bits >> 10) & 31
+  const fraction = bits & 1023
+  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN
+  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25))
 }
 
 /** Elements of a shape. */

@@ -2,7 +2,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { openCpu } from '../../../src/device/cpu.js'
-import { halfToNumber } from '../../../src/device/half.js'
+import { fromHalf } from '../../../src/device/half.js'
 import { inHalf } from '../../../src/device/kernel.js'
 import type { Program } from '../../../src/device/program.js'
 import { runnable } from '../../../src/device/webgpu/choice.js'
@@ -35,8 +35,7 @@ test('shapes to be timed become larger, as many for every kernel', () => {
 })
 
 /** Numbers of a buffer: f16 is no type of the CPU, but all of it are numbers of f32. */
-const plain = <T>(data: T | Uint16Array) =>
-  data instanceof Uint16Array ? Float32Array.from(data, halfToNumber) : data
+const plain = <T>(data: T | Uint16Array) => (data instanceof Uint16Array ? fromHalf(data, 'f16') : data)
 
 for (const { kernel: name, judged } of REPRESENTATIVES)
   test(`${name}: what is expected is what the CPU computes`, async () => {
