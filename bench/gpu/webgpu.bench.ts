@@ -1,10 +1,15 @@
 /**
  * WebGPU on a GPU that CUDA runs on too: dense layers of ALBERT base in f32 beside the CUDA device's and PyTorch's, and their share of
- * the fastest f32 product that CUDA was seen to do; a pretraining step in f32 beside the CUDA device's. What an adapter in
- * software distorts is measured here. Without a driver of Vulkan for that GPU all of it is skipped, with the reason.
+ * the fastest f32 product that CUDA was seen to do; the same layers in f16 by every variant of such products that the adapter has, each
+ * held against the one that multiplies in f32; a pretraining step in f32 beside the CUDA device's. What an adapter in software
+ * distorts is measured here. Without a driver of Vulkan for that GPU all of it is skipped, with the reason.
  */
 import type { Device } from '../../src/device/device.js'
 import { openDevice } from '../../src/device/open.js'
+import { openWebgpuInNode } from '../../src/device/webgpu/node.js'
+import { kernelSources } from '../../src/device/webgpu/wgsl_node.js'
+import { UsageError } from '../../src/error.js'
+import type { InputData } from '../../src/graph/runtime.js'
 import { linear } from '../../src/ops/linear.js'
 import { steps } from '../shapes.js'
 import { quick } from '../support/bench.js'
@@ -12,8 +17,17 @@ import { isCase } from '../support/case.js'
 import { benchDevice, isEmulated, isShort, openBenchDevice } from '../support/device.js'
 import { OpsPeer, rounds } from '../support/gpu_op.js'
 import { linearExpected } from '../support/linear.js'
-import { activation, checkPart, type PreparedOp, prepareOp, weight } from '../support/op.js'
+import {
+  activation,
+  checkPart,
+  narrowF16,
+  type PreparedOp,
+  packedF16,
+  prepareOp,
+  weight,
+} from '../support/op.js'
 import { skipPeer } from '../support/peers.js'
+import type { RacedPrecision } from '../support/precisions.js'
 import { agreeOnFirst, checkFirst, checkLoss, pretrainingStep } from '../support/pretraining_step.js'
 import { queuedSeconds } from '../support/queued.js'
 import { type Contestant, race } from '../support/race.js'
@@ -47,6 +61,7 @@ else {
     Object.assign(facts, { webgpu: webgpu.info.detail })
     console.log(`WebGPU on ${webgpu.info.detail}, beside it ${other.info.detail}`)
     await products(webgpu, other, peer)
+    await halfProducts(webgpu)
     await step(webgpu, other)
   } finally {
     await peer.close()
@@ -97,9 +112,71 @@ async function products(ours: Device, other: Device, peer: OpsPeer): Promise<voi
     })
 }
 
+/** Products of f16 by all variants that run here, with what else the adapter has chosen. */
+async function halfProducts(webgpu: Device): Promise<void> {
+  const { variants: chosen } = webgpu.info.properties as { variants: Record<string, string> }
+  const devices: { variant: string; device: Device }[] = []
+  try {
+    for (const variant of Object.keys(kernelSources().shared.product_f16))
+      try {
+        const device = await openWebgpuInNode({ variants: { ...chosen, product_f16: variant } })
+        devices.push({ variant, device })
+      } catch (error) {
+        if (!(error instanceof UsageError)) throw error
+        skipPeer('webgpu', `f16 by ${variant}`, error.message)
+      }
+    for (const [layer, [K, N]] of Object.entries(layers)) {
+      const made: PreparedOp[] = []
+      try {
+        for (const { device } of devices) made.push(await dense(device, ROWS, K, N, true, true))
+        const [inF32, ...others] = made
+        for (const [i, one] of others.entries())
+          for (const result of ['y', 'dx', 'dweight'])
+            agree(
+              `${layer}, ${result} of ${devices[i + 1].variant}`,
+              await one.read(result),
+              await inF32.read(result),
+            )
+        for (const [what, [kernel]] of Object.entries(kernels)) {
+          const name = `webgpu f16 ${layer}_${ROWS} ${what}`
+          if (!isCase(name)) continue
+          const racing: Contestant<RacedPrecision>[] = []
+          for (const [i, { variant, device }] of devices.entries()) {
+            const one = await contestant(variant, device, made[i], kernel, variant !== 'loaded')
+            racing.push({ ...one, precision: 'f16' })
+          }
+          await race(name, { flops: made[0].kernels(kernel).flops }, racing, small ? {} : rounds())
+        }
+      } finally {
+        for (const one of made) one.free()
+      }
+    }
+  } finally {
+    for (const { device } of devices) await device.destroy()
+  }
+}
+
+/** Throws unless all results are those of the other, up to sums in f32 in another order and a rounding to f16 of each. */
+function agree(label: string, found: InputData, want: InputData): void {
+  let largest = 0
+  for (const y of want) largest = Math.max(largest, Math.abs(y))
+  for (let i = 0; i < want.length; i++)
+    if (!(Math.abs(found[i] - want[i]) <= 2 ** -10 * Math.abs(want[i]) + 2e-5 * largest))
+      throw new Error(`${label}[${i}] is ${found[i]} (want ${want[i]})`)
+}
+
 /** A dense layer of a device, with its first results compared with an oracle where asked for. */
-async function dense(device: Device, M: number, K: number, N: number, check: boolean): Promise<PreparedOp> {
-  const inputs = { x: activation(M, K), weight: weight(N, K), bias: weight(N) }
+async function dense(
+  device: Device,
+  M: number,
+  K: number,
+  N: number,
+  check: boolean,
+  half = false,
+): Promise<PreparedOp> {
+  const inputs = half
+    ? { x: narrowF16(M, K), weight: packedF16(N, K), bias: weight(N) }
+    : { x: activation(M, K), weight: weight(N, K), bias: weight(N) }
   const ready = await prepareOp(device, linear, { inputs, attrs: {} })
   for (const part of ['forward', 'backward'] as const) {
     await device.run(ready.parts[part].prepared!, {})

@@ -7,10 +7,10 @@
 import { backward } from '../../src/autograd/backward.js'
 import { Capture } from '../../src/autograd/tensor.js'
 import type { Device, DeviceBuffer, Prepared } from '../../src/device/device.js'
-import type { Products } from '../../src/device/kernel.js'
+import { fromHalf, toHalf } from '../../src/device/half.js'
+import type { HalfType, Products } from '../../src/device/kernel.js'
 import { calls, type Program } from '../../src/device/program.js'
 import type { GraphValue } from '../../src/graph/graph.js'
-import { fromHalf, toHalf } from '../../src/graph/half.js'
 import { ParameterSet, zeros } from '../../src/graph/parameters.js'
 import { compile, type InputData } from '../../src/graph/runtime.js'
 import { contiguous, copy } from '../../src/ops/copy.js'
@@ -18,14 +18,14 @@ import { fill } from '../../src/ops/fill.js'
 import { type Attrs, defineOp, type Op } from '../../src/ops/op.js'
 import { pack } from '../../src/ops/pack.js'
 import { packInt8 } from '../../src/ops/pack_int8.js'
-import { byteSize, f32, type Spec } from '../../src/ops/shape.js'
+import { byteSize, f32, isHalf, type Spec } from '../../src/ops/shape.js'
 import { philox } from '../../test/support/philox.js'
 import { type Random, random } from '../../test/support/random.js'
 
 export interface Operand {
   readonly role: 'activation' | 'weight' | 'packed' | 'packed_int8' | 'fixed'
-  /** bf16: the data are rounded first. Default: the type of the data. */
-  readonly dtype?: 'bf16'
+  /** Of two bytes: the data are rounded first. Default: the type of the data, and bf16 of what is packed. */
+  readonly dtype?: HalfType
   readonly shape: readonly number[]
   /** Uniform in [-sqrt 3, sqrt 3) if left out: mean 0, variance 1. */
   readonly data?: InputData
@@ -35,6 +35,9 @@ export const activation = (...shape: number[]): Operand => ({ role: 'activation'
 export const narrow = (...shape: number[]): Operand => ({ role: 'activation', shape, dtype: 'bf16' })
 export const packed = (...shape: number[]): Operand => ({ role: 'packed', shape })
 export const packedInt8 = (...shape: number[]): Operand => ({ role: 'packed_int8', shape })
+/** As `narrow` and `packed`, of f16. */
+export const narrowF16 = (...shape: number[]): Operand => ({ ...narrow(...shape), dtype: 'f16' })
+export const packedF16 = (...shape: number[]): Operand => ({ ...packed(...shape), dtype: 'f16' })
 export const weight = (...shape: number[]): Operand => ({ role: 'weight', shape })
 export const fixed = (data: InputData, ...shape: number[]): Operand => ({ role: 'fixed', shape, data })
 /** i32 uniform in [low, high). */
@@ -60,6 +63,8 @@ export interface OpBench<A extends Attrs> {
 /** Results of so many elements are compared, the first and the last among them. */
 const samples = 16
 const tolerance = { forward: 2e-5, backward: 1e-4 }
+/** Of results that are f16. */
+const toleranceF16 = { forward: 3e-3, backward: 4e-3 }
 /** Of results that are bf16, or made of operands that are rounded to it or to 8-bit integers. */
 const tolerance16 = { forward: 2e-2, backward: 3e-2 }
 
@@ -72,6 +77,7 @@ export async function checkPart<A extends Attrs>(
   part: 'forward' | 'backward',
 ): Promise<void> {
   const isLow = [...values.values()].some(({ spec }) => ['bf16', 'packed_int8'].includes(spec.dtype))
+  const isF16 = [...values.values()].some(({ spec }) => spec.dtype === 'f16')
   const expected = options.expected(data)
   const names = Object.keys(expected).filter(
     (key) => values.has(key) && isGradient(key, op) === (part !== 'forward'),
@@ -82,7 +88,7 @@ export async function checkPart<A extends Attrs>(
       `${label}: ${key}`,
       await read(key),
       expected[key],
-      (isLow ? tolerance16 : tolerance)[part],
+      (isLow ? tolerance16 : isF16 ? toleranceF16 : tolerance)[part],
       (r) => options.sample?.(key, r),
     )
 }
@@ -190,12 +196,12 @@ export async function prepareOp<A extends Attrs>(
   const operands = op.inputs.map((name, i) => {
     const { role, shape, dtype } = inputs[name]
     const given = inputs[name].data ?? uniform(i + 1, shape)
-    data[name] = dtype === 'bf16' ? rounded(given) : given
+    data[name] = dtype && role === 'activation' ? rounded(given, dtype) : given
     if (role === 'weight' || role === 'packed' || role === 'packed_int8') {
       const value = capture.parameter(parameters.get(name)).value
       filled.push([value, data[name]])
       if (role === 'packed_int8') return graph.emit(packInt8, [value], {})[0]
-      return role === 'weight' ? value : graph.emit(pack, [value], { to: 'bf16', gradient: true })[0]
+      return role === 'weight' ? value : graph.emit(pack, [value], { to: dtype ?? 'bf16', gradient: true })[0]
     }
     const spec: Spec = { shape, dtype: dtype ?? (data[name] instanceof Float32Array ? 'f32' : 'i32') }
     const raw = graph.value(spec, { kind: 'input', name }, role === 'activation', name, graph.root)
@@ -223,7 +229,8 @@ export async function prepareOp<A extends Attrs>(
     const name = `d${op.outputs[0]}`
     const arriving = graph.input(name, outputs[0].spec)
     const gradient = uniform(99, arriving.spec.shape as number[])
-    data[name] = arriving.spec.dtype === 'bf16' ? rounded(gradient) : gradient
+    const { dtype } = arriving.spec
+    data[name] = isHalf(dtype) ? rounded(gradient, dtype) : gradient
     filled.push([arriving, data[name]])
     values.set(name, arriving)
     const loss = capture.graph.emit(start, [outputs[0], arriving], {})[0]
@@ -257,8 +264,9 @@ export async function prepareOp<A extends Attrs>(
   }
   for (const [value, content] of filled) {
     const { arena, offset } = plan.place(value)
-    const isLow = value.spec.dtype === 'bf16'
-    await device.write(buffers.get(arena)!, offset, isLow ? toHalf(content as Float32Array, 'bf16') : content)
+    const { dtype } = value.spec
+    const stored = isHalf(dtype) ? toHalf(content as Float32Array, dtype) : content
+    await device.write(buffers.get(arena)!, offset, stored)
   }
   const leaves = part(0, first)
   if (leaves.prepared) await device.run(leaves.prepared, { seed, draw, ...scalars })
@@ -279,16 +287,17 @@ export async function prepareOp<A extends Attrs>(
     async read(name: string): Promise<InputData> {
       const value = values.get(name)!
       const { arena, offset } = plan.place(value)
+      const { dtype } = value.spec
       const bytes = await device.read(buffers.get(arena)!, offset, byteSize(value.spec))
-      if (value.spec.dtype === 'bf16') return fromHalf(new Uint16Array(bytes), 'bf16')
-      return value.spec.dtype === 'f32' ? new Float32Array(bytes) : new Int32Array(bytes)
+      if (isHalf(dtype)) return fromHalf(new Uint16Array(bytes), dtype)
+      return dtype === 'f32' ? new Float32Array(bytes) : new Int32Array(bytes)
     },
   }
 }
 
-/** The values that bf16 has of these. */
-function rounded(data: InputData): Float32Array {
-  return fromHalf(toHalf(data as Float32Array, 'bf16'), 'bf16')
+/** The values that a type of two bytes has of these. */
+function rounded(data: InputData, type: HalfType): Float32Array {
+  return fromHalf(toHalf(data as Float32Array, type), type)
 }
 
 function isGradient(name: string, op: { inputs: readonly string[] }): boolean {

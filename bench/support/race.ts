@@ -6,13 +6,13 @@
 import { setTimeout } from 'node:timers/promises'
 import { quick, time } from './bench.js'
 import type { Cost } from './cost.js'
-import { PRECISIONS, type Precision, races } from './precisions.js'
+import { type Precision, RACED_PRECISIONS, type RacedPrecision, races } from './precisions.js'
 import { record, recordRace } from './record.js'
 import { speedText, type Whole } from './speed.js'
 
-export interface Contestant {
+export interface Contestant<P extends RacedPrecision = Precision> {
   readonly name: string
-  readonly precision: Precision
+  readonly precision: P
   readonly ours?: boolean
   /** One unit of work; resolves when it is done. May resolve to the seconds it took, measured nearer to the work. */
   run(): Promise<unknown>
@@ -36,7 +36,7 @@ export interface RaceOptions {
 
 export interface Standing {
   readonly name: string
-  readonly precision: Precision
+  readonly precision: RacedPrecision
   readonly ours: boolean
   /** Of each round. */
   readonly seconds: readonly number[]
@@ -59,7 +59,7 @@ export function ownCpu(): number {
 export async function race(
   name: string,
   cost: Cost,
-  contestants: readonly Contestant[],
+  contestants: readonly Contestant<RacedPrecision>[],
   options: RaceOptions = {},
 ): Promise<void> {
   const racing = contestants.filter((one) => races(one.precision))
@@ -89,7 +89,7 @@ export async function race(
 export async function takeTurns(
   name: string,
   cost: Cost,
-  contestants: readonly Contestant[],
+  contestants: readonly Contestant<RacedPrecision>[],
   { rounds = quick ? 1 : 5, warmup = quick ? 0 : 1, whole, budget, failed }: RaceOptions = {},
 ): Promise<Standing[]> {
   const seconds: number[][] = contestants.map(() => [])
@@ -151,7 +151,8 @@ export async function takeTurns(
 
 /** The fastest peer that computes at least as exactly as `ours`. */
 export function bestPeer(standings: readonly Standing[], ours: Standing): Standing | undefined {
-  const exact = (one: Standing) => PRECISIONS.indexOf(one.precision) <= PRECISIONS.indexOf(ours.precision)
+  const exact = (one: Standing) =>
+    RACED_PRECISIONS.indexOf(one.precision) <= RACED_PRECISIONS.indexOf(ours.precision)
   return standings.filter((one) => !one.ours && exact(one)).sort((a, b) => a.typical - b.typical)[0]
 }
 

@@ -12,7 +12,7 @@ import { makeFolder, writeFileAtomic } from '../../src/files.js'
 import { onlyCase } from './case.js'
 import type { Cost } from './cost.js'
 import { benchDevice, isEmulated } from './device.js'
-import { type Precision, racedPrecisions } from './precisions.js'
+import { type RacedPrecision, racedPrecisions } from './precisions.js'
 import type { Whole } from './speed.js'
 
 /** Statistics of one bench; times in seconds. */
@@ -38,7 +38,7 @@ export interface Entry extends Cost {
 /** One of ours against the best of its peers; seconds are those of a round, as `Standing` has them. */
 export interface Race extends Cost {
   name: string
-  precision: Precision
+  precision: RacedPrecision
   ours: { name: string; seconds: number }
   /** None: ours alone was timed, and there is no ratio. */
   peer?: { name: string; seconds: number }

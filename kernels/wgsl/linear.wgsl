@@ -4,8 +4,8 @@
 // stores fours, and one for any width. Sums run in the order of the index, in f32.
 //
 // In f16 x, y, their gradients and the packed weight have 2 bytes an element instead of 4: of what tiles load, and of what is
-// stored but bias, dweight and dbias, half. Products are made in f32 either way.
-// uses product
+// stored but bias, dweight and dbias, half. Products are of f16 where the adapter has matrices for them (shared/product_f16), else of
+// f32; sums are f32 either way.
 
 // The order of JOINS in src/ops/linear.ts: add, gelu_tanh, gelu_erf.
 fn joined(product: f32, other: f32, join: u32) -> f32 {
@@ -31,8 +31,8 @@ fn joined4(product: vec4f, other: vec4f, join: u32) -> vec4f {
 // ---------------------------------------------------------------- forward
 
 // kernel linear_forward
-// form vec4, plain when: in % 4 == 0 && out % 4 == 0
-// f16 vec4, halves
+// form vec4, plain, stored_product when: in % 4 == 0 && out % 4 == 0
+// f16 vec4, halves, product_f16
 struct Params { rows: u32, in: u32, out: u32 }
 @group(0) @binding(0) var<storage, read_write> x: array<Stored>;
 @group(0) @binding(1) var<storage, read_write> weight: array<Stored>;
@@ -43,12 +43,12 @@ struct Params { rows: u32, in: u32, out: u32 }
 const LEFT_ALONG_K = true;
 const RIGHT_ALONG_K = true;
 
-fn left4(row: u32, k: u32) -> vec4f {
-  return loaded(x[(row * params.in + k) / 4u]);
+fn left4(row: u32, k: u32) -> Operands {
+  return operands(x[(row * params.in + k) / 4u]);
 }
 
-fn right4(column: u32, k: u32) -> vec4f {
-  return loaded(weight[(column * params.in + k) / 4u]);
+fn right4(column: u32, k: u32) -> Operands {
+  return operands(weight[(column * params.in + k) / 4u]);
 }
 
 fn finish(row: u32, column: u32, sums: vec4f) {
@@ -66,6 +66,7 @@ fn main(
 }
 
 // kernel linear_forward
+// uses product
 struct Params { rows: u32, in: u32, out: u32 }
 @group(0) @binding(0) var<storage, read_write> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> weight: array<f32>;
@@ -106,8 +107,8 @@ fn main(
 // dx = dy weight,  dweight += dy^T x,  dbias += sum of the rows of dy
 
 // kernel linear_backward_input
-// form vec4, plain when: in % 4 == 0 && out % 4 == 0
-// f16 vec4, halves
+// form vec4, plain, stored_product when: in % 4 == 0 && out % 4 == 0
+// f16 vec4, halves, product_f16
 struct Params { rows: u32, in: u32, out: u32 }
 @group(0) @binding(0) var<storage, read_write> dy: array<Stored>;
 @group(0) @binding(1) var<storage, read_write> weight: array<Stored>;
@@ -117,12 +118,12 @@ struct Params { rows: u32, in: u32, out: u32 }
 const LEFT_ALONG_K = true;
 const RIGHT_ALONG_K = false;
 
-fn left4(row: u32, k: u32) -> vec4f {
-  return loaded(dy[(row * params.out + k) / 4u]);
+fn left4(row: u32, k: u32) -> Operands {
+  return operands(dy[(row * params.out + k) / 4u]);
 }
 
-fn right4(column: u32, k: u32) -> vec4f {
-  return select(vec4f(), loaded(weight[(k * params.in + column) / 4u]), k < params.out);
+fn right4(column: u32, k: u32) -> Operands {
+  return select(Operands(), operands(weight[(k * params.in + column) / 4u]), k < params.out);
 }
 
 fn finish(row: u32, column: u32, sums: vec4f) {
@@ -140,6 +141,7 @@ fn main(
 }
 
 // kernel linear_backward_input
+// uses product
 struct Params { rows: u32, in: u32, out: u32 }
 @group(0) @binding(0) var<storage, read_write> dy: array<f32>;
 @group(0) @binding(1) var<storage, read_write> weight: array<f32>;
@@ -178,8 +180,8 @@ fn main(
 // dx = join(dy weight, other)
 
 // kernel linear_backward_input_joined
-// form vec4, plain when: in % 4 == 0 && out % 4 == 0
-// f16 vec4, halves
+// form vec4, plain, stored_product when: in % 4 == 0 && out % 4 == 0
+// f16 vec4, halves, product_f16
 struct Params { rows: u32, in: u32, out: u32, join: u32 }
 @group(0) @binding(0) var<storage, read_write> dy: array<Stored>;
 @group(0) @binding(1) var<storage, read_write> weight: array<Stored>;
@@ -190,12 +192,12 @@ struct Params { rows: u32, in: u32, out: u32, join: u32 }
 const LEFT_ALONG_K = true;
 const RIGHT_ALONG_K = false;
 
-fn left4(row: u32, k: u32) -> vec4f {
-  return loaded(dy[(row * params.out + k) / 4u]);
+fn left4(row: u32, k: u32) -> Operands {
+  return operands(dy[(row * params.out + k) / 4u]);
 }
 
-fn right4(column: u32, k: u32) -> vec4f {
-  return select(vec4f(), loaded(weight[(k * params.in + column) / 4u]), k < params.out);
+fn right4(column: u32, k: u32) -> Operands {
+  return select(Operands(), operands(weight[(k * params.in + column) / 4u]), k < params.out);
 }
 
 fn finish(row: u32, column: u32, sums: vec4f) {
@@ -214,6 +216,7 @@ fn main(
 }
 
 // kernel linear_backward_input_joined
+// uses product
 struct Params { rows: u32, in: u32, out: u32, join: u32 }
 @group(0) @binding(0) var<storage, read_write> dy: array<f32>;
 @group(0) @binding(1) var<storage, read_write> weight: array<f32>;
@@ -252,9 +255,9 @@ fn main(
 }
 
 // kernel linear_backward_weight
+// form vec4, plain, stored_product when: in % 4 == 0 && out % 4 == 0
+// f16 vec4, halves, product_f16
 // uses column_sums
-// form vec4, plain when: in % 4 == 0 && out % 4 == 0
-// f16 vec4, halves
 struct Params { rows: u32, in: u32, out: u32 }
 @group(0) @binding(0) var<storage, read_write> dy: array<Stored>;
 @group(0) @binding(1) var<storage, read_write> x: array<Stored>;
@@ -265,12 +268,16 @@ struct Params { rows: u32, in: u32, out: u32 }
 const LEFT_ALONG_K = false;
 const RIGHT_ALONG_K = false;
 
-fn left4(row: u32, k: u32) -> vec4f {
-  return select(vec4f(), loaded(dy[(k * params.out + row) / 4u]), k < params.rows);
+fn left4(row: u32, k: u32) -> Operands {
+  return select(Operands(), operands(dy[(k * params.out + row) / 4u]), k < params.rows);
 }
 
-fn right4(column: u32, k: u32) -> vec4f {
-  return select(vec4f(), loaded(x[(k * params.in + column) / 4u]), k < params.rows);
+fn right4(column: u32, k: u32) -> Operands {
+  return select(Operands(), operands(x[(k * params.in + column) / 4u]), k < params.rows);
+}
+
+fn row4(column: u32, n: u32) -> vec4f {
+  return loaded(dy[(n * params.out + column) / 4u]);
 }
 
 fn finish(row: u32, column: u32, sums: vec4f) {
@@ -302,7 +309,7 @@ fn gradient_of_bias(
 }
 
 // kernel linear_backward_weight
-// uses column_sums
+// uses product, column_sums
 struct Params { rows: u32, in: u32, out: u32 }
 @group(0) @binding(0) var<storage, read_write> dy: array<f32>;
 @group(0) @binding(1) var<storage, read_write> x: array<f32>;
@@ -321,6 +328,10 @@ fn left4(row: u32, k: u32) -> vec4f {
 fn right4(column: u32, k: u32) -> vec4f {
   let at = k * params.in + column;
   return select(vec4f(), vec4f(x[at], x[at + 1u], x[at + 2u], x[at + 3u]), k < params.rows);
+}
+
+fn row4(column: u32, n: u32) -> vec4f {
+  return left4(column, n);
 }
 
 fn finish(row: u32, column: u32, sums: vec4f) {

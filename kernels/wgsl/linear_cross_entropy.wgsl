@@ -150,6 +150,10 @@ fn left4(v: u32, m: u32) -> vec4f {
   return select(vec4f(), dlogits[place_of_dlogits(m, v)], m < params.rows);
 }
 
+fn row4(v: u32, m: u32) -> vec4f {
+  return dlogits[place_of_dlogits(m, v)];
+}
+
 fn right4(e: u32, m: u32) -> vec4f {
   return select(vec4f(), x4(m, e), m < params.rows);
 }

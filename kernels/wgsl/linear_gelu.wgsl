@@ -32,9 +32,8 @@ fn gelu_form_derivative4(x: vec4f, form: u32) -> vec4f {
 // ---------------------------------------------------------------- forward
 
 // kernel linear_gelu_forward
-// uses product
-// form vec4, plain when: in % 4 == 0 && out % 4 == 0
-// f16 vec4, halves
+// form vec4, plain, stored_product when: in % 4 == 0 && out % 4 == 0
+// f16 vec4, halves, product_f16
 struct Params { rows: u32, in: u32, out: u32, form: u32, save: u32 }
 @group(0) @binding(0) var<storage, read_write> x: array<Stored>;
 @group(0) @binding(1) var<storage, read_write> weight: array<Stored>;
@@ -46,12 +45,12 @@ struct Params { rows: u32, in: u32, out: u32, form: u32, save: u32 }
 const LEFT_ALONG_K = true;
 const RIGHT_ALONG_K = true;
 
-fn left4(row: u32, k: u32) -> vec4f {
-  return loaded(x[(row * params.in + k) / 4u]);
+fn left4(row: u32, k: u32) -> Operands {
+  return operands(x[(row * params.in + k) / 4u]);
 }
 
-fn right4(column: u32, k: u32) -> vec4f {
-  return loaded(weight[(column * params.in + k) / 4u]);
+fn right4(column: u32, k: u32) -> Operands {
+  return operands(weight[(column * params.in + k) / 4u]);
 }
 
 fn finish(row: u32, column: u32, sums: vec4f) {

@@ -39,7 +39,7 @@ export type HalfType = (typeof HALF_TYPES)[number]
 /**
  * The same kernel on activations of two bytes: same buffers, same parameters, an entry point of its own. Which of its buffers
  * hold them then is said by the source; statistics, gradients of weights and sums stay f32. Matrix products then are of bf16;
- * those of f16 are made in f32.
+ * those of f16 are made in f32, unless an adapter multiplies f16 with sums in f32.
  */
 export function inHalf(kernel: Kernel, type: HalfType): Kernel {
   const products = type === 'bf16' && kernel.multiplies ? ({ products: 'bf16' } as const) : {}

@@ -3,11 +3,11 @@
  * parameters, gives them one activation arena, and runs them. One run is one call into the device.
  */
 import type { ArenaLayout, Device, DeviceBuffer, Prepared, TimelineEvent } from '../device/device.js'
+import { fromHalf, toHalf } from '../device/half.js'
 import { calls, type Program } from '../device/program.js'
 import { UserError } from '../error.js'
 import { byteSize, capacity, elements, isFloat, isHalf, shapeText } from '../ops/shape.js'
 import type { Graph, GraphValue, StateArena } from './graph.js'
-import { fromHalf, toHalf } from './half.js'
 import { lower } from './lower.js'
 import type { ParameterSet } from './parameters.js'
 import { Plan } from './plan.js'

@@ -1,5 +1,5 @@
 // Matrix products out of blocks of 4 x 4: what the variants of `product` have in common.
-// uses blocks
+// uses blocks, product_edges
 //
 // A section that uses `product` declares the two operands and what becomes of the sums:
 //
@@ -17,11 +17,6 @@
 //
 // What `finish` gathers for each row over the columns: an invocation has TILE_LANE_ROWS rows of a tile, row r in place
 // tile_slot(r), which is row tile_row(lane, slot) of the tile; lane % TILE_ACROSS numbers the invocations that share a row.
-
-// The first four of `size` rows or columns from `first` on: the last one that is there instead of one that is not.
-fn last_four(first: u32, size: u32) -> u32 {
-  return min(first, (size - 1u) & ~3u);
-}
 
 // Four rows of the left operand from a multiple of four on, at four k: one column of the matrix for each row.
 fn left_block(row: u32, k: u32, rows: u32) -> mat4x4f {
@@ -45,10 +40,4 @@ fn right_block(column: u32, k: u32, columns: u32) -> mat4x4f {
   }
   let first = last_four(column, columns);
   return mat4x4f(right4(first, k), right4(first, k + 1u), right4(first, k + 2u), right4(first, k + 3u));
-}
-
-fn finish_row(row: u32, column: u32, sums: vec4f, size: vec3u) {
-  if (row < size.x && column < size.y) {
-    finish(row, column, sums);
-  }
 }

@@ -45,7 +45,7 @@ export interface AdapterReport {
   readonly limits: Readonly<Record<(typeof LIMITS)[number], number>>
   /** Fewest and most lanes of a subgroup; undefined where that is not told. */
   readonly subgroupSizes: readonly [number, number] | undefined
-  /** `f16 x f16 -> f32 16x16x16` */
+  /** Operands, sums, M x N x K: `f16 -> f32 16x16x16`. */
   readonly subgroupMatrices: readonly string[]
 }
 

@@ -6,6 +6,7 @@
  */
 import { UsageError } from '../../error.js'
 import type { Device } from '../device.js'
+import { fromHalf } from '../half.js'
 import type { Program } from '../program.js'
 import type { AdapterReport } from './adapter.js'
 import {
@@ -14,7 +15,6 @@ import {
   suitsSoftware,
   type Variants,
   variantFeatures,
-  variantMatrices,
   variantNames,
   type WgslKernel,
 } from './source.js'
@@ -41,8 +41,10 @@ const LONG = 40
 const MOST = 500
 const PASSES = 3
 const MOST_REPEATS = 64
-/** Errors relative to the largest result: sums of f32 stay far below, products of f16 do not. */
+/** Errors relative to the largest result: sums of f32 stay far below, sums of f16 and products of rounded f32 do not. */
 const TOLERANCE = 2e-5
+/** What storing a result as f16 adds, relative to it. */
+const HALF_ROUNDING = 2 ** -11
 const SAMPLES = 200
 
 /** The variants of every family that has a choice of names, those that an adapter with these features and matrices can run. */
@@ -58,8 +60,7 @@ export function runnable(
     families[family] = names.filter(
       (name) =>
         variantFeatures(variants[name]).every((feature) => features.includes(feature)) &&
-        (variantMatrices(variants[name]) === undefined ||
-          matrixConstants(variants[name], matrices) !== undefined),
+        matrixConstants(variants[name], matrices) !== undefined,
     )
     if (families[family].length === 0) throw new Error(`no variant of ${family} runs on every adapter`)
   }
@@ -151,7 +152,7 @@ export async function chooseVariants(
   const chosen: Record<string, string> = { ...knownChoices(kept, Object.fromEntries(open)) }
   const use = () => device.use({ ...firstVariants(families), ...chosen })
   use()
-  const missing = open.filter(([family]) => chosen[family] === undefined)
+  const missing = usedFirst(sources, open).filter(([family]) => chosen[family] === undefined)
   if (measure === false || missing.length === 0) return chosen
   const all: Record<string, Found> = {}
   for (const [family, variants] of missing) {
@@ -168,6 +169,20 @@ export async function chooseVariants(
   return chosen
 }
 
+/** Families in an order in which those that variants of others use come before these. */
+function usedFirst<T>({ shared }: KernelSources, families: readonly [string, T][]): [string, T][] {
+  const order: string[] = []
+  const visit = (family: string) => {
+    if (order.includes(family)) return
+    for (const text of Object.values(shared[family] ?? {}))
+      for (const [, names] of text.matchAll(/^\/\/ uses (.+)$/gm))
+        for (const name of names.split(',')) visit(name.trim())
+    order.push(family)
+  }
+  for (const [family] of families) visit(family)
+  return [...families].sort(([a], [b]) => order.indexOf(a) - order.indexOf(b))
+}
+
 async function measureFamily(
   device: Chooser,
   family: string,
@@ -175,8 +190,9 @@ async function measureFamily(
   others: Variants,
 ): Promise<Found | undefined> {
   const forms = (kernel: string) => device.kernels.get(kernel) ?? []
-  const measured = REPRESENTATIVES.filter(({ kernel }) =>
-    forms(kernel).some(({ families }) => families.includes(family)),
+  const measured = REPRESENTATIVES.filter(
+    ({ kernel, family: only = family }) =>
+      only === family && forms(kernel).some(({ families }) => families.includes(family)),
   )
   if (measured.length === 0) return undefined
   const begin = performance.now()
@@ -262,7 +278,7 @@ async function withProgram<T>(
   device: Chooser,
   workloads: readonly KernelWork[],
   repeats: number,
-  work: (run: () => Promise<void>, read: (slot: number) => Promise<Float32Array>) => Promise<T>,
+  work: (run: () => Promise<void>, read: (slot: number) => Promise<ArrayBuffer>) => Promise<T>,
 ): Promise<T> {
   const { program, calls, bytes } = programOf(device, workloads, repeats)
   const arena = device.alloc(bytes, program.name)
@@ -272,10 +288,7 @@ async function withProgram<T>(
       for (const [k, { data }] of buffers.entries()) await device.write(arena, calls[w].refs[k].offset, data)
     return await work(
       () => device.run(prepared, {}),
-      async (slot) => {
-        const { offset, bytes: size } = calls[0].refs[slot]
-        return new Float32Array(await device.read(arena, offset, size))
-      },
+      (slot) => device.read(arena, calls[0].refs[slot].offset, calls[0].refs[slot].bytes),
     )
   } finally {
     device.free(arena)
@@ -284,12 +297,15 @@ async function withProgram<T>(
 
 /** Whether a kernel computes what it should; one that does not run at all does not. */
 async function computes(device: Chooser, workload: KernelWork): Promise<boolean> {
+  const output = workload.buffers.findIndex(({ name }) => name === workload.output)
+  const isHalf = workload.buffers[output].data instanceof Uint16Array
   let got: Float32Array
   try {
-    got = await withProgram(device, [workload], 1, async (run, read) => {
+    const bytes = await withProgram(device, [workload], 1, async (run, read) => {
       await run()
-      return read(workload.buffers.findIndex(({ name }) => name === workload.output))
+      return read(output)
     })
+    got = isHalf ? fromHalf(new Uint16Array(bytes), 'f16') : new Float32Array(bytes)
   } catch (error) {
     if (device.isLost) throw error
     return false
@@ -300,7 +316,7 @@ async function computes(device: Chooser, workload: KernelWork): Promise<boolean>
     const index = Math.floor((s / SAMPLES) * (got.length - 1))
     const want = workload.expected(index)
     largest = Math.max(largest, Math.abs(want))
-    error = Math.max(error, Math.abs(got[index] - want))
+    error = Math.max(error, Math.abs(got[index] - want) - (isHalf ? HALF_ROUNDING * Math.abs(want) : 0))
     if (Number.isNaN(got[index])) return false
   }
   return error <= TOLERANCE * largest

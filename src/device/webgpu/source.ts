@@ -31,8 +31,9 @@
  * functions and differ in what they are fast on; one is chosen for an adapter. It stands in front of every section, or of one
  * if the line is in that. It may call functions that sections declare (WGSL knows no order of declarations), and use other
  * families. `// requires subgroups` in a variant names a feature of the adapter, whose `enable` line is put in front of the code; `// multiplies
- * f32 -> f32` matrices of subgroups, of whose shapes there the first stands in front as constants M, N and K; `// suits adapters in
- * software` says what it says.
+ * f32 -> f32 from 8x4x4 to 16x32x16` matrices of subgroups, of whose shapes there the first that the variant can use (each size a
+ * multiple of the one and a divisor of the other) stands in front as constants M, N and K; `// suits adapters in software` says what
+ * it says.
  */
 import type { ParamSlot, ParamType } from '../kernel.js'
 import { type Expression, parseExpression } from './expression.js'
@@ -88,20 +89,38 @@ export function variantFeatures(text: string): string[] {
   return [...text.matchAll(/^\/\/ requires ([\w-]+)\s*$/gm)].map(([, feature]) => feature)
 }
 
-/** The matrices of subgroups that a variant multiplies, operands and sums: `f32 -> f32`. */
-export function variantMatrices(text: string): string | undefined {
-  return /^\/\/ multiplies (\w+ -> \w+)$/m.exec(text)?.[1]
+/** The matrices of subgroups that a variant multiplies. */
+interface Matrices {
+  /** Operands and sums: `f32 -> f32`. */
+  readonly kind: string
+  /** M, N and K are multiples of the one and divisors of the other. */
+  readonly least: readonly number[]
+  readonly most: readonly number[]
 }
 
-/** Of an adapter's matrices, `f32 -> f32 8x8x8`, the first that a variant multiplies, as constants. */
+function variantMatrices(text: string): Matrices | undefined {
+  const line = /^\/\/ multiplies (\w+ -> \w+) from (\d+)x(\d+)x(\d+) to (\d+)x(\d+)x(\d+)$/m.exec(text)
+  if (line === null) return undefined
+  const sizes = line.slice(2).map(Number)
+  return { kind: line[1], least: sizes.slice(0, 3), most: sizes.slice(3) }
+}
+
+/**
+ * Of an adapter's matrices, `f32 -> f32 8x8x8`, in the order of its preference, the first that a variant multiplies, as constants;
+ * '' for a variant that multiplies none, undefined where there are none for it.
+ */
 export function matrixConstants(text: string, matrices: readonly string[]): string | undefined {
-  const kind = variantMatrices(text)
-  const shapes = matrices.map((matrix) => /^(\w+ -> \w+) (\d+)x(\d+)x(\d+)$/.exec(matrix))
-  const shape = shapes.find((found) => found !== null && found[1] === kind)
-  return shape
-    ?.slice(2)
-    .map((size, i) => `const ${'MNK'[i]} = ${size}u;\n`)
-    .join('')
+  const wanted = variantMatrices(text)
+  if (!wanted) return ''
+  for (const matrix of matrices) {
+    const [, kind, ...sizes] = /^(\w+ -> \w+) (\d+)x(\d+)x(\d+)$/.exec(matrix) ?? []
+    const fits = sizes.every(
+      (size, i) => Number(size) % wanted.least[i] === 0 && wanted.most[i] % Number(size) === 0,
+    )
+    if (kind === wanted.kind && fits)
+      return sizes.map((size, i) => `const ${'MNK'[i]} = ${size}u;\n`).join('')
+  }
+  return undefined
 }
 
 /** The variants of a family: first those that every adapter can run, in the order of their names. */
@@ -196,11 +215,12 @@ function sharedCode(
         if (found[variant] === undefined)
           throw new Error(`${family} has no variant ${variant} (want ${Object.keys(found).join(', ')})`)
         families.push(family)
-        const kind = variantMatrices(found[variant])
         const constants = matrixConstants(found[variant], matrices)
-        if (kind !== undefined && constants === undefined)
-          throw new Error(`${family}/${variant} multiplies ${kind}, of which the adapter has no matrices`)
-        texts.push(`${constants ?? ''}${found[variant]}`)
+        if (constants === undefined)
+          throw new Error(
+            `${family}/${variant} multiplies ${variantMatrices(found[variant])!.kind}, of which the adapter has no matrices`,
+          )
+        texts.push(`${constants}${found[variant]}`)
         for (const feature of variantFeatures(found[variant]))
           enable.add(`enable ${ENABLE[feature] ?? feature.replace(/-/g, '_')};`)
         add(`shared/${family}`, found[variant])

@@ -8,7 +8,8 @@ export interface Workload {
   readonly buffers: readonly {
     readonly name: string
     readonly access: Access
-    readonly data: Float32Array | Int32Array
+    /** Of f16 the bits. */
+    readonly data: Float32Array | Int32Array | Uint16Array
   }[]
   /** The buffer that is judged. */
   readonly output: string
@@ -25,6 +26,8 @@ export interface Timed {
 /** A kernel that stands for the others of its families. */
 export interface Representative {
   readonly kernel: string
+  /** The only family that it stands for; all that are in it if this is left out. */
+  readonly family?: string
   /** Shapes on which results are judged: with remainders in every direction, in rows that vectors of four fit and that they do not. */
   readonly judged: readonly (() => Workload)[]
   /** TIMED shapes, from one that the slowest adapter gets through in milliseconds to one of a model. */

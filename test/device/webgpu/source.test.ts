@@ -138,11 +138,12 @@ test('shared code stands in front, in the variant that is chosen, with what it u
   assert.throws(() => readKernels({ prelude: '', files, shared: {} }), /k.wgsl uses product, which is not/)
 })
 
-test('a variant that multiplies matrices of subgroups has the shape of the first that the adapter has of its kind', () => {
+test('a variant that multiplies matrices of subgroups has the shape of the first that the adapter has of its kind and it can use', () => {
   const shared = {
     product: {
       plain: 'const TILE = 1u;\nfn work() {}\n',
-      matrix: '// requires subgroups\n// multiplies f32 -> f32\nconst TILE = M * N + K;\nfn work() {}\n',
+      matrix:
+        '// requires subgroups\n// multiplies f32 -> f32 from 2x2x4 to 32x8x16\nconst TILE = M * N + K;\nfn work() {}\n',
     },
   }
   const files = { k: `// uses product\n${section('', 'ceil(rows / TILE)')}` }
@@ -151,16 +152,20 @@ test('a variant that multiplies matrices of subgroups has the shape of the first
     readKernels(sources, variants, matrices)
       .get('k_forward')![0]
       .entries[0].workgroups(() => 64)
-  const offered = ['f16 -> f32 16x16x16', 'f32 -> f32 4x2x8', 'f32 -> f32 8x8x8']
+  const unfit = [
+    'f16 -> f32 4x2x8',
+    'f32 -> f16 4x2x8',
+    'f32 -> f32 4x16x8',
+    'f32 -> f32 4x1x8',
+    'f32 -> f32 4x2x12',
+  ]
+  const offered = [...unfit, 'f32 -> f32 4x2x8', 'f32 -> f32 8x8x8']
   assert.is(groups({ product: 'matrix' }, offered), 4)
   assert.is(groups({}, offered), 64, 'without a choice the one that needs nothing')
-  assert.throws(
-    () => groups({ product: 'matrix' }, offered.slice(0, 1)),
-    /product\/matrix multiplies f32 -> f32, of which/,
-  )
+  assert.throws(() => groups({ product: 'matrix' }, unfit), /product\/matrix multiplies f32 -> f32, of which/)
   const names = (matrices: readonly string[]) => runnable(sources, ['subgroups'], matrices).product
   assert.equal(names(offered), ['plain', 'matrix'])
-  assert.equal(names([]), ['plain'])
+  assert.equal(names(unfit), ['plain'])
 })
 
 test('parts of a section are modules of their own, entry points in rounds count them, scratch memory is bound behind the parameters', () => {

@@ -1,7 +1,7 @@
-// Sums over the rows of the left operand of a product, for gradients of biases, by workgroups: 16 columns each, of every four of them
+// Sums over all rows of a matrix, for gradients of biases, by workgroups: 16 columns each, of every four of them
 // 16 invocations, which join in workgroup memory. For GPUs: there are many more rows than columns.
 //
-// Whoever uses this declares left4 with LEFT_ALONG_K false (product_blocks.wgsl).
+// Whoever uses this declares row4(column, row) -> vec4f: four columns of a row, from a multiple of four on.
 
 const SUM_LANES = 64u;  // invocations of a workgroup
 const SUM_FOURS = 4u;   // fours of columns that it sums
@@ -13,7 +13,7 @@ var<workgroup> lane_sums: array<vec4f, SUM_LANES>;
 fn sum_of_rows(column: u32, lane: u32, rows: u32) -> vec4f {
   var sum = vec4f();
   for (var n = lane / SUM_FOURS; n < rows; n += SUM_LANES / SUM_FOURS) {
-    sum += left4(column, n);
+    sum += row4(column, n);
   }
   lane_sums[lane] = sum;
   workgroupBarrier();

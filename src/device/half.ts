@@ -2,7 +2,7 @@
  * Numbers of two bytes to and from Float32Array, for what people write and read: bf16, the upper half of an f32, and f16,
  * IEEE's binary16 (5 bits of exponent, 10 of fraction). Rounded to the nearest, ties to even; a NaN stays one.
  */
-import type { HalfType } from '../device/kernel.js'
+import type { HalfType } from './kernel.js'
 
 export function toHalf(values: Float32Array, type: HalfType): Uint16Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
