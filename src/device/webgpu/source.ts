@@ -36,6 +36,7 @@
  * it says.
  */
 import type { ParamSlot, ParamType } from '../kernel.js'
+import { reachable, readConstants, readFunctions, stripComments } from './code.js'
 import { type Expression, parseExpression } from './expression.js'
 
 export interface WgslEntry {
@@ -264,28 +265,8 @@ const ROUND_PARAM = 'round'
 
 const slotName = (name: string) => name.replace(/_$/, '')
 
-const stripComments = (code: string) => code.replace(/\/\/.*$/gm, '').replace(/\/\*[\s\S]*?\*\//g, '')
-
 /** What an element of a buffer may be, and the type of its words. */
 const ELEMENTS: Readonly<Record<string, string>> = { vec4f: 'f32', vec2u: 'u32', vec4u: 'u32', vec4i: 'i32' }
-
-/** Constants of a code that are numbers: `const TILE = 64u;`, also of constants before them. */
-function readConstants(code: string): Map<string, number> {
-  const constants = new Map<string, number>()
-  for (const [, name, value] of code.matchAll(/^const (\w+)(?:\s*:\s*u32)?\s*=\s*([^;]+);/gm)) {
-    const text = value.replace(/(\d)u\b/g, '$1')
-    if (!/^[\w\s+*/()-]+$/.test(text)) continue
-    try {
-      constants.set(
-        name,
-        parseExpression(text)((used) => constants.get(used) ?? Number.NaN),
-      )
-    } catch {
-      // not a number that a count of workgroups could use
-    }
-  }
-  return constants
-}
 
 function readSection(
   name: string,
@@ -395,39 +376,4 @@ function readSection(
     ...(rounds && { rounds }),
     ...(when && { when: { holds: when.value, reads: when.reads } }),
   }
-}
-
-/** Words in the body of every function of some WGSL without comments. */
-function readFunctions(code: string): Map<string, Set<string>> {
-  const functions = new Map<string, Set<string>>()
-  for (const match of code.matchAll(/\bfn\s+(\w+)\s*\(/g)) {
-    const open = code.indexOf('{', match.index)
-    let depth = 0
-    let end = open
-    do {
-      if (code[end] === '{') depth++
-      else if (code[end] === '}') depth--
-      end++
-    } while (depth > 0 && end < code.length)
-    // a word behind a point is a member (params.x), not the variable of that name
-    const body = code.slice(open, end).replace(/\.\s*\w+/g, ' ')
-    functions.set(match[1], new Set(body.match(/\b[A-Za-z_]\w*\b/g)))
-  }
-  return functions
-}
-
-/** Words in a function and in all that it calls. */
-function reachable(name: string, functions: ReadonlyMap<string, Set<string>>): Set<string> {
-  const words = new Set<string>()
-  const seen = new Set<string>()
-  const visit = (f: string) => {
-    if (seen.has(f)) return
-    seen.add(f)
-    for (const word of functions.get(f) ?? []) {
-      words.add(word)
-      if (functions.has(word)) visit(word)
-    }
-  }
-  visit(name)
-  return words
 }
