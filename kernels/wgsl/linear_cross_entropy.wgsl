@@ -66,7 +66,7 @@ fn join(
 // ---------------------------------------------------------------- backward
 
 // kernel linear_cross_entropy_backward
-// uses product, vec4
+// uses product, vec4, column_sums
 // form vocabulary_fours, vocabulary_gradient_fours when: width % 4 == 0
 // form vocabulary_words, vocabulary_gradient_words
 // rounds: ceil(vocabulary / ROUND)
@@ -105,6 +105,11 @@ fn place_of_dlogits(m: u32, v: u32) -> u32 {
   return m * line + v / 4u;
 }
 
+// Of rows of dlogits, for their sums.
+fn row4(v: u32, m: u32) -> vec4f {
+  return dlogits[place_of_dlogits(m, v)];
+}
+
 // part
 // ---- dlogits
 
@@ -141,17 +146,12 @@ fn gradient_of_logits(
 
 // part
 // ---- dweight[v,e] += sum over m of dlogits[m,v] x[m,e],  dbias[v] += sum over m of dlogits[m,v]
-// uses column_sums
 
 const LEFT_ALONG_K = false;
 const RIGHT_ALONG_K = false;
 
 fn left4(v: u32, m: u32) -> vec4f {
   return select(vec4f(), dlogits[place_of_dlogits(m, v)], m < params.rows);
-}
-
-fn row4(v: u32, m: u32) -> vec4f {
-  return dlogits[place_of_dlogits(m, v)];
 }
 
 fn right4(e: u32, m: u32) -> vec4f {

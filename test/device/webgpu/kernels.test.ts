@@ -137,23 +137,26 @@ test('every form of every kernel compiles with what all adapters have', async ()
   assert.ok(complaints.length === 0, complaints.join('\n'))
 })
 
-/** Families with a choice that no kernel has more of. */
-const TOGETHER = 2
+const openFamilies = ({ shared }: KernelSources) =>
+  Object.keys(shared).filter((family) => Object.keys(shared[family]).length > 1)
 
-/** Every choice of variants for so many families, in all combinations of those; of others the first. */
-function choices({ shared }: KernelSources): Record<string, string>[] {
-  const open = Object.keys(shared).filter((family) => Object.keys(shared[family]).length > 1)
-  let all: Record<string, string>[] = [{}]
-  for (const family of open)
-    all = all.flatMap((chosen) => [
-      chosen,
-      ...(Object.keys(chosen).length === TOGETHER
-        ? []
-        : Object.keys(shared[family]).map((variant) => ({ ...chosen, [family]: variant }))),
-    ])
-  for (const { label, families } of [...kernels.values()].flat())
-    assert.ok(families.filter((family) => open.includes(family)).length <= TOGETHER, label)
-  return all.filter((chosen) => Object.keys(chosen).length === TOGETHER)
+/** The families with a choice that stand together in a kernel. */
+function together(sources: KernelSources, found: Iterable<readonly WgslKernel[]>): string[][] {
+  const open = openFamilies(sources)
+  const groups = [...found].flat().map(({ families }) => open.filter((family) => families.includes(family)))
+  return [...new Map(groups.map((group) => [group.join(), group])).values()]
+}
+
+/** Every choice of variants for the families that stand together in a kernel; of others the first. */
+function choices(sources: KernelSources): Record<string, string>[] {
+  return together(sources, kernels.values()).flatMap((group) => {
+    let all: Record<string, string>[] = [{}]
+    for (const family of group)
+      all = all.flatMap((chosen) =>
+        Object.keys(sources.shared[family]).map((variant) => ({ ...chosen, [family]: variant })),
+      )
+    return all
+  })
 }
 
 /** Matrices of subgroups: those of Metal and of NVIDIA under Vulkan, and others that the variants can use, down to their ends. */
@@ -176,6 +179,16 @@ function byFeatures(sources: KernelSources): Map<string, WgslKernel[]> {
     const shapes = multiplies ? MATRICES : MATRICES.slice(0, 1)
     return shapes.map((matrices) => ({ variants, found: readKernels(sources, variants, matrices) }))
   })
+  // a variant that brought another family into a kernel would have choices that are not among these
+  const known = together(sources, kernels.values())
+  for (const group of together(
+    sources,
+    all.flatMap(({ found }) => [...found.values()]),
+  ))
+    assert.ok(
+      known.some((other) => group.every((family) => other.includes(family))),
+      group.join(),
+    )
   for (const { variants, found } of all)
     for (const kernel of [...found.values()].flat()) {
       const code = kernel.entries.map((entry) => entry.code).join()
