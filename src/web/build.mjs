@@ -11,7 +11,8 @@ import { build } from 'esbuild'
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 
 /** Comments that are read. */
-const READ = /^\/\/ (kernel |form |f16 |when:|workgroups:|uses |requires |multiplies |suits )/
+const READ =
+  /^\/\/ (kernel |form |f16 |when:|workgroups:|uses |requires |multiplies |suits |part$|rounds:|in rounds$|scratch:)/
 
 /** WGSL without indentation, blank lines and comments that nothing reads. */
 export function shortened(text) {

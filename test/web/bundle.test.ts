@@ -78,11 +78,13 @@ test('kernels are the same without the comments that nobody reads', () => {
   const shapes = (sources: typeof whole) =>
     [...readKernels(sources)].map(([name, forms]) => [
       name,
-      forms.map(({ buffers, params, entries, when }) => ({
+      forms.map(({ buffers, params, entries, when, scratch, rounds }) => ({
         buffers,
         params,
         when: when?.reads,
-        entries: entries.map(({ name, reads, bindings }) => ({ name, reads, bindings })),
+        scratch: scratch?.binding,
+        isInRounds: rounds !== undefined,
+        entries: entries.map(({ name, reads, bindings, inRounds }) => ({ name, reads, bindings, inRounds })),
       })),
     ])
   const short = shortenedSources(whole) as typeof whole
