@@ -14,7 +14,7 @@ import { Worker } from 'node:worker_threads'
 import { type Random, random } from './random.js'
 import { makeNumbers, type Numbers, Victim } from './storm_case.js'
 import { closeUnderRun, leftBehind, openAny, openSteady } from './storm_device.js'
-import { isCuda } from './storm_kind.js'
+import { isCuda, share } from './storm_kind.js'
 import { type Ending, endings, statusOf, type WorkerData } from './storm_worker.js'
 
 const [mode, seed, argument = '0'] = process.argv.slice(2)
@@ -179,7 +179,9 @@ async function settled(before: Usage | undefined, workers: number): Promise<void
 }
 
 async function end(status: number | undefined): Promise<void> {
-  const victims = Array.from({ length: 2 }, () => new Victim(openSteady(), numbers, 2000))
+  // runs long enough that the end comes in the middle of them; it waits for what is under way
+  const repeats = Math.ceil(2000 * share)
+  const victims = Array.from({ length: 2 }, () => new Victim(openSteady(), numbers, repeats))
   for (const victim of victims) {
     void victim.write()
     void victim.run()

@@ -7,11 +7,10 @@ import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { suite } from 'uvu'
 import { fail } from './failure.js'
+import { share } from './storm_kind.js'
 
 const program = fileURLToPath(new URL('./storm.js', import.meta.url))
 
-/** BIOALBERT_STORM_SHARE=0.1: a tenth of everything, under a sanitizer that takes ten times as long. */
-const share = Number(process.env.BIOALBERT_STORM_SHARE ?? 1)
 const part = (count: number): number => Math.ceil(count * share)
 
 interface End {
