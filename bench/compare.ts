@@ -1,7 +1,7 @@
 /**
  * Whole fine-tuning runs, ours beside PyTorch's: the same data, pieces, order, starting weights, schedule, optimizer and scoring,
- * over several seeds. Usage: npm run compare -- --model DIR --data DIR [--sets NAME,...] [--seeds N] [--label NAME], with
- * --steps N --scored N parts of runs, in which both sides train so many steps and score so many items, the same ones;
+ * over several seeds. Usage: npm run compare -- --model DIR --data DIR [--sets NAME,...] [--seeds N] [--precision bf16] [--label NAME],
+ * with --steps N --scored N parts of runs, in which both sides train so many steps and score so many items, the same ones;
  * `--check` computes tiny runs on both sides, which have to agree; `report` prints what is in bench/results. A run that has ended
  * is not repeated: the same command goes on where it was stopped. PyTorch is the one of BIOALBERT_PEER_PYTHON.
  */
@@ -38,7 +38,7 @@ import { markdownTable } from './support/report.js'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const USAGE =
   'npm run compare -- --model DIR --data DIR [--sets NAME,...] [--seeds N] [--steps N] [--scored N] ' +
-  '[--out DIR] [--label NAME] [--micro N] [--compile], npm run compare -- --check, or npm run compare -- report'
+  '[--precision f32|bf16] [--out DIR] [--label NAME] [--micro N] [--compile], npm run compare -- --check, or npm run compare -- report'
 
 interface Options {
   readonly model: string
@@ -48,6 +48,8 @@ interface Options {
   /** In place of those of the set, and at most so many items of dev and test, evenly spaced: where whole runs take too long. */
   readonly steps?: number
   readonly scored?: number
+  /** Of products and what lies between them, PyTorch's by autocast (default f32). */
+  readonly precision?: 'bf16'
   readonly out: string
   readonly label?: string
   readonly micro?: number
@@ -97,6 +99,7 @@ function parse(argv: readonly string[]) {
         seeds: { type: 'string' },
         steps: { type: 'string' },
         scored: { type: 'string' },
+        precision: { type: 'string' },
         out: { type: 'string' },
         label: { type: 'string' },
         micro: { type: 'string' },
@@ -114,10 +117,14 @@ function optionsOf(values: ReturnType<typeof parse>['values']): Options {
   if (model === undefined || data === undefined) throw new UsageError(`want --model and --data (${USAGE})`)
   if (label !== undefined && !/^[\w-]+$/.test(label))
     throw new UsageError(`--label: found '${label}', expected letters, digits, _ and -`)
+  const { precision = 'f32' } = values
+  if (precision !== 'f32' && precision !== 'bf16')
+    throw new UsageError(`--precision: found '${precision}', expected f32 or bf16`)
   return {
     model,
     data,
     label,
+    ...(precision === 'bf16' && { precision }),
     sets: values.sets === undefined ? COMPARED_SETS : values.sets.split(',').map(setNamed),
     seeds: whole(values.seeds, 'seeds') ?? 5,
     steps: whole(values.steps, 'steps'),
@@ -175,9 +182,9 @@ async function compareSet(set: ComparedSet, options: Options, device: Device): P
 }
 
 function settingsOf(set: ComparedSet, options: Options): Record<string, unknown> {
-  const { model, steps, scored, micro, compile } = options
+  const { model, steps, scored, precision, micro, compile } = options
   const length = steps === undefined ? {} : { epochs: undefined, totalSteps: steps }
-  return { ...set, ...length, scored, model: basename(resolve(model)), micro, compile }
+  return { ...set, ...length, scored, model: basename(resolve(model)), precision, micro, compile }
 }
 
 /** Refuses a folder with runs of other settings. */
@@ -216,8 +223,8 @@ async function runSeed(
     finished(out) ??
     (await finetune(run(), device, out, true, { onEvaluation: ({ step, dev }) => sayOurs(step, dev) }))
   if (!existsSync(file)) {
-    const { micro, compile } = options
-    const peer = { folder: join(place, 'pytorch'), micro, compile, onEvaluation: say('PyTorch') }
+    const { precision, micro, compile } = options
+    const peer = { folder: join(place, 'pytorch'), precision, micro, compile, onEvaluation: say('PyTorch') }
     writeFileAtomic(file, `${JSON.stringify(await trainPeer(run(), peer))}\n`)
   }
   const pytorch = JSON.parse(readFileSync(file, 'utf8')) as PeerResult
@@ -230,7 +237,11 @@ async function runSeed(
   return { seed, ours: { best_step, dev, test, seconds, tokens_per_second }, pytorch }
 }
 
-function prepare(set: ComparedSet, { model, data, steps, scored }: Options, seed: number): FinetuneRun {
+function prepare(
+  set: ComparedSet,
+  { model, data, steps, scored, precision }: Options,
+  seed: number,
+): FinetuneRun {
   const run = setUpFinetuning(taskNamed(set.task), {
     data: join(data, set.folder),
     form: set.form,
@@ -243,6 +254,7 @@ function prepare(set: ComparedSet, { model, data, steps, scored }: Options, seed
     clip: 1,
     seed,
     recompute: false,
+    precision,
   })
   const evaluations = steps === undefined ? set.evaluations : 1
   const evalEvery = Math.ceil(run.schedule.total / evaluations)
@@ -258,13 +270,14 @@ function some({ task, context }: FinetuneRun, part: Part, count = Number.POSITIV
 }
 
 function commandLine(
-  { model, seeds, steps, scored, label, micro, compile }: Options,
+  { model, seeds, steps, scored, precision, label, micro, compile }: Options,
   { name }: ComparedSet,
 ): string {
   const parts = [
     `npm run compare -- --model ${basename(resolve(model))} --data DATA --sets ${name} --seeds ${seeds}`,
     ...(steps === undefined ? [] : [`--steps ${steps}`]),
     ...(scored === undefined ? [] : [`--scored ${scored}`]),
+    ...(precision === undefined ? [] : [`--precision ${precision}`]),
     ...(micro === undefined ? [] : [`--micro ${micro}`]),
     ...(compile ? ['--compile'] : []),
     ...(label === undefined ? [] : [`--label ${label}`]),

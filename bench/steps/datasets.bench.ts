@@ -1,7 +1,7 @@
 /**
  * Steps of fine-tuning ALBERT base on the data sets themselves, one of each task: ours on ragged batches, in turn with PyTorch padded
- * to the longest of a batch. Both start from the same random weights and take the same batches of the training part in the same
- * order; the loss of the first must agree. A race is a part of an epoch: what it says is how fast a run goes, not how well it ends
+ * to the longest of a batch, in f32 and in bf16 (PyTorch's by autocast). All start from the same random weights and take the same batches of the training part in the same
+ * order; the loss of the first must agree with ours in f32. A race is a part of an epoch: what it says is how fast a run goes, not how well it ends
  * (that is `npm run compare`). The sets are in the folder of public data that tests read too; without it nothing is timed.
  */
 import { rmSync } from 'node:fs'
@@ -25,6 +25,7 @@ import { COMPARED_SETS, type ComparedSet } from '../support/finetune_sets.js'
 import { temporaryFolder } from '../support/folder.js'
 import { type Peer, startPeer } from '../support/peer.js'
 import { peerCommand, peersWanted, skipPeer } from '../support/peers.js'
+import { races, type TrainingPrecision } from '../support/precisions.js'
 import { type Contestant, ownCpu, race } from '../support/race.js'
 
 const MODEL = quick ? 'mini' : 'base'
@@ -32,7 +33,8 @@ const ROUNDS = quick ? 1 : 4
 const WARMUP = quick ? 0 : 1
 const SEED = 1
 /** Of the first loss, without dropout. */
-const TOLERANCE = 1e-4
+const TOLERANCE = { f32: 1e-4, bf16: 5e-3 }
+const precisions = (['f32', 'bf16'] as const).filter(races)
 const only = process.env.BIOALBERT_BENCH_CASE ?? ''
 
 const folder = temporaryFolder()
@@ -51,7 +53,42 @@ try {
 }
 
 async function raceSet(set: ComparedSet, data: string, vocabulary: string): Promise<void> {
-  const run = setUpFinetuning(taskNamed(set.task), {
+  const runIn = (precision: TrainingPrecision) => setUp(set, data, vocabulary, precision)
+  const run = runIn('f32')
+  const first = await firstLoss(run, device)
+  const name = `${set.name} ${MODEL}`
+  const lengths = run.train.examples.map(({ ids }) => ids.length)
+  const typical = (set.batch * lengths.reduce((a, b) => a + b, 0)) / lengths.length
+  const units = { [run.task.unit]: set.batch, tokens: typical }
+  console.log(`${name}: ${set.batch} ${run.task.unit} a step, ${typical.toFixed(0)} pieces on average`)
+  const contestants: Contestant[] = []
+  const ends: (() => unknown)[] = []
+  try {
+    for (const precision of precisions) {
+      const own = precision === 'f32' ? run : runIn(precision)
+      if (own !== run) agree(`ours ${precision}`, await firstLoss(own, device), first, precision)
+      const mine = await contestant(own, device, precision)
+      ends.push(mine.free)
+      contestants.push(mine)
+      const peer = await openPeer(own, join(folder, `${set.name}-${precision}`), precision)
+      if (peer === undefined) continue
+      ends.push(() => peer.close())
+      agree(`PyTorch ${precision}`, (await peer.ready).first_loss, first, precision)
+      contestants.push(contestantOf(peer, precision))
+    }
+    await race(name, { units }, contestants, { rounds: ROUNDS, warmup: WARMUP })
+  } finally {
+    for (const end of ends) await end()
+  }
+}
+
+function setUp(
+  set: ComparedSet,
+  data: string,
+  vocabulary: string,
+  precision: TrainingPrecision,
+): FinetuneRun {
+  return setUpFinetuning(taskNamed(set.task), {
     data: join(data, set.folder),
     form: set.form,
     tokenizer: vocabulary,
@@ -64,22 +101,8 @@ async function raceSet(set: ComparedSet, data: string, vocabulary: string): Prom
     clip: 1,
     seed: SEED,
     recompute: false,
+    precision,
   })
-  const first = await firstLoss(run, device)
-  const name = `${set.name} ${MODEL}`
-  const lengths = run.train.examples.map(({ ids }) => ids.length)
-  const typical = (set.batch * lengths.reduce((a, b) => a + b, 0)) / lengths.length
-  const units = { [run.task.unit]: set.batch, tokens: typical }
-  console.log(`${name}: ${set.batch} ${run.task.unit} a step, ${typical.toFixed(0)} pieces on average`)
-  const peer = await openPeer(run, join(folder, set.name), first)
-  const mine = await contestant(run, device)
-  try {
-    const peers = peer === undefined ? [] : [contestantOf(peer)]
-    await race(name, { units }, [mine, ...peers], { rounds: ROUNDS, warmup: WARMUP })
-  } finally {
-    mine.free()
-    await peer?.close()
-  }
 }
 
 /** The programs of a run on a device, with its starting weights. */
@@ -125,10 +148,11 @@ async function takeStep(run: FinetuneRun, runtime: Runtime, step: number, draw: 
 
 /** The loss of the first step without dropout, in the micro-batches in which it would be trained. */
 async function firstLoss(run: FinetuneRun, on: Device): Promise<number> {
-  const { parameters, head, model, rows, context, batch, train: part } = run
+  const { parameters, head, model, rows, context, batch, train: part, options } = run
+  const { precision } = options
   const length = context.maxLength
   const captured = new Capture(parameters)
-  head.capture(captured, model, capacityOf(rows, length), { training: false, labelled: true })
+  head.capture(captured, model, capacityOf(rows, length), { training: false, labelled: true, precision })
   const runtime = new Runtime(on, parameters, { first: captured.graph })
   try {
     await runtime.writeState('parameters', run.initial)
@@ -156,12 +180,16 @@ async function firstLoss(run: FinetuneRun, on: Device): Promise<number> {
   }
 }
 
-async function contestant(run: FinetuneRun, on: Device): Promise<Contestant & { free(): void }> {
+async function contestant(
+  run: FinetuneRun,
+  on: Device,
+  precision: TrainingPrecision,
+): Promise<Contestant & { free(): void }> {
   const runtime = await open(run, on)
   let turn = 0
   return {
-    name: 'ours f32',
-    precision: 'f32',
+    name: `ours ${precision}`,
+    precision,
     ours: true,
     cpu: ownCpu,
     run: () => takeStep(run, runtime, turn++, turn * run.batch).then(() => undefined),
@@ -169,28 +197,34 @@ async function contestant(run: FinetuneRun, on: Device): Promise<Contestant & { 
   }
 }
 
-/** PyTorch with the same run, warm and checked; undefined where it is not wanted or not there. */
-async function openPeer(run: FinetuneRun, place: string, first: number): Promise<Peer | undefined> {
+/** PyTorch with the same run, warm; undefined where it is not wanted or not there. */
+async function openPeer(
+  run: FinetuneRun,
+  place: string,
+  precision: TrainingPrecision,
+): Promise<Peer | undefined> {
   if (!peersWanted) return undefined
-  const spec = { name: 'PyTorch', precision: 'f32', script: 'finetune.py', options: { run: place } } as const
-  const found = peerCommand(spec)
+  const options = { run: place, precision }
+  const found = peerCommand({ name: 'PyTorch', precision, script: 'finetune.py', options })
   if ('missing' in found) {
-    skipPeer('steps/datasets', spec.name, found.missing)
+    skipPeer('steps/datasets', 'PyTorch', found.missing)
     return undefined
   }
   await exportRun(place, run)
-  const peer = startPeer(found.command, found.argv, found.env)
-  const { first_loss: loss } = await peer.ready
-  if (typeof loss === 'number' && Math.abs(loss / first - 1) <= TOLERANCE) return peer
-  await peer.close()
-  throw new Error(`PyTorch: the first loss is ${loss} (want ${first}, up to ${TOLERANCE} of it)`)
+  return startPeer(found.command, found.argv, found.env)
 }
 
-function contestantOf(peer: Peer): Contestant {
+function agree(who: string, loss: unknown, want: number, precision: TrainingPrecision): void {
+  const most = TOLERANCE[precision]
+  if (!(typeof loss === 'number' && Math.abs(loss / want - 1) <= most))
+    throw new Error(`${who}: the first loss is ${loss} (want ${want}, up to ${most} of it)`)
+}
+
+function contestantOf(peer: Peer, precision: TrainingPrecision): Contestant {
   let turn = 0
   return {
-    name: 'PyTorch f32 padded to the longest',
-    precision: 'f32',
+    name: `PyTorch ${precision} padded to the longest`,
+    precision,
     cpu: peer.cpu,
     run: async () => (await peer.ask(`train ${++turn}`)).seconds,
   }

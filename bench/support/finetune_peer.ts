@@ -36,6 +36,8 @@ export interface PeerResult extends SideResult {
 export interface PeerOptions {
   /** Folder for what is handed over; it is made, and gone in the end. */
   readonly folder: string
+  /** Bf16 by autocast; f32 if not given. */
+  readonly precision?: 'bf16'
   /** Sequences that it computes at a time; all of a batch if not given. */
   readonly micro?: number
   readonly compile?: boolean
@@ -51,12 +53,12 @@ interface Trained {
 
 /** Trains it from start to end. Throws a UserError where PyTorch is not installed or a loss is no number. */
 export async function trainPeer(run: FinetuneRun, options: PeerOptions): Promise<PeerResult> {
-  const { folder, micro, compile } = options
+  const { folder, precision = 'f32', micro, compile } = options
   const found = peerCommand({
     name: 'PyTorch',
-    precision: 'f32',
+    precision,
     script: 'finetune.py',
-    options: { run: folder, ...(micro !== undefined && { micro }), ...(compile && { compile }) },
+    options: { run: folder, precision, ...(micro !== undefined && { micro }), ...(compile && { compile }) },
   })
   if ('missing' in found) throw new UserError(`PyTorch: ${found.missing}`)
   try {
