@@ -1,5 +1,6 @@
 /** The WebGPU device with given variants of shared WGSL code, whatever an adapter would get. */
-import { openWebgpu, type WebgpuDevice } from '../../src/device/webgpu/device.js'
+import type { WebgpuDevice } from '../../src/device/webgpu/device.js'
+import { openWebgpuInNode } from '../../src/device/webgpu/node.js'
 import type { Variants } from '../../src/device/webgpu/source.js'
 import { kernelSources } from '../../src/device/webgpu/wgsl_node.js'
 
@@ -9,7 +10,6 @@ export function variantsOf(family: string): string[] {
 }
 
 /** Opens the default adapter. Throws a UsageError where there is none, or it cannot run a variant. */
-export async function openVariants(variants: Variants): Promise<WebgpuDevice> {
-  const { create } = await import('webgpu')
-  return openWebgpu(create([]), kernelSources(), { variants })
+export function openVariants(variants: Variants): Promise<WebgpuDevice> {
+  return openWebgpuInNode({ variants })
 }

@@ -2,9 +2,11 @@
  * Products by matrices of subgroups where the adapter has none: the code as it stands, with loops in the place of the matrices. What
  * hardware makes of it is not judged here, nor are the stores of 2 bytes of f16, which become stores of f32.
  */
+import { availableParallelism } from 'node:os'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { openWebgpu } from '../../../src/device/webgpu/device.js'
+import { Pauses } from '../../../src/device/webgpu/pauses_node.js'
 import { kernelSources } from '../../../src/device/webgpu/wgsl_node.js'
 import { matricesInSoftware } from '../../support/matrices_in_software.js'
 import { dense, vocabulary } from '../../support/products_case.js'
@@ -34,7 +36,11 @@ for (const [variant, sizes, step, type] of CASES) {
   test(`${name}: dense layers, and statistics of the logits of a vocabulary in f32`, async () => {
     const variants = { product: 'subgroup_matrix', product_f16: variant }
     const sources = matricesInSoftware(kernelSources(), sizes, step)
-    const device = await openWebgpu(gpu, sources, { variants })
+    const device = await openWebgpu(gpu, sources, {
+      variants,
+      waiting: new Pauses(),
+      cores: availableParallelism(),
+    })
     await dense(device, type)
     if (type === 'f32') for (const width of [12, 9]) await vocabulary(device, width)
     await device.destroy()
