@@ -1,4 +1,5 @@
 /** Products on a device against float64 loops: all orders of the operands, in fours and not, edges of tiles, rows that are not there. */
+import type { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Device } from '../../src/device/device.js'
 import { linear } from '../../src/ops/linear.js'
@@ -189,4 +190,22 @@ export async function vocabulary(device: Device, width: number): Promise<void> {
   }
   for (const [name, gradient] of Object.entries(want))
     allclose(gradients[name], gradient, { atol: 1e-5, rtol: 1e-4, name: `${width} columns: d${name}` })
+}
+
+/** Tests of a variant of products with operands of such types; statistics of logits of so many columns. */
+export function productsOnWebgpu(
+  test: ReturnType<typeof suite>,
+  name: string,
+  device: Device,
+  types: readonly ('f32' | 'f16')[],
+  widths: readonly number[] = [12, 9],
+): void {
+  for (const type of types)
+    test(`${name}: ${type}: y, dx, dweight and dbias of dense layers, of the rows that are there`, () =>
+      dense(device, type))
+  if (!types.includes('f32')) return
+  test(`${name}: matrices in all orders`, () => matrices(device))
+  for (const width of widths)
+    test(`${name}: statistics of the logits of a vocabulary and their gradients, ${width} columns`, () =>
+      vocabulary(device, width))
 }

@@ -1,4 +1,5 @@
 /** The WebGPU device with given variants of shared WGSL code, whatever an adapter would get. */
+import type { Device } from '../../src/device/device.js'
 import type { WebgpuDevice } from '../../src/device/webgpu/device.js'
 import { openWebgpuInNode } from '../../src/device/webgpu/node.js'
 import type { Variants } from '../../src/device/webgpu/source.js'
@@ -12,4 +13,10 @@ export function variantsOf(family: string): string[] {
 /** Opens the default adapter. Throws a UsageError where there is none, or it cannot run a variant. */
 export function openVariants(variants: Variants): Promise<WebgpuDevice> {
   return openWebgpuInNode({ variants })
+}
+
+/** The variant of a family that a device has chosen; undefined where its adapter runs but one. */
+export function variantInUse({ info }: Device, family: string): string | undefined {
+  const { [family]: variant } = (info.properties?.variants ?? {}) as Partial<Variants>
+  return variant
 }

@@ -42,7 +42,7 @@ for (const [variant, sizes, step, type] of CASES) {
       cores: availableParallelism(),
     })
     await dense(device, type)
-    if (type === 'f32') for (const width of [12, 9]) await vocabulary(device, width)
+    if (type === 'f32') await vocabulary(device, 12)
     await device.destroy()
     assert.is(device.bytes, 0)
   })
