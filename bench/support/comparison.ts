@@ -103,7 +103,9 @@ export const COMPARISON_HEAD = [
 export function comparisonRows(all: readonly Comparison[]): string[][] {
   return all.map((one) => [
     one.set,
-    one.settings.totalSteps ? `${one.settings.totalSteps} steps` : `${one.settings.epochs} epochs`,
+    one.settings.totalSteps
+      ? `${one.settings.totalSteps} steps`
+      : `${one.settings.epochs} epoch${one.settings.epochs === 1 ? '' : 's'}`,
     one.settings.scored ? `at most ${one.settings.scored}` : 'all',
     `${one.settings.precision ?? 'f32'}`,
     one.metric,

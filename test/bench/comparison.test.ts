@@ -39,13 +39,16 @@ test('a single seed has no standard deviation, and seeds that agree have none to
   assert.is(one.ours.sd, null)
   assert.is(one.difference_in_sd, null)
   assert.is(compareRuns('f1', [seed(1, 0.5, 0.25), seed(2, 0.5, 0.25)]).difference_in_sd, null)
-  const rows = [{ epochs: 3 }, { totalSteps: 50, scored: 16, precision: 'bf16' }].map((settings) => {
-    return { set: 'S', metric: 'f1', settings, ...one } as Partial<Comparison> as Comparison
-  })
+  const rows = [{ epochs: 3 }, { epochs: 1 }, { totalSteps: 50, scored: 16, precision: 'bf16' }].map(
+    (settings) => {
+      return { set: 'S', metric: 'f1', settings, ...one } as Partial<Comparison> as Comparison
+    },
+  )
   const found = comparisonRows(rows).map((row) => row.slice(0, 10))
   const scores = ['f1', '1', '70.00', '40.00', '+30.00', '']
   assert.equal(found, [
     ['S', '3 epochs', 'all', 'f32', ...scores],
+    ['S', '1 epoch', 'all', 'f32', ...scores],
     ['S', '50 steps', 'at most 16', 'bf16', ...scores],
   ])
 })
