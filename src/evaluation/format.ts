@@ -63,9 +63,10 @@ function scoreSection({ sets, models, scores, runs }: BenchmarkRecord): Section 
   ])
   const some = rows.filter(([, , ...cells]) => cells.some((cell) => cell !== ''))
   const seeds = new Set(scores.map(({ values }) => values.length))
-  const count = seeds.size === 1 ? `${[...seeds][0]}` : `${Math.min(...seeds)} to ${Math.max(...seeds)}`
+  const [least, most] = [Math.min(...seeds), Math.max(...seeds)]
+  const count = least === most ? `${most} seed${most === 1 ? '' : 's'}` : `${least} to ${most} seeds`
   return {
-    title: `test scores, percent: mean over ${count} seeds ± standard deviation [95% interval over the units of the test part]`,
+    title: `test scores, percent: mean over ${count} ± standard deviation [95% interval over the units of the test part]`,
     header: ['data set', 'score', ...models.map(({ name }) => name)],
     rows: some,
   }
