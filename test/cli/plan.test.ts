@@ -187,9 +187,10 @@ test('without a loader of Vulkan devices says so itself, and Dawn is not asked',
   // where the system has a loader of its own there is nothing to be missed
   const nowhere = { LD_LIBRARY_PATH: undefined, VK_ICD_FILENAMES: undefined, VK_DRIVER_FILES: undefined }
   const { stdout, stderr } = devicesIn(nowhere, '--json')
-  assert.is(stderr, '')
   const { available, reason } = JSON.parse(stdout).devices[1]
+  // and its drivers may print what they like
   if (available || process.platform !== 'linux' || /npm package|no adapter/.test(reason)) return
+  assert.is(stderr, '')
   assert.match(
     reason,
     /^the webgpu device is not available: no loader of Vulkan is installed, .*libvulkan\.so\.1/,
