@@ -6,9 +6,9 @@ import { cast } from '../../src/ops/cast.js'
 import type { FloatType } from '../../src/ops/shape.js'
 import { allclose, sameBits } from '../support/allclose.js'
 import { type AttentionCase, attentionInputs, attentionReference, keepOf } from '../support/attention_case.js'
+import { attentionPasses } from '../support/attention_passes.js'
 import { isFew, ofEachKind, once, onThreads } from '../support/cases.js'
 import { checkHalf, exact, half, halfType, narrowIsas, onEveryNarrowIsa, wide } from '../support/half_case.js'
-import { runKernel } from '../support/kernel_case.js'
 import { runOp } from '../support/op_case.js'
 import { onEveryIsa, sameBitsOnThreads, withDevice } from '../support/op_check.js'
 import { opsGolden } from '../support/ops_golden.js'
@@ -318,37 +318,12 @@ onEveryNarrowIsa(
   async (isa) => {
     const c: AttentionCase = { lengths: [17, 40], heads: 2, D: 24 }
     const { tensors, dy } = attentionInputs(c, 3)
-    const [rows, H, attrs] = [64, 48, { heads: 2, sequences: 2, p: 0.2, stream: 1 }]
-    const scalars = { seed: 2, draw: 5 }
+    const [rows, H] = [64, 48]
+    const site = { p: 0.2, seed: 2, draw: 5, stream: 1 }
+    const inputs = { qkv: tensors.qkv.data, dy, cu_seqlens: tensors.cu_seqlens }
     await withDevice({ isa, threads: 2 }, async (device) => {
-      for (const type of [{}, { dtype: halfType() }]) {
-        // what is not given is NaN
-        const given = {
-          qkv: { shape: [rows, 3 * H], data: tensors.qkv.data, ...type },
-          cu_seqlens: tensors.cu_seqlens,
-        }
-        const { y, lse } = await runKernel(
-          device,
-          attention,
-          attention.forward,
-          { ...given, y: { shape: [rows, H], ...type }, lse: { shape: [rows, 2] } },
-          attrs,
-          scalars,
-        )
-        const { dqkv } = await runKernel(
-          device,
-          attention,
-          attention.backward![0],
-          {
-            ...given,
-            dy: { shape: [rows, H], data: dy, ...type },
-            y: { shape: [rows, H], data: y, ...type },
-            lse: { shape: [rows, 2], data: lse },
-            dqkv: { shape: [rows, 3 * H], ...type },
-          },
-          attrs,
-          scalars,
-        )
+      for (const type of [undefined, halfType()]) {
+        const { y, lse, dqkv } = await attentionPasses(device, c, rows, inputs, site, type)
         for (const [name, all, width] of [
           ['y', y, H],
           ['lse', lse, 2],

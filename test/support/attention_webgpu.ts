@@ -5,11 +5,10 @@
  */
 import type { suite } from 'uvu'
 import type { Device } from '../../src/device/device.js'
-import { attention } from '../../src/ops/attention.js'
 import { allclose, sameBits } from './allclose.js'
 import { type AttentionCase, attentionInputs, attentionReference, keepOf } from './attention_case.js'
+import { attentionPasses } from './attention_passes.js'
 import { asGoodAsNaive, exact, f16, naive } from './half_case.js'
-import { runKernel } from './kernel_case.js'
 
 /** Blocks have 4 or 32 rows, tiles 8, 16 or 32. */
 const edges = [1, 3, 0, 4, 5, 31, 0, 32, 33, 2, 65]
@@ -65,7 +64,6 @@ export function attentionOnWebgpu(
     const title = `${type}, ${causal ? 'causal, ' : ''}lengths ${lengths}, ${heads} heads of ${D}, p ${p}`
     test(`${variant}: ${title}: y, lse and dqkv, twice the same bits`, async () => {
       const { tensors, dy: arriving } = attentionInputs(c, 13)
-      const stored = type === 'f16' ? { dtype: type } : {}
       const rounded = (x: Float32Array) => (type === 'f16' ? x.map(f16) : x)
       const [x, dy] = [rounded(tensors.qkv.data), rounded(arriving)]
       const site = { p, seed: 9, draw: 4, stream: 6 }
@@ -73,37 +71,8 @@ export function attentionOnWebgpu(
       const low = type === 'f16' && attentionReference(c, naive(f16), x, dy, keepOf(c, site))
       const there = tensors.qkv.shape[0]
       const [rows, H] = [there + PAST, heads * D]
-      const attrs = { heads, sequences: lengths.length, p, stream: site.stream, causal }
-      const scalars = { seed: site.seed, draw: site.draw }
-      const given = {
-        qkv: { shape: [rows, 3 * H], data: x, ...stored },
-        cu_seqlens: tensors.cu_seqlens,
-      }
-      const once = async () => {
-        const { y, lse } = await runKernel(
-          device,
-          attention,
-          attention.forward,
-          { ...given, y: { shape: [rows, H], ...stored }, lse: { shape: [rows, heads] } },
-          attrs,
-          scalars,
-        )
-        const { dqkv } = await runKernel(
-          device,
-          attention,
-          attention.backward![0],
-          {
-            ...given,
-            dy: { shape: [rows, H], data: dy, ...stored },
-            y: { shape: [rows, H], data: y, ...stored },
-            lse: { shape: [rows, heads], data: lse },
-            dqkv: { shape: [rows, 3 * H], ...stored },
-          },
-          attrs,
-          scalars,
-        )
-        return { y, lse, dqkv }
-      }
+      const inputs = { qkv: x, dy, cu_seqlens: tensors.cu_seqlens }
+      const once = () => attentionPasses(device, c, rows, inputs, site, type === 'f16' ? type : undefined)
       const got = await once()
       // scores of hundreds carry an error of their own size times 6e-8 into exp
       const atol = scale > 1 || shift ? 10 : 1

@@ -26,6 +26,7 @@ else {
   })
   for (const variant of forward.filter((name) => !used.every((one) => one === name))) {
     const device = await openVariants(Object.fromEntries(families.map((family) => [family, variant])))
+    // of f16 a form of its own and the one for any head
     attentionOnWebgpu(test, variant, device, 2)
     test(`${variant}: all memory is given back`, async () => {
       await device.destroy()
