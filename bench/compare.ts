@@ -1,6 +1,6 @@
 /**
  * Whole fine-tuning runs, ours beside PyTorch's: the same data, pieces, order, starting weights, schedule, optimizer and scoring,
- * over several seeds. Usage: npm run compare -- --model DIR --data DIR [--sets NAME,...] [--seeds N] [--precision bf16] [--label NAME],
+ * over several seeds, once the first steps without dropout have shown that both compute the same. Usage: npm run compare -- --model DIR --data DIR [--sets NAME,...] [--seeds N] [--precision bf16] [--label NAME],
  * with --steps N --scored N parts of runs, in which both sides train so many steps and score so many items, the same ones;
  * `--check` computes tiny runs on both sides, which have to agree; `report` prints what is in bench/results. A run that has ended
  * is not repeated: the same command goes on where it was stopped. PyTorch is the one of BIOALBERT_PEER_PYTHON.
@@ -30,6 +30,7 @@ import {
 } from './support/comparison.js'
 import { openBenchDevice } from './support/device.js'
 import { checkFinetunePeer } from './support/finetune_check.js'
+import { type Agreement, agreeing } from './support/finetune_losses.js'
 import { type PeerResult, trainPeer } from './support/finetune_peer.js'
 import { COMPARED_SETS, type ComparedSet } from './support/finetune_sets.js'
 import { facts } from './support/record.js'
@@ -156,6 +157,7 @@ async function compareSet(set: ComparedSet, options: Options, device: Device): P
   const folder = join(options.out, set.name)
   const settings = settingsOf(set, options)
   keepSettings(folder, settings)
+  const agreement = await agreementOf(set, options, folder, device)
   const runs: SeedRuns[] = []
   for (let seed = 1; seed <= options.seeds; seed++)
     runs.push(await runSeed(set, options, seed, folder, device))
@@ -168,6 +170,7 @@ async function compareSet(set: ComparedSet, options: Options, device: Device): P
     task: task.name,
     metric: task.metric,
     settings,
+    agreement,
     ...compareRuns(task.metric, runs),
   }
   // a part of a run that no label names is a trial
@@ -196,6 +199,24 @@ function keepSettings(folder: string, settings: Record<string, unknown>): void {
     writeFileAtomic(file, text)
   } else if (readFileSync(file, 'utf8') !== text)
     throw new UserError(`${folder}: holds runs of other settings; remove it or name another --out`)
+}
+
+/** Of the first seed's run; before anything is timed, and once. */
+async function agreementOf(
+  set: ComparedSet,
+  options: Options,
+  folder: string,
+  device: Device,
+): Promise<Agreement> {
+  const file = join(folder, 'agreement.json')
+  if (!existsSync(file)) {
+    const found = await agreeing(prepare(set, options, 1), device, join(folder, 'agreement'))
+    writeFileAtomic(file, `${JSON.stringify(found)}\n`)
+  }
+  const found = JSON.parse(readFileSync(file, 'utf8')) as Agreement
+  const apart = `differ by ${found.loss.toExponential(1)} of them at most`
+  console.log(`${set.name}: losses of the first ${found.steps} steps without dropout ${apart}`)
+  return found
 }
 
 /** Both runs with one seed, ours first; what has ended is read. */

@@ -4,6 +4,7 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Agreement } from './finetune_losses.js'
 import type { PeerResult, SideResult } from './finetune_peer.js'
 import type { ComparedSet } from './finetune_sets.js'
 
@@ -29,6 +30,8 @@ export interface Comparison {
   /** The score that is compared, a key of what the task gives. */
   readonly metric: string
   readonly settings: Readonly<Record<string, unknown>>
+  /** How near the losses of both are without dropout; older files lack it. */
+  readonly agreement?: Agreement
   readonly runs: readonly SeedRuns[]
   readonly ours: Spread
   readonly pytorch: Spread
@@ -85,6 +88,7 @@ export const COMPARISON_HEAD = [
   'trained',
   'scored',
   'precision',
+  'losses apart',
   'score of test',
   'seeds',
   'ours',
@@ -108,6 +112,7 @@ export function comparisonRows(all: readonly Comparison[]): string[][] {
       : `${one.settings.epochs} epoch${one.settings.epochs === 1 ? '' : 's'}`,
     one.settings.scored ? `at most ${one.settings.scored}` : 'all',
     `${one.settings.precision ?? 'f32'}`,
+    one.agreement ? one.agreement.loss.toExponential(1) : '',
     one.metric,
     `${one.runs.length}`,
     spreadText(one.ours),

@@ -5,25 +5,19 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Device } from '../../src/device/device.js'
-import { UserError } from '../../src/error.js'
 import { ParameterSet } from '../../src/graph/parameters.js'
-import { Runtime } from '../../src/graph/runtime.js'
 import { preset } from '../../src/model/config.js'
 import type { Example, Head } from '../../src/model/head.js'
 import { spanHead } from '../../src/model/question_answering.js'
 import { classHead, labelHead, scoreHead } from '../../src/model/sequence_classification.js'
 import { tokenHead } from '../../src/model/token_classification.js'
-import { train } from '../../src/training/finetuning/loop.js'
 import { Predictor } from '../../src/training/finetuning/predictor.js'
-import { finetuningPrograms } from '../../src/training/finetuning/programs.js'
 import { initialValues } from '../../src/training/initialize.js'
 import { DEFAULT_OPTIMIZER } from '../../src/training/optimizer.js'
-import { learningRate } from '../../src/training/schedule.js'
 import { type Random, random } from '../../test/support/random.js'
 import { exportRun, type PreparedRun, readLogits } from './finetune_export.js'
+import { largestDifference, lossesOfPeer, trainHere, withPeer } from './finetune_losses.js'
 import { temporaryFolder } from './folder.js'
-import { startPeer } from './peer.js'
-import { peerCommand } from './peers.js'
 
 const STEPS = 10
 const BATCH = 6
@@ -117,23 +111,18 @@ export async function checkFinetunePeer(device: Device, onCase: (line: string) =
 async function compare(one: Case, device: Device, folder: string): Promise<{ loss: number; logits: number }> {
   const { run, model } = prepare(one)
   await exportRun(folder, run)
-  const mine = await trainHere(one.head, model, run, device)
-  const found = peerCommand({
-    name: 'PyTorch',
-    precision: 'f32',
-    script: 'finetune.py',
-    options: { run: folder },
-  })
-  if ('missing' in found) throw new UserError(`PyTorch: ${found.missing}`)
-  const peer = startPeer(found.command, found.argv, found.env)
-  try {
-    const { losses } = (await peer.ask(`train ${STEPS}`)) as { losses: number[] }
+  const sizes = { rows: ROWS, maxLength: LONGEST }
+  const { losses, runtime } = await trainHere(one.head, model, run, sizes, STEPS, device)
+  const logits = await new Predictor(runtime, one.head, LONGEST).logits(run.dev.examples)
+  const theirs = await withPeer(folder, async (peer) => {
+    const trained = await lossesOfPeer(peer, STEPS)
     const file = join(folder, 'logits')
     await peer.ask(`logits dev ${file}`)
-    const theirs = readLogits(file, run.dev.examples, one.outputs)
-    return { loss: largest(mine.losses, losses), logits: largest(flat(mine.logits), flat(theirs)) }
-  } finally {
-    await peer.close()
+    return { losses: trained, logits: readLogits(file, run.dev.examples, one.outputs) }
+  })
+  return {
+    loss: largestDifference(losses, theirs.losses),
+    logits: largestDifference(flat(logits), flat(theirs.logits)),
   }
 }
 
@@ -167,40 +156,6 @@ function prepare({ preset: name, head, outputs, biasCorrection, make }: Case) {
   return { run, model }
 }
 
-async function trainHere(
-  head: Head,
-  model: ReturnType<Head['declare']>,
-  run: PreparedRun,
-  device: Device,
-): Promise<{ losses: number[]; logits: Float32Array[] }> {
-  const { parameters, optimizer, schedule } = run
-  const sizes = { rows: ROWS, maxLength: LONGEST }
-  const programs = finetuningPrograms(parameters, head, model, sizes, optimizer, { recompute: false })
-  const runtime = new Runtime(device, parameters, programs)
-  await runtime.writeState('parameters', run.initial)
-  const losses: number[] = []
-  const settings = {
-    totalSteps: STEPS,
-    batchSize: BATCH,
-    capacity: { rows: ROWS, length: LONGEST },
-    seed: run.options.seed,
-    optimizer,
-    rate: (step: number) => learningRate(schedule, step),
-  }
-  const onStep = ({ loss }: { loss: number }) => losses.push(loss) > 0
-  await train(runtime, head, run.train.examples, settings, { step: 0, draw: 0 }, { onStep })
-  return { losses, logits: await new Predictor(runtime, head, LONGEST).logits(run.dev.examples) }
-}
-
 function flat(arrays: readonly Float32Array[]): number[] {
   return arrays.flatMap((array) => [...array])
-}
-
-/** The largest difference, infinite where the lengths differ or something is no number. */
-function largest(a: readonly number[], b: readonly number[]): number {
-  if (a.length !== b.length) return Number.POSITIVE_INFINITY
-  return a.reduce((most, x, i) => {
-    const difference = Math.abs(x - b[i])
-    return Number.isNaN(difference) ? Number.POSITIVE_INFINITY : Math.max(most, difference)
-  }, 0)
 }

@@ -44,12 +44,14 @@ test('a single seed has no standard deviation, and seeds that agree have none to
       return { set: 'S', metric: 'f1', settings, ...one } as Partial<Comparison> as Comparison
     },
   )
-  const found = comparisonRows(rows).map((row) => row.slice(0, 10))
+  rows.push({ ...rows[0], agreement: { steps: 20, loss: 2.4e-7 } })
+  const found = comparisonRows(rows).map((row) => row.slice(0, 11))
   const scores = ['f1', '1', '70.00', '40.00', '+30.00', '']
   assert.equal(found, [
-    ['S', '3 epochs', 'all', 'f32', ...scores],
-    ['S', '1 epoch', 'all', 'f32', ...scores],
-    ['S', '50 steps', 'at most 16', 'bf16', ...scores],
+    ['S', '3 epochs', 'all', 'f32', '', ...scores],
+    ['S', '1 epoch', 'all', 'f32', '', ...scores],
+    ['S', '50 steps', 'at most 16', 'bf16', '', ...scores],
+    ['S', '3 epochs', 'all', 'f32', '2.4e-7', ...scores],
   ])
 })
 
