@@ -22,10 +22,13 @@ export interface Agreement {
   readonly loss: number
 }
 
-/** In so many steps roundings of 1e-7 have not grown. */
+/** In so many steps roundings of 1e-7 have hardly grown. */
 export const AGREEING_STEPS = 20
-/** A wrong order, rate, weight or mask is off by more than a hundredth. */
-const TOLERANCE = 1e-4
+/**
+ * A rate that is wrong by a hundredth shows as 6e-2 on BIOSSES. Where a loss falls by the half in a step, as COVID-QA's does after the
+ * tenth, roundings alone are 2e-4, and 1e-6 again in the steps that follow.
+ */
+const TOLERANCE = 1e-3
 
 /** Both sides' first steps of a prepared run. Throws an Error where they do not agree, a UserError without PyTorch. */
 export async function agreeing(run: FinetuneRun, device: Device, folder: string): Promise<Agreement> {
