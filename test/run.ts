@@ -31,8 +31,8 @@ const { values: options, positionals: filters } = parseArgs({
     // How long a process may live on after its last test.
     grace: { type: 'string', default: '15' },
     jobs: { type: 'string', default: '2' },
-    // Of one file. The longest compiles native code, as an installation does.
-    timeout: { type: 'string', default: '600' },
+    // Of one file. The longest compiles native code, as an installation does: four minutes of two cores that it shares with others.
+    timeout: { type: 'string', default: '900' },
     verbose: { type: 'boolean', default: false },
   },
 })
