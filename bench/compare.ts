@@ -1,6 +1,7 @@
 /**
  * Whole fine-tuning runs, ours beside PyTorch's: the same data, pieces, order, starting weights, schedule, optimizer and scoring,
- * over several seeds, once the first steps without dropout have shown that both compute the same. Usage: npm run compare -- --model DIR --data DIR [--sets NAME,...] [--seeds N] [--precision bf16] [--label NAME],
+ * over several seeds, once the first steps without dropout have shown that both compute the same. Usage:
+ * npm run compare -- --model DIR --data DIR [--sets NAME,...] [--seeds N] [--precision bf16] [--label NAME],
  * with --steps N --scored N parts of runs, in which both sides train so many steps and score so many items, the same ones;
  * `--check` computes tiny runs on both sides, which have to agree; `report` prints what is in bench/results. A run that has ended
  * is not repeated: the same command goes on where it was stopped. PyTorch is the one of BIOALBERT_PEER_PYTHON.

@@ -23,7 +23,7 @@ export interface Agreement {
 }
 
 /** In so many steps roundings of 1e-7 have hardly grown. */
-export const AGREEING_STEPS = 20
+const AGREEING_STEPS = 20
 /**
  * A rate that is wrong by a hundredth shows as 6e-2 on BIOSSES. Where a loss falls by the half in a step, as COVID-QA's does after the
  * tenth, roundings alone are 2e-4, and 1e-6 again in the steps that follow.
@@ -41,10 +41,11 @@ export async function agreeing(run: FinetuneRun, device: Device, folder: string)
   const steps = Math.min(AGREEING_STEPS, run.schedule.total)
   try {
     await exportRun(folder, plain)
+    // first, so that it shows at once where PyTorch is not installed
+    const theirs = await withPeer(folder, (peer) => lossesOfPeer(peer, steps))
     const sizes = { rows, maxLength: context.maxLength }
     const { losses, runtime } = await trainHere(head, model, plain, sizes, steps, device)
     runtime.free()
-    const theirs = await withPeer(folder, (peer) => lossesOfPeer(peer, steps))
     const loss = largestDifference(losses, theirs, true)
     if (!(loss <= TOLERANCE))
       throw new Error(
