@@ -2,6 +2,8 @@
  * Whole fine-tuning runs, ours beside PyTorch's: the same data, pieces, order, starting weights, schedule, optimizer and scoring,
  * over several seeds, once the first steps without dropout have shown that both compute the same. Usage:
  * npm run compare -- --model DIR --data DIR [--sets NAME,...] [--seeds N] [--precision bf16] [--label NAME],
+ * `--seeds 3-4` only runs those of a set, beside which others can run in the same folder, and writes no result; `--untimed` marks
+ * runs that other work disturbs: their scores count, their times do not;
  * with --steps N --scored N parts of runs, in which both sides train so many steps and score so many items, the same ones;
  * `--check` computes tiny runs on both sides, which have to agree; `report` prints what is in bench/results. A run that has ended
  * is not repeated: the same command goes on where it was stopped. PyTorch is the one of BIOALBERT_PEER_PYTHON.
@@ -39,14 +41,19 @@ import { markdownTable } from './support/report.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const USAGE =
-  'npm run compare -- --model DIR --data DIR [--sets NAME,...] [--seeds N] [--steps N] [--scored N] ' +
-  '[--precision f32|bf16] [--out DIR] [--label NAME] [--micro N] [--compile], npm run compare -- --check, or npm run compare -- report'
+  'npm run compare -- --model DIR --data DIR [--sets NAME,...] [--seeds N|FROM-TO] [--steps N] [--scored N] ' +
+  '[--precision f32|bf16] [--untimed] [--out DIR] [--label NAME] [--micro N] [--compile], npm run compare -- --check, or npm run compare -- report'
+
+/** In a seed's folder: other work ran beside its runs. */
+const UNTIMED_FILE = 'untimed'
 
 interface Options {
   readonly model: string
   readonly data: string
   readonly sets: readonly ComparedSet[]
-  readonly seeds: number
+  readonly seeds: Seeds
+  /** Other work runs beside. */
+  readonly untimed: boolean
   /** In place of those of the set, and at most so many items of dev and test, evenly spaced: where whole runs take too long. */
   readonly steps?: number
   readonly scored?: number
@@ -57,6 +64,9 @@ interface Options {
   readonly micro?: number
   readonly compile?: boolean
 }
+
+/** First and last; a set's result is of those from 1 on. */
+type Seeds = readonly [number, number]
 
 try {
   await main(process.argv.slice(2))
@@ -82,8 +92,11 @@ async function main(argv: readonly string[]): Promise<void> {
   try {
     if (options === undefined) return await checkFinetunePeer(device, (line) => console.log(line))
     const all: Comparison[] = []
-    for (const set of options.sets) all.push(await compareSet(set, options, device))
-    console.log(`\n${table(COMPARISON_HEAD, comparisonRows(all))}`)
+    for (const set of options.sets) {
+      const runs = await runSet(set, options, device)
+      if (options.seeds[0] === 1) all.push(writeResult(set, options, runs))
+    }
+    if (all.length > 0) console.log(`\n${table(COMPARISON_HEAD, comparisonRows(all))}`)
   } finally {
     await device.destroy()
   }
@@ -105,6 +118,7 @@ function parse(argv: readonly string[]) {
         out: { type: 'string' },
         label: { type: 'string' },
         micro: { type: 'string' },
+        untimed: { type: 'boolean' },
         compile: { type: 'boolean' },
         check: { type: 'boolean' },
       },
@@ -128,7 +142,8 @@ function optionsOf(values: ReturnType<typeof parse>['values']): Options {
     label,
     ...(precision === 'bf16' && { precision }),
     sets: values.sets === undefined ? COMPARED_SETS : values.sets.split(',').map(setNamed),
-    seeds: whole(values.seeds, 'seeds') ?? 5,
+    seeds: seedsOf(values.seeds),
+    untimed: values.untimed ?? false,
     steps: whole(values.steps, 'steps'),
     scored: whole(values.scored, 'scored'),
     micro: whole(values.micro, 'micro'),
@@ -153,15 +168,31 @@ function whole(text: string | undefined, option: string): number | undefined {
   return Number(text)
 }
 
-/** Runs what is missing of a set's runs and writes its file. */
-async function compareSet(set: ComparedSet, options: Options, device: Device): Promise<Comparison> {
+function seedsOf(text = '5'): Seeds {
+  const found = /^(?:([1-9]\d{0,3})-)?([1-9]\d{0,3})$/.exec(text)
+  const seeds = [Number(found?.[1] ?? 1), Number(found?.[2])] as const
+  if (!(seeds[0] <= seeds[1]))
+    throw new UsageError(`--seeds: found '${text}', expected how many, or the first and the last as in 3-5`)
+  return seeds
+}
+
+interface SetRuns {
+  readonly agreement: Agreement
+  readonly runs: readonly SeedRuns[]
+}
+
+/** Runs what is missing of a set's runs. */
+async function runSet(set: ComparedSet, options: Options, device: Device): Promise<SetRuns> {
   const folder = join(options.out, set.name)
-  const settings = settingsOf(set, options)
-  keepSettings(folder, settings)
+  keepSettings(folder, settingsOf(set, options))
   const agreement = await agreementOf(set, options, folder, device)
   const runs: SeedRuns[] = []
-  for (let seed = 1; seed <= options.seeds; seed++)
+  for (let [seed, last] = options.seeds; seed <= last; seed++)
     runs.push(await runSeed(set, options, seed, folder, device))
+  return { agreement, runs }
+}
+
+function writeResult(set: ComparedSet, options: Options, { agreement, runs }: SetRuns): Comparison {
   const task = taskNamed(set.task)
   const comparison: Comparison = {
     command: commandLine(options, set),
@@ -170,7 +201,7 @@ async function compareSet(set: ComparedSet, options: Options, device: Device): P
     set: set.name,
     task: task.name,
     metric: task.metric,
-    settings,
+    settings: settingsOf(set, options),
     agreement,
     ...compareRuns(task.metric, runs),
   }
@@ -232,6 +263,8 @@ async function runSeed(
   const out = join(place, 'ours')
   const file = join(place, 'pytorch.json')
   makeFolder(place)
+  const mark = join(place, UNTIMED_FILE)
+  if (options.untimed && !(existsSync(file) && finished(out))) writeFileAtomic(mark, '')
   let prepared: FinetuneRun | undefined
   const run = () => {
     prepared ??= prepare(set, options, seed)
@@ -256,7 +289,9 @@ async function runSeed(
       `${set.name}, seed ${seed}, ${who}: test ${task.short(side.test)}, best of dev at step ${side.best_step}, ` +
         `${side.tokens_per_second} pieces/s, ${side.seconds.toFixed(0)} s`,
     )
-  return { seed, ours: { best_step, dev, test, seconds, tokens_per_second }, pytorch }
+  const untimed = existsSync(mark)
+  const side = { best_step, dev, test, seconds, tokens_per_second }
+  return { seed, ...(untimed && { untimed }), ours: side, pytorch }
 }
 
 function prepare(
@@ -296,7 +331,7 @@ function commandLine(
   { name }: ComparedSet,
 ): string {
   const parts = [
-    `npm run compare -- --model ${basename(resolve(model))} --data DATA --sets ${name} --seeds ${seeds}`,
+    `npm run compare -- --model ${basename(resolve(model))} --data DATA --sets ${name} --seeds ${seeds[1]}`,
     ...(steps === undefined ? [] : [`--steps ${steps}`]),
     ...(scored === undefined ? [] : [`--scored ${scored}`]),
     ...(precision === undefined ? [] : [`--precision ${precision}`]),

@@ -10,6 +10,8 @@ import type { ComparedSet } from './finetune_sets.js'
 
 export interface SeedRuns {
   readonly seed: number
+  /** Other work ran beside it: its times say nothing. */
+  readonly untimed?: true
   readonly ours: SideResult
   readonly pytorch: PeerResult
 }
@@ -38,9 +40,9 @@ export interface Comparison {
   /** Ours less PyTorch's: of the means, and that by the standard deviation of both; null where there is none. */
   readonly difference: number
   readonly difference_in_sd: number | null
-  /** Pieces a second of training, means over seeds, and ours by PyTorch's. */
-  readonly speed: { readonly ours: number; readonly pytorch: number; readonly ratio: number }
-  readonly seconds: { readonly ours: number; readonly pytorch: number }
+  /** Pieces a second of training, means over seeds that are timed, and ours by PyTorch's; null where none is. */
+  readonly speed: { readonly ours: number; readonly pytorch: number; readonly ratio: number } | null
+  readonly seconds: { readonly ours: number; readonly pytorch: number } | null
 }
 
 export type Compared = Pick<
@@ -53,7 +55,8 @@ export function compareRuns(metric: string, runs: readonly SeedRuns[]): Compared
   const scores = (side: 'ours' | 'pytorch') =>
     runs.map((run) => scoreOf(run[side].test[metric], metric, run.seed))
   const [ours, pytorch] = [spread(scores('ours')), spread(scores('pytorch'))]
-  const average = (pick: (run: SeedRuns) => number) => spread(runs.map(pick)).mean
+  const timed = runs.filter((run) => !run.untimed)
+  const average = (pick: (run: SeedRuns) => number) => spread(timed.map(pick)).mean
   const difference = ours.mean - pytorch.mean
   const both = ours.sd === null || pytorch.sd === null ? 0 : Math.sqrt((ours.sd ** 2 + pytorch.sd ** 2) / 2)
   const speed = {
@@ -66,8 +69,11 @@ export function compareRuns(metric: string, runs: readonly SeedRuns[]): Compared
     pytorch,
     difference,
     difference_in_sd: both > 0 ? difference / both : null,
-    speed: { ...speed, ratio: speed.ours / speed.pytorch },
-    seconds: { ours: average((run) => run.ours.seconds), pytorch: average((run) => run.pytorch.seconds) },
+    speed: timed.length > 0 ? { ...speed, ratio: speed.ours / speed.pytorch } : null,
+    seconds:
+      timed.length > 0
+        ? { ours: average((run) => run.ours.seconds), pytorch: average((run) => run.pytorch.seconds) }
+        : null,
   }
 }
 
@@ -95,6 +101,7 @@ export const COMPARISON_HEAD = [
   'PyTorch',
   'difference',
   'in sd',
+  'timed',
   'ours, pieces/s',
   'PyTorch, pieces/s',
   'times as fast',
@@ -119,12 +126,13 @@ export function comparisonRows(all: readonly Comparison[]): string[][] {
     spreadText(one.pytorch),
     signed(100 * one.difference, 2),
     one.difference_in_sd === null ? '' : signed(one.difference_in_sd, 1),
-    one.speed.ours.toFixed(0),
-    one.speed.pytorch.toFixed(0),
-    one.speed.ratio.toFixed(2),
+    `${one.runs.filter((run) => !run.untimed).length}`,
+    one.speed?.ours.toFixed(0) ?? '',
+    one.speed?.pytorch.toFixed(0) ?? '',
+    one.speed?.ratio.toFixed(2) ?? '',
     `${((100 * one.runs.reduce((sum, { pytorch }) => sum + pytorch.padding, 0)) / one.runs.length).toFixed(0)}%`,
-    `${one.seconds.ours.toFixed(0)} s`,
-    `${one.seconds.pytorch.toFixed(0)} s`,
+    one.seconds ? `${one.seconds.ours.toFixed(0)} s` : '',
+    one.seconds ? `${one.seconds.pytorch.toFixed(0)} s` : '',
   ])
 }
 

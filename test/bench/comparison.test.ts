@@ -30,8 +30,26 @@ test('the difference of means stands in standard deviations of a sample, both si
   close(found.pytorch.sd, 0.2)
   close(found.difference, 0.2)
   close(found.difference_in_sd, 0.2 / Math.sqrt(0.025))
-  close(found.speed.ratio, 3)
-  close(found.seconds.ours, 20)
+  close(found.speed!.ratio, 3)
+  close(found.seconds!.ours, 20)
+})
+
+test('scores of runs that other work disturbed count, their times do not', () => {
+  const disturbed = { ...seed(5, 0.6, 0.2), untimed: true } as const
+  const found = compareRuns('f1', [seed(1, 0.8, 0.4), disturbed])
+  assert.ok(Math.abs(found.ours.mean - 0.7) < 1e-12)
+  assert.equal(found.seconds, { ours: 10, pytorch: 10 })
+  const none = compareRuns('f1', [disturbed])
+  assert.is(none.speed, null)
+  assert.is(none.seconds, null)
+  const rows = [found, none].map((one) => ({ set: 'S', metric: 'f1', settings: {}, ...one }) as Comparison)
+  assert.equal(
+    comparisonRows(rows).map((row) => row.slice(11)),
+    [
+      ['1', '300', '100', '3.00', '25%', '10 s', '10 s'],
+      ['0', '', '', '', '25%', '', ''],
+    ],
+  )
 })
 
 test('a single seed has no standard deviation, and seeds that agree have none to divide by', () => {
