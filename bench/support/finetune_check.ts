@@ -16,7 +16,8 @@ import { initialValues } from '../../src/training/initialize.js'
 import { DEFAULT_OPTIMIZER } from '../../src/training/optimizer.js'
 import { type Random, random } from '../../test/support/random.js'
 import { exportRun, type PreparedRun, readLogits } from './finetune_export.js'
-import { largestDifference, lossesOfPeer, trainHere, withPeer } from './finetune_losses.js'
+import { largestDifference, lossesOfPeer, trainHere } from './finetune_losses.js'
+import { withPeer } from './finetune_peer.js'
 import { temporaryFolder } from './folder.js'
 
 const STEPS = 10
@@ -114,7 +115,7 @@ async function compare(one: Case, device: Device, folder: string): Promise<{ los
   const sizes = { rows: ROWS, maxLength: LONGEST }
   const { losses, runtime } = await trainHere(one.head, model, run, sizes, STEPS, device)
   const logits = await new Predictor(runtime, one.head, LONGEST).logits(run.dev.examples)
-  const theirs = await withPeer(folder, async (peer) => {
+  const theirs = await withPeer({ folder }, async (peer) => {
     const trained = await lossesOfPeer(peer, STEPS)
     const file = join(folder, 'logits')
     await peer.ask(`logits dev ${file}`)

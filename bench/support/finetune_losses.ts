@@ -4,7 +4,6 @@
  */
 import { rmSync } from 'node:fs'
 import type { Device } from '../../src/device/device.js'
-import { UserError } from '../../src/error.js'
 import { ParameterSet } from '../../src/graph/parameters.js'
 import { Runtime } from '../../src/graph/runtime.js'
 import type { Head, HeadModel } from '../../src/model/head.js'
@@ -13,8 +12,8 @@ import { finetuningPrograms, type ProgramSizes } from '../../src/training/finetu
 import type { FinetuneRun } from '../../src/training/finetuning/setup.js'
 import { learningRate } from '../../src/training/schedule.js'
 import { exportRun, type PreparedRun } from './finetune_export.js'
-import { type Peer, startPeer } from './peer.js'
-import { peerCommand } from './peers.js'
+import { withPeer } from './finetune_peer.js'
+import type { Peer } from './peer.js'
 
 /** Largest difference of a step's loss, of the loss. */
 export interface Agreement {
@@ -42,7 +41,7 @@ export async function agreeing(run: FinetuneRun, device: Device, folder: string)
   try {
     await exportRun(folder, plain)
     // first, so that it shows at once where PyTorch is not installed
-    const theirs = await withPeer(folder, (peer) => lossesOfPeer(peer, steps))
+    const theirs = await withPeer({ folder }, (peer) => lossesOfPeer(peer, steps))
     const sizes = { rows, maxLength: context.maxLength }
     const { losses, runtime } = await trainHere(head, model, plain, sizes, steps, device)
     runtime.free()
@@ -83,23 +82,6 @@ export async function trainHere(
   const onStep = ({ loss }: { loss: number }) => losses.push(loss) > 0
   await train(runtime, head, run.train.examples, settings, { step: 0, draw: 0 }, { onStep })
   return { losses, runtime }
-}
-
-/** What PyTorch is asked about a folder of `exportRun`, in f32. Throws a UserError where it is not installed. */
-export async function withPeer<T>(folder: string, ask: (peer: Peer) => Promise<T>): Promise<T> {
-  const found = peerCommand({
-    name: 'PyTorch',
-    precision: 'f32',
-    script: 'finetune.py',
-    options: { run: folder },
-  })
-  if ('missing' in found) throw new UserError(`PyTorch: ${found.missing}`)
-  const peer = startPeer(found.command, found.argv, found.env)
-  try {
-    return await ask(peer)
-  } finally {
-    await peer.close()
-  }
 }
 
 export async function lossesOfPeer(peer: Peer, steps: number): Promise<number[]> {

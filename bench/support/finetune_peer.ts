@@ -13,7 +13,7 @@ import { choiceScore, isBetter } from '../../src/training/finetuning/run_state.j
 import type { FinetuneRun, Part } from '../../src/training/finetuning/setup.js'
 import { exportRun, readLogits } from './finetune_export.js'
 import { type Peer, startPeer } from './peer.js'
-import { peerCommand } from './peers.js'
+import { INSTALL, peerCommand } from './peers.js'
 
 /** What both sides tell of a run. */
 export interface SideResult {
@@ -53,25 +53,37 @@ interface Trained {
 
 /** Trains it from start to end. Throws a UserError where PyTorch is not installed or a loss is no number. */
 export async function trainPeer(run: FinetuneRun, options: PeerOptions): Promise<PeerResult> {
-  const { folder, precision = 'f32', micro, compile } = options
+  const { folder } = options
+  try {
+    await exportRun(folder, run)
+    return await withPeer(options, async (peer) => {
+      const description = await peer.ready
+      return { ...(await trainAll(run, peer, options)), description }
+    })
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** What PyTorch is asked about a folder of `exportRun`. Throws a UserError where it is not installed. */
+export async function withPeer<T>(options: PeerOptions, ask: (peer: Peer) => Promise<T>): Promise<T> {
+  const { folder: run, precision = 'f32', micro, compile } = options
   const found = peerCommand({
     name: 'PyTorch',
     precision,
     script: 'finetune.py',
-    options: { run: folder, precision, ...(micro !== undefined && { micro }), ...(compile && { compile }) },
+    options: { run, precision, ...(micro !== undefined && { micro }), ...(compile && { compile }) },
   })
   if ('missing' in found) throw new UserError(`PyTorch: ${found.missing}`)
+  const peer = startPeer(found.command, found.argv, found.env)
   try {
-    await exportRun(folder, run)
-    const peer = startPeer(found.command, found.argv, found.env)
-    try {
-      const description = await peer.ready
-      return { ...(await trainAll(run, peer, options)), description }
-    } finally {
-      await peer.close()
-    }
+    return await ask(peer)
+  } catch (error) {
+    const { message } = error as Error
+    if (!message.startsWith('ModuleNotFoundError')) throw error
+    throw new UserError(`PyTorch: ${found.command}: ${message} (${INSTALL.python})`)
   } finally {
-    rmSync(folder, { recursive: true, force: true })
+    await peer.close()
   }
 }
 

@@ -4,6 +4,7 @@ import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { withPeer } from '../../bench/support/finetune_peer.js'
 import { lastError, startPeer } from '../../bench/support/peer.js'
 import {
   isaLimits,
@@ -13,6 +14,7 @@ import {
   skippedText,
   threads,
 } from '../../bench/support/peers.js'
+import { UserError } from '../../src/error.js'
 import { root } from '../support/paths.js'
 import { temporaryFolder } from '../support/temporary.js'
 
@@ -44,6 +46,25 @@ test('a peer that is not installed says how to install it', () => {
   )
   const node = peerCommand({ ...spec, script: 'x.mjs', npm: 'no-such-package' })
   assert.match((node as { missing: string }).missing, /not installed: npm --prefix bench\/peers ci/)
+})
+
+test('an interpreter without PyTorch says what to install, another fault is passed on', async () => {
+  const python = join(temporaryFolder(), 'python')
+  const failing = (error: string) => {
+    writeFileSync(python, `#!/bin/sh\necho "${error}" >&2\nexit 1\n`, { mode: 0o755 })
+    return withEnvironment({ BIOALBERT_PEER_PYTHON: python }, () =>
+      withPeer({ folder: 'run' }, (peer) => peer.ready).catch((thrown: Error) => thrown),
+    )
+  }
+  const absent = await failing("ModuleNotFoundError: No module named 'torch'")
+  assert.instance(absent, UserError)
+  assert.match(
+    (absent as Error).message,
+    /No module named 'torch' \(pip install -r bench\/peers\/requirements.txt/,
+  )
+  const other = await failing('ValueError: 3')
+  assert.is((other as Error).message, 'ValueError: 3')
+  assert.not.instance(other, UserError)
 })
 
 test('a peer gets its options, our threads and our instruction set', () => {
