@@ -37,7 +37,11 @@ export function addRunOptions(command: Command): Command {
     .option('--epochs <n>', 'passes over the training part (default: mini 5, nano 10)', positiveInteger)
     .option('--total-steps <n>', 'steps, in place of --epochs (default: by model size)', positiveInteger)
     .option('--batch <n>', 'examples (sentences, pairs, windows) of a step (default: 32)', positiveInteger)
-    .option('--learning-rate <r>', 'peak rate (default: 1e-5, mini 2e-4, nano 1e-3)', positiveNumber)
+    .option(
+      '--learning-rate <r>',
+      'peak rate (default: 1e-5, mini 2e-4 and 5e-5 for classes of sequences, nano 1e-3)',
+      positiveNumber,
+    )
     .option('--warmup <n>', 'steps of warm-up (default: 320, at most a tenth)', nonNegativeInteger)
     .option('--weight-decay <d>', "AdamW's decay", nonNegativeNumber, DEFAULT_WEIGHT_DECAY)
     .option('--clip <norm>', 'largest gradient norm, 0: any', nonNegativeNumber, DEFAULT_CLIP)

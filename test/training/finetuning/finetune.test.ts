@@ -7,6 +7,7 @@ import { importVocabulary } from '../../../src/data/tokenizer/vocabulary_import.
 import { readSafetensors } from '../../../src/model/formats/safetensors.js'
 import type { TokenClassificationModel } from '../../../src/model/token_classification.js'
 import { entities } from '../../../src/tasks/entities.js'
+import { relations } from '../../../src/tasks/relations.js'
 import type { Step } from '../../../src/training/finetuning/loop.js'
 import { openTask } from '../../../src/training/finetuning/model_node.js'
 import type { FinetuneOptions, FinetuneRun, Part } from '../../../src/training/finetuning/setup.js'
@@ -293,6 +294,12 @@ test('what is not said follows from the size of the model', () => {
   })
   const { dropout, rate } = of('mini', { dropout: 0, learningRate: 1e-4 })
   assert.equal({ dropout, rate }, { dropout: 0, rate: 1e-4 })
+  // classes of sequences: a small model is trained more slowly, others are not
+  const pairs = 'a @GENE$\tyes\nno @GENE$\tno\n'
+  const data = folderWith({ 'train.tsv': pairs, 'dev.tsv': pairs, 'test.tsv': pairs })
+  const rateOf = (preset: string) =>
+    setUpFinetuning(relations, toyOptions(folder, { ...unsaid, preset, data })).schedule.peak
+  assert.equal(['nano', 'mini', 'base'].map(rateOf), [1e-3, 5e-5, 1e-5])
 })
 
 test('a run that ends with nothing but O is said to have collapsed', async () => {
