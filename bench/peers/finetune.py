@@ -75,6 +75,18 @@ def load_model(folder, settings):
     return model
 
 
+def keep_head_exact(model):
+    """Autocast would round logits to bf16, where labels of a model that has learnt little come to one number: the head stays in f32."""
+    head = model.qa_outputs if hasattr(model, 'qa_outputs') else model.classifier
+    product = head.forward
+
+    def forward(hidden):
+        with torch.autocast(hidden.device.type, enabled=False):
+            return product(hidden.float())
+
+    head.forward = forward
+
+
 def make_optimizer(model, settings):
     groups = {True: [], False: []}
     for name, weight in model.named_parameters():
@@ -150,6 +162,7 @@ class Run:
             for split in ('train', 'dev', 'test')
         }
         self.model = load_model(os.path.join(options.run, 'model'), self.settings).to(options.device)
+        keep_head_exact(self.model)
         self.optimizer = make_optimizer(self.model, self.settings)
         # lengths differ from batch to batch, so shapes are compiled as unknowns
         self.forward = torch.compile(self.encode, dynamic=True) if options.compile else self.encode
@@ -161,8 +174,8 @@ class Run:
         with common.autocast(self.options):
             found = self.model(input_ids=ids, token_type_ids=segments, attention_mask=mask)
         if self.kind == 'spans':
-            return torch.stack((found.start_logits, found.end_logits), -1).float()
-        return found.logits.float()
+            return torch.stack((found.start_logits, found.end_logits), -1)
+        return found.logits
 
     def logits(self, batch):
         return self.forward(batch['ids'], batch['segments'], batch['mask'])
