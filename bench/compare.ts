@@ -1,12 +1,14 @@
 /**
  * Whole fine-tuning runs, ours beside PyTorch's: the same data, pieces, order, starting weights, schedule, optimizer and scoring,
- * over several seeds, once the first steps without dropout have shown that both compute the same. Usage:
- * npm run compare -- --model DIR --data DIR [--sets NAME,...] [--seeds N] [--precision bf16] [--label NAME],
- * `--seeds 3-4` only runs those of a set, beside which others can run in the same folder, and writes no result; `--untimed` marks
- * runs that other work disturbs: their scores count, their times do not;
- * with --steps N --scored N parts of runs, in which both sides train so many steps and score so many items, the same ones;
- * `--check` computes tiny runs on both sides, which have to agree; `report` prints what is in bench/results. A run that has ended
- * is not repeated: the same command goes on where it was stopped. PyTorch is the one of BIOALBERT_PEER_PYTHON.
+ * over several seeds, once the first steps without dropout have shown that both compute the same. PyTorch is the one of
+ * BIOALBERT_PEER_PYTHON. A run that has ended is not repeated: the same command goes on where it was stopped.
+ *
+ *   npm run compare -- --model DIR --data DIR [--sets NAME,...] [--seeds N] [--precision bf16] [--label NAME]
+ *     --steps N --scored N   parts of runs: both sides train so many steps and score so many items, the same ones
+ *     --seeds 3-4            these alone, beside others in the same folder; the result is written by `--seeds N`
+ *     --untimed              other work disturbs these runs: their scores count, their times do not
+ *   npm run compare -- --check   tiny runs on both sides, which have to agree
+ *   npm run compare -- report    what is in bench/results
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
@@ -242,7 +244,7 @@ async function agreementOf(
 ): Promise<Agreement> {
   const file = join(folder, 'agreement.json')
   if (!existsSync(file)) {
-    const found = await agreeing(prepare(set, options, 1), device, join(folder, 'agreement'))
+    const found = await agreeing(prepare(set, options, 1), device, join(folder, `agreement-${process.pid}`))
     writeFileAtomic(file, `${JSON.stringify(found)}\n`)
   }
   const found = JSON.parse(readFileSync(file, 'utf8')) as Agreement

@@ -65,7 +65,7 @@ export async function trainPeer(run: FinetuneRun, options: PeerOptions): Promise
   }
 }
 
-/** What PyTorch is asked about a folder of `exportRun`. Throws a UserError where it is not installed. */
+/** What PyTorch is asked about a folder of `exportRun`, which stays. Throws a UserError where it is not installed. */
 export async function withPeer<T>(options: PeerOptions, ask: (peer: Peer) => Promise<T>): Promise<T> {
   const { folder: run, precision = 'f32', micro, compile } = options
   const found = peerCommand({

@@ -115,9 +115,8 @@ export interface Continued {
 
 /**
  * What suits a model by its hidden size: the less it has to lose, the higher the rate and the fewer the steps. Dropout that
- * is not named is the model's own: small models are pretrained without it, but learn a few thousand examples by heart. A class for
- * a whole sequence is a weaker signal than one for every word: at a rate of 2e-4 small models call every pair of ChemProt and DDI
- * negative, at 5e-5 they learn them (README).
+ * is not named is the model's own: small models are pretrained without it, but learn a few thousand examples by heart. Classes of
+ * whole sequences want a lower rate: at 2e-4 MiniLM calls every pair of ChemProt and DDI negative, at 5e-5 it learns them (README).
  */
 const DEFAULTS: readonly Defaults[] = [
   { hidden: 128, learningRate: 1e-3, epochs: 10, leastSteps: 400 },
